@@ -1,0 +1,1 @@
+"""What every room stands on: errors, messages, files, progress, hardware. Knows nothing above."""
