@@ -48,6 +48,7 @@ def replaced(path: Path) -> Iterator[Path]:
 
     Args:
         path: final file; its directory is created when missing.
+
     Raises:
         ResourceError: disk full or not writable; path is left as it was.
     """

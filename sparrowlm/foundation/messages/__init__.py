@@ -46,8 +46,10 @@ def render(
         code: "room.name".
         fields: values for the braces of the sentence.
         language: "zh" or "en"; None means the user's own.
+
     Returns:
         The finished sentence.
+
     Raises:
         KeyError: the message does not exist (a mistake of ours, found by the tests).
     """
