@@ -1,0 +1,115 @@
+"""The two files of a tokenizer, as transformers reads them, with a checksum as Sparrow wants it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sparrowlm.foundation import atomic
+from sparrowlm.foundation.errors import DamagedFileError, ModelError
+from sparrowlm.text.tokenizers.codec import SEPARATOR, SEPARATOR_ID, TokenCodec
+
+TOKENIZER_FILE = "tokenizer.json"
+CONFIG_FILE = "tokenizer_config.json"
+_KIND_KEY = "sparrow_kind"
+_CHECKSUM_KEY = "sparrow_sha256"
+
+
+def added_tokens() -> list[dict[str, Any]]:
+    """Describe the separator as the one special token."""
+    return [
+        {
+            "id": SEPARATOR_ID,
+            "content": SEPARATOR,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": True,
+        }
+    ]
+
+
+def _config(kind: str, checksum: str) -> dict[str, Any]:
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": SEPARATOR,
+        "eos_token": SEPARATOR,
+        "pad_token": SEPARATOR,
+        "add_bos_token": False,
+        "add_eos_token": False,
+        # A text that spells "<|document|>" is text: transformers must not make it the separator.
+        "split_special_tokens": True,
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": 1_000_000_000,
+        _KIND_KEY: kind,
+        _CHECKSUM_KEY: checksum,
+    }
+
+
+def save_tokenizer(directory: Path, kind: str, description: Mapping[str, Any]) -> None:
+    """Write tokenizer.json and tokenizer_config.json, each atomically.
+
+    Args:
+        directory: created when missing.
+        kind: "character", "bpe" or "word".
+        description: the content of tokenizer.json.
+    """
+    content = json.dumps(description, ensure_ascii=False, indent=1).encode("utf-8") + b"\n"
+    atomic.write_bytes(directory / TOKENIZER_FILE, content)
+    checksum = hashlib.sha256(content).hexdigest()
+    atomic.write_json(directory / CONFIG_FILE, _config(kind, checksum))
+
+
+def load_tokenizer(directory: Path) -> TokenCodec:
+    """Load a tokenizer that Sparrow saved.
+
+    Args:
+        directory: a model or tokenizer directory.
+    Raises:
+        ModelError: there is no tokenizer, or it is not one of ours.
+        DamagedFileError: a file fails its checks.
+    """
+    directory = Path(directory)
+    config = _read(directory / CONFIG_FILE)
+    path = directory / TOKENIZER_FILE
+    content = _read_bytes(path)
+    kind = config.get(_KIND_KEY)
+    if kind not in ("character", "bpe", "word"):
+        raise ModelError("text.foreign-tokenizer", path=directory)
+    expected = _config(kind, hashlib.sha256(content).hexdigest())
+    if expected[_CHECKSUM_KEY] != config.get(_CHECKSUM_KEY):
+        raise DamagedFileError("foundation.file-damaged", path=path, reason="checksum differs")
+    wrong = [key for key, value in expected.items() if config.get(key, value) != value]
+    if wrong:
+        reason = f"unexpected {wrong[0]}"
+        raise DamagedFileError(
+            "foundation.file-damaged", path=directory / CONFIG_FILE, reason=reason
+        )
+    return _rebuild(kind, content)
+
+
+def _rebuild(kind: str, content: bytes) -> TokenCodec:
+    from sparrowlm.text.tokenizers import byte_pair, character, word
+
+    if kind == "character":
+        return character.from_description(json.loads(content))
+    if kind == "bpe":
+        return byte_pair.BytePairCodec(content)
+    return word.WordCodec(content)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ModelError("text.no-tokenizer", path=path)
+    return atomic.read_json(path)
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError("text.no-tokenizer", path=path) from error

@@ -1,0 +1,98 @@
+"""Which tokenizer, how large: every number derived from the corpus, with its rule.
+
+Vocabulary of a corpus of C characters (of the sample that the tokenizer sees):
+
+    character   every character seen at least n times; n = 1 below 200,000 characters, 2 below
+                5 million, 3 below 50 million, else 5; at most 16,384 characters
+    bpe         4 * sqrt(C), rounded to a multiple of 64, at least 512 and at most 32,768:
+                1,280 for 100 kB of English, 4,032 for 1 MB, 12,672 for 10 MB
+    word        every word seen at least n times; n = 1 below 20,000 characters, else 2; at most
+                16 * sqrt(C), at least 2,048 and at most 65,000
+
+All stay below 65,536, so that two bytes hold an id.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Literal, get_args
+
+import numpy as np
+
+from sparrowlm.foundation.errors import SettingError
+from sparrowlm.text.segmentation import WordSegmenter
+from sparrowlm.text.tokenizers import byte_pair, word
+from sparrowlm.text.tokenizers.character import CharacterCodec, choose_characters
+from sparrowlm.text.tokenizers.codec import TokenCodec
+
+TokenizerKind = Literal["character", "bpe", "word"]
+TOKENIZER_KINDS: tuple[str, ...] = get_args(TokenizerKind)
+_BASE_IDS = 257
+_LARGEST_VOCABULARY = 1 << 20
+
+
+def derived_vocabulary_size(kind: TokenizerKind, num_characters: int) -> int:
+    """Return the largest vocabulary (ids in all) that the rules above allow.
+
+    >>> derived_vocabulary_size("bpe", 1_000_000)
+    4032
+    """
+    root = math.sqrt(num_characters)
+    if kind == "character":
+        return _BASE_IDS + 16_384
+    if kind == "bpe":
+        return 64 * round(min(max(4 * root, 512), 32_768) / 64 + 0.49)
+    return int(min(max(16 * root, 2_048), 65_000))
+
+
+def derived_minimum_count(kind: TokenizerKind, num_characters: int) -> int:
+    """Return how often a character or word must occur to get its own id."""
+    if kind == "word":
+        return 1 if num_characters < 20_000 else 2
+    limits = (200_000, 5_000_000, 50_000_000)
+    return (1, 2, 3, 5)[sum(num_characters >= limit for limit in limits)]
+
+
+def count_characters(texts: Iterable[str]) -> Counter[str]:
+    """Count every character of texts."""
+    totals = np.zeros(0x110000, dtype=np.int64)
+    for text in texts:
+        codes = np.frombuffer(text.encode("utf-32-le", errors="ignore"), dtype="<u4")
+        counts = np.bincount(codes) if len(codes) else np.zeros(0, dtype=np.int64)
+        totals[: len(counts)] += counts
+    return Counter({chr(code): int(totals[code]) for code in np.flatnonzero(totals)})
+
+
+def train_tokenizer(
+    kind: TokenizerKind,
+    texts: Callable[[], Iterable[str]],
+    num_characters: int,
+    vocabulary_size: int | None = None,
+    user_words: Iterable[str] = (),
+) -> TokenCodec:
+    """Learn a tokenizer from texts.
+
+    Args:
+        kind: "character", "bpe" or "word".
+        texts: gives the sample anew at every call, in pieces.
+        num_characters: length of the sample.
+        vocabulary_size: ids in all; None derives it. At least 257 (separator and bytes).
+        user_words: words that must be tokens of their own (word tokenizer only).
+    Raises:
+        SettingError: the vocabulary size is out of range.
+    """
+    if vocabulary_size is not None and not _BASE_IDS <= vocabulary_size <= _LARGEST_VOCABULARY:
+        raise SettingError("text.vocabulary-size", received=vocabulary_size)
+    size = vocabulary_size or derived_vocabulary_size(kind, num_characters)
+    minimum_count = derived_minimum_count(kind, num_characters)
+    if kind == "bpe":
+        return byte_pair.train_byte_pairs(texts(), size)
+    if kind == "character":
+        counts = count_characters(texts())
+        return CharacterCodec(choose_characters(counts, minimum_count, size - _BASE_IDS))
+    segmenter = WordSegmenter(user_words)
+    counts = word.count_words(texts(), segmenter)
+    chosen = word.choose_words(counts, minimum_count, size - _BASE_IDS, segmenter.user_words)
+    return word.build_word_codec(chosen)
