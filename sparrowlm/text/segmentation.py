@@ -1,7 +1,8 @@
 """Words of Chinese and of languages with spaces, with the user's own dictionary on top.
 
-    text ──► user words, longest first ──► the gaps between them ──► runs with Han characters: rjieba
-                                                                └──► everything else: spaces and signs
+    text ──► user words, longest first
+             └──► the gaps between them ──► runs with Han characters: rjieba
+                                        └──► everything else: spaces and signs
 
 Nothing is lost or changed: the words joined are the text.
 
@@ -54,8 +55,10 @@ def read_user_words(path: Path) -> list[str]:
     Args:
         path: a text file in any encoding that Sparrow detects; jieba's "word freq tag" lines are
             understood as well (what follows the last word is a number and perhaps a tag).
+
     Returns:
         The words in the file's order, without repetition.
+
     Raises:
         DataError: the file is missing or holds no text.
     """

@@ -10,10 +10,10 @@ import codecs
 
 
 class StreamingDecoder:
-    """Turn a stream of UTF-8 bytes into text, whole characters only.
+    r"""Turn a stream of UTF-8 bytes into text, whole characters only.
 
     >>> decoder = StreamingDecoder()
-    >>> [decoder.feed(b"\\xe4"), decoder.feed(b"\\xbd\\xa0"), decoder.feed(b"!"), decoder.finish()]
+    >>> [decoder.feed(b"\xe4"), decoder.feed(b"\xbd\xa0"), decoder.feed(b"!"), decoder.finish()]
     ['', '你', '!', '']
     """
 
@@ -25,6 +25,7 @@ class StreamingDecoder:
 
         Args:
             token_bytes: any number of bytes, also part of a character, also none.
+
         Returns:
             The text that became complete; "" while a character is still open. Bytes that can
             never become a character come out as U+FFFD.

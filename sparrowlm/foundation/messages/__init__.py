@@ -15,7 +15,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Literal
 
 Language = Literal["zh", "en"]
@@ -33,7 +33,7 @@ def current_language() -> Language:
 @cache
 def catalogue(room: str) -> dict[str, dict[str, str]]:
     """Read one room's catalogue: message name -> language -> sentence."""
-    source = resources.files(__name__).joinpath(f"{room}.toml")
+    source = Path(__file__).with_name(f"{room}.toml")
     return tomllib.loads(source.read_text(encoding="utf-8"))
 
 

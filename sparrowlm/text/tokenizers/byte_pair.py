@@ -107,7 +107,7 @@ class BytePairCodec(ByteTable):
         ids: list[int] = self.encode_batch([text])[0].tolist()
         return ids
 
-    def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, "_tokens"]]:
+    def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " tokens"]]:
         """Return the ids of every text as arrays, encoded in parallel."""
         for text in texts:
             checked_utf8(text)

@@ -29,6 +29,7 @@ def choose_characters(counts: Mapping[str, int], minimum_count: int, cap: int) -
         counts: occurrences of every character.
         minimum_count: characters seen less often become bytes.
         cap: largest number of characters kept.
+
     Returns:
         The characters in code-point order.
     """
@@ -59,16 +60,16 @@ class CharacterCodec(ByteTable):
         ids: list[int] = self._encode_array(text).tolist()
         return ids
 
-    def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, "_tokens"]]:
+    def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " tokens"]]:
         """Return the ids of every text as arrays."""
         return [self._encode_array(text) for text in texts]
 
-    def _encode_array(self, text: str) -> Int32[np.ndarray, "_tokens"]:
+    def _encode_array(self, text: str) -> Int32[np.ndarray, " tokens"]:
         try:
             codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
         except UnicodeEncodeError:
             codes = np.frombuffer(checked_utf8(text), dtype=np.uint8)  # raises the clear error
-        ids = self._table[codes]
+        ids: np.ndarray[Any, np.dtype[np.int32]] = self._table[codes]
         unknown = ids < 0
         if not unknown.any():
             return ids

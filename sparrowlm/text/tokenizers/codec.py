@@ -36,7 +36,7 @@ class TokenCodec(Protocol):
     def encode(self, text: str) -> list[int]:
         """Return the ids of text; never a special id, whatever the text says."""
 
-    def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, "_tokens"]]:
+    def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " tokens"]]:
         """Return the ids of every text."""
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -148,13 +148,14 @@ def encode_with_library(
     tokenizer: Any,  # noqa: ANN401 - tokenizers has no types
     batches: Iterable[tuple[list[int], list[str]]],
     num_texts: int,
-) -> list[Int32[np.ndarray, "_tokens"]]:
+) -> list[Int32[np.ndarray, " tokens"]]:
     """Encode batches of pieces with the tokenizers library and join them per text.
 
     Args:
         tokenizer: a tokenizers.Tokenizer.
         batches: see CutBatches.
         num_texts: number of texts behind the pieces.
+
     Returns:
         One array of ids per text.
     """

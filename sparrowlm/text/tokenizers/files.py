@@ -69,6 +69,7 @@ def load_tokenizer(directory: Path) -> TokenCodec:
 
     Args:
         directory: a model or tokenizer directory.
+
     Raises:
         ModelError: there is no tokenizer, or it is not one of ours.
         DamagedFileError: a file fails its checks.

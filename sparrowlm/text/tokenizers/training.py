@@ -80,6 +80,7 @@ def train_tokenizer(
         num_characters: length of the sample.
         vocabulary_size: ids in all; None derives it. At least 257 (separator and bytes).
         user_words: words that must be tokens of their own (word tokenizer only).
+
     Raises:
         SettingError: the vocabulary size is out of range.
     """

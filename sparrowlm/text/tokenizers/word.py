@@ -77,6 +77,7 @@ def choose_words(
         minimum_count: words of two and more characters seen less often are left out.
         cap: largest number of words, single characters included.
         user_words: always in, before all others.
+
     Returns:
         (word, score), most frequent first; all single characters of the counted words are in as
         far as the cap allows.
@@ -92,7 +93,7 @@ def choose_words(
     ]
     ranked += [(count, c) for c, count in characters.items() if c != "<" and c not in counts]
     ranked.append((characters.get("<", 0) or 1, "<"))
-    for count, word in sorted(ranked, key=lambda pair: (-pair[0], pair[1])):
+    for _count, word in sorted(ranked, key=lambda pair: (-pair[0], pair[1])):
         if len(scores) >= cap:
             break
         # A character that was never a word of its own is worth less than any word.
@@ -143,7 +144,7 @@ class WordCodec(ByteTable):
         ids: list[int] = self.encode_batch([text])[0].tolist()
         return ids
 
-    def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, "_tokens"]]:
+    def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " tokens"]]:
         """Return the ids of every text as arrays, encoded in parallel."""
         for text in texts:
             checked_utf8(text)

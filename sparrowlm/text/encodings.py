@@ -1,0 +1,227 @@
+"""Bytes to text: which encoding, how sure, and a clear refusal of what is no text at all.
+
+Order of the questions, the cheap ones first:
+
+    byte-order mark → strict UTF-8 → pattern of NUL bytes (UTF-16/32 without mark) → binary?
+    → what the HTML head or XML line declares → East Asian encodings, scored by how ordinary
+    their characters are (GB18030 accepts almost any bytes, so "it decodes" proves nothing)
+    → charset-normalizer for the one-byte pages → UTF-8 with the broken bytes replaced
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+from sparrowlm.text.east_asian import best_east_asian
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16: its first two bytes are the same
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# First bytes of files that are never text, with the name shown to the user.
+_SIGNATURES = (
+    (b"%PDF-", "PDF"),
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"PK\x03\x04", "ZIP / DOCX / XLSX / EPUB"),
+    (b"\xd0\xcf\x11\xe0", "DOC / XLS"),
+    (b"\x7fELF", "ELF"),
+    (b"MZ\x90", "EXE"),
+    (b"SQLite format 3\0", "SQLite"),
+    (b"GGUF", "GGUF"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\xfd7zXZ", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"PAR1", "Parquet"),
+    (b"ID3", "MP3"),
+    (b"OggS", "Ogg"),
+    (b"RIFF", "WAV / AVI"),
+    (b"fLaC", "FLAC"),
+)
+_DECLARED = re.compile(
+    rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]+)"""
+    rb"""|<\?xml[^>]{0,100}?encoding\s*=\s*["']([A-Za-z0-9_:.-]+)""",
+    re.IGNORECASE,
+)
+# What browsers read when these names are declared (WHATWG encoding standard, labels).
+_WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "euc-kr": "cp949", "ks_c_5601-1987": "cp949"}
+_WIDER |= {"shift_jis": "cp932", "iso-8859-1": "cp1252", "big5": "big5hkscs", "us-ascii": "cp1252"}
+_WIDER |= {"shift-jis": "cp932", "x-sjis": "cp932", "tis-620": "cp874", "iso-8859-9": "cp1254"}
+_HEAD_BYTES = 1 << 16
+# Above this share of control bytes a file is not text in any one-byte encoding.
+_BINARY_SHARE = 0.02
+# A file is damaged UTF-8, not another encoding, when most of its non-ASCII sequences are whole.
+_DAMAGED_UTF8_SHARE = 0.9
+_CONTROL_BYTES = bytes([*range(9), 14, 15, *range(16, 27), *range(28, 32), 127])
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Text with the story of its bytes.
+
+    Args:
+        text: the decoded text, without byte-order mark; "" for a binary file.
+        encoding: Python's name of the encoding, "binary" when refused.
+        evidence: why: "mark", "utf-8", "nul-pattern", "declared", "escape", "characters",
+            "statistics", "damaged-utf-8", or for binaries what was recognised.
+        num_broken: byte sequences replaced by U+FFFD.
+    """
+
+    text: str
+    encoding: str
+    evidence: str
+    num_broken: int = 0
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the bytes are no text."""
+        return self.encoding == "binary"
+
+
+def decode_bytes(data: bytes) -> Decoded:
+    """Detect the encoding of data and decode it.
+
+    Args:
+        data: a whole file, or a part that begins and ends at character boundaries.
+    Returns:
+        The text and what was detected; never raises on any bytes.
+    """
+    encoding, evidence = detect_encoding(data)
+    if encoding == "binary":
+        return Decoded("", encoding, evidence)
+    for mark, name in _MARKS:
+        if evidence == "mark" and encoding == name and data.startswith(mark):
+            data = data[len(mark) :]
+            break
+    try:
+        return Decoded(data.decode(encoding), encoding, evidence)
+    except UnicodeDecodeError:
+        text = data.decode(encoding, errors="replace")
+        return Decoded(text, encoding, evidence, text.count("\ufffd"))
+
+
+def detect_encoding(data: bytes) -> tuple[str, str]:
+    """Name the encoding of data and the evidence for it (see Decoded)."""
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return name, "mark"
+    for magic, name in _SIGNATURES:
+        if data.startswith(magic):
+            return "binary", name
+    if _is_utf8(data):
+        return _seven_bit(data)
+    return _from_nul_pattern(data) or _from_declaration(data) or _from_content(data)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _seven_bit(data: bytes) -> tuple[str, str]:
+    """Tell plain UTF-8 from encodings that switch alphabets by escape sequences, and binaries."""
+    head = data[:_HEAD_BYTES]
+    if b"\x1b$)C" in head:
+        return "iso2022_kr", "escape"
+    if b"\x1b$B" in head or b"\x1b$@" in head:
+        return "iso2022_jp", "escape"
+    if b"~{" in head and re.search(rb"~\{(?:[!-w][!-~]){2,}~\}", head) and head.isascii():
+        return "hz", "escape"
+    by_nul = _from_nul_pattern(data)
+    if by_nul is not None:
+        return by_nul
+    if _control_share(head) > _BINARY_SHARE:
+        return "binary", "control bytes"
+    return "utf-8", "utf-8"
+
+
+def _control_share(head: bytes) -> float:
+    controls = len(head) - len(head.translate(None, _CONTROL_BYTES))
+    # A few stray signs in a short text are dirt, not proof: they are cleaned away later.
+    return controls / len(head) if controls > 4 else 0.0
+
+
+def _from_nul_pattern(data: bytes) -> tuple[str, str] | None:
+    """Recognise UTF-16/32 without a mark by where the zero bytes stand, and refuse other NULs."""
+    head = data[: _HEAD_BYTES & ~3]
+    if b"\0" not in head:
+        return None
+    size = max(len(head) // 4, 1)
+    zeros = [head[offset::4].count(0) / size for offset in range(4)]
+    guesses = {
+        "utf-32-le": zeros[3] > 0.95 and zeros[2] > 0.95 and zeros[0] < 0.3,
+        "utf-32-be": zeros[0] > 0.95 and zeros[1] > 0.95 and zeros[3] < 0.3,
+        "utf-16-le": (zeros[1] + zeros[3]) > 5 * (zeros[0] + zeros[2]) + 0.05,
+        "utf-16-be": (zeros[0] + zeros[2]) > 5 * (zeros[1] + zeros[3]) + 0.05,
+    }
+    for name, fits in guesses.items():
+        if fits and _decodes(head, name):
+            return name, "nul-pattern"
+    # One forgotten NUL in a text is dirt; many are a binary file.
+    return ("binary", "NUL bytes") if head.count(0) > 4 + len(head) // 1000 else None
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        return error.start > len(data) - 4  # the head may end inside a character
+    controls = sum(c < " " and c not in "\t\n\r\f" for c in text[:4096])
+    return controls <= len(text[:4096]) // 50
+
+
+def declared_encoding(data: bytes) -> str | None:
+    """Return the encoding that an HTML or XML head declares, by Python's name, if it exists."""
+    found = _DECLARED.search(data[:4096])
+    if found is None:
+        return None
+    label = (found.group(1) or found.group(2)).decode("ascii").lower()
+    try:
+        return codecs.lookup(_WIDER.get(label, label)).name
+    except LookupError:
+        return None
+
+
+def _from_declaration(data: bytes) -> tuple[str, str] | None:
+    name = declared_encoding(data)
+    if name is None or name.startswith(("utf-16", "utf-32")):
+        return None
+    broken = data.decode(name, errors="replace").count("\ufffd")
+    return (name, "declared") if broken <= len(data) // 200 else None
+
+
+def _from_content(data: bytes) -> tuple[str, str]:
+    head = data[:_HEAD_BYTES]
+    if _control_share(head) > _BINARY_SHARE:
+        return "binary", "control bytes"
+    if _damaged_utf8(head):
+        return "utf-8", "damaged-utf-8"
+    name = best_east_asian(head)
+    if name is not None:
+        return name, "characters"
+    return _from_statistics(head)
+
+
+def _damaged_utf8(head: bytes) -> bool:
+    text = head[:-4].decode("utf-8", errors="replace")
+    broken = text.count("\ufffd")
+    whole = sum(1 for c in text if c > "\x7f") - broken
+    return whole > 0 and whole / (whole + broken) >= _DAMAGED_UTF8_SHARE
+
+
+def _from_statistics(head: bytes) -> tuple[str, str]:
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(head, threshold=0.3).best()
+    if best is None:
+        return "utf-8", "damaged-utf-8"
+    return codecs.lookup(best.encoding).name, "statistics"

@@ -1,0 +1,105 @@
+"""HTML to plain text: the words a reader would read, block by block.
+
+Scripts, styles, forms, navigation and the like are removed, every block element ends a line, and
+lines that are mostly links (menus, "related articles") are dropped as boilerplate.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+_REMOVED = (
+    "script, style, noscript, template, iframe, object, embed, svg, math, canvas, head, nav, "
+    "footer, aside, form, button, select, textarea, input, dialog, [hidden], [aria-hidden=true], "
+    "[role=navigation], [role=banner], [role=contentinfo], [role=search], [role=complementary]"
+)
+_BLOCKS = (
+    "address, article, blockquote, center, dd, details, div, dl, dt, fieldset, figcaption, figure, "
+    "h1, h2, h3, h4, h5, h6, header, hr, li, main, ol, p, section, summary, table, tr, ul, br, "
+    "caption, title, body, option"
+)
+_CELLS = "td, th"
+# Private marks, not found in any document that went through the cleaning of control signs.
+_LINE, _LINK_START, _LINK_END, _PRE_LINE = "\x02", "\x03", "\x04", "\x05"
+_MARKS = re.compile("[\x02-\x05]")
+_MARKUP_LINK_SHARE = 0.6
+_BOILERPLATE_CHARACTERS = 200
+_HTML_START = re.compile(
+    r"^\ufeff?\s*(?:<!--.*?-->\s*|<\?xml[^>]*>\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def looks_like_html(text: str) -> bool:
+    """Whether text begins like an HTML page."""
+    return _HTML_START.match(text[:4096]) is not None
+
+
+def html_to_text(html: str, counts: Counter[str] | None = None) -> str:
+    """Extract the readable text of a page.
+
+    Args:
+        html: a page or a fragment, however broken.
+        counts: receives "boilerplate" (lines dropped).
+
+    Returns:
+        One line per block; an empty string when the page holds no text.
+    """
+    from selectolax.lexbor import LexborHTMLParser
+
+    tree = LexborHTMLParser(_MARKS.sub("", html).replace("\0", ""))
+    root = tree.body or tree.root
+    if root is None:
+        return ""
+    for node in root.css(_REMOVED):
+        node.decompose()
+    for node in root.css("pre"):
+        for child in node.traverse(include_text=True):
+            if child.tag == "-text" and child.text_content and "\n" in child.text_content:
+                child.replace_with(child.text_content.replace("\n", _PRE_LINE))
+    for node in root.css(_BLOCKS):
+        node.insert_before(_LINE)
+        node.insert_after(_LINE)
+    for node in root.css(_CELLS):
+        node.insert_after(" ")
+    for node in root.css("a"):
+        node.insert_before(_LINK_START)
+        node.insert_after(_LINK_END)
+    return _lines(root.text(), counts if counts is not None else Counter())
+
+
+def _lines(marked: str, counts: Counter[str]) -> str:
+    kept: list[str] = []
+    depth = 0
+    for block in marked.split(_LINE):
+        depth, linked = _linked_characters(block, depth)
+        text = _MARKS.sub("", block.replace(_PRE_LINE, "\v"))
+        text = re.sub(r"[^\S\v\u3000]+", " ", text).strip(" \u3000")
+        if not text:
+            continue
+        if _is_boilerplate(text, linked):
+            counts["boilerplate"] += 1
+            continue
+        kept += [line.rstrip() for line in text.split("\v")]
+    return "\n".join(kept).strip("\n")
+
+
+def _linked_characters(block: str, depth: int) -> tuple[int, int]:
+    """Count the characters inside links; links may span blocks."""
+    linked = 0
+    for part in re.split(f"([{_LINK_START}{_LINK_END}])", block):
+        if part == _LINK_START:
+            depth += 1
+        elif part == _LINK_END:
+            depth = max(depth - 1, 0)
+        elif depth:
+            linked += len("".join(part.split()))
+    return depth, linked
+
+
+def _is_boilerplate(text: str, linked: int) -> bool:
+    visible = len("".join(text.split()))
+    if visible > _BOILERPLATE_CHARACTERS or re.search("[。！？!?.…]", text):
+        return False
+    return linked > _MARKUP_LINK_SHARE * visible
