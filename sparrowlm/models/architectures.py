@@ -1,4 +1,4 @@
-"""Sizes of the neural models, as they stand in config.json. No torch here: engines read them too."""
+"""Sizes of the neural models, as they stand in config.json; no torch, for engines read them too."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Learning from token files: loop, optimizers, schedules, checkpoints; torch comes in lazily."""
