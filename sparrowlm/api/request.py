@@ -1,0 +1,158 @@
+"""What a person asks for when they say `train`, checked before anything is touched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from sparrowlm.foundation.errors import SettingError
+from sparrowlm.foundation.quantities import parse_size
+
+ModelChoice = Literal["auto", "ngram", "vectors", "rnn", "lstm", "transformer", "mixture"]
+TokenizerChoice = Literal["auto", "character", "bpe", "word"]
+Data = str | Path | Sequence[str] | Sequence[Path]
+
+DEFAULT_MINUTES = 5.0
+WORK_DIRECTORY = ".training"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainRequest:
+    """Everything that decides about a training.
+
+    Attributes:
+        data: files and folders, or documents (strings), see split_data.
+        output: directory of the model.
+        size_bytes: largest model on disk; None for no limit.
+        minutes: wall time for all of it; None where steps are given.
+        steps: optimisation steps; None where minutes are given.
+        model: kind of model.
+        tokenizer: kind of tokenizer.
+        seed: 0 to 2**63 - 1.
+        resume: continue an earlier run of the same request.
+        start_from: directory of a model whose weights are the start.
+        held_out: text to measure on.
+        user_dictionary: words that outrank the segmentation.
+    """
+
+    data: Data
+    output: Path
+    size_bytes: int | None = None
+    minutes: float | None = None
+    steps: int | None = None
+    model: ModelChoice = "auto"
+    tokenizer: TokenizerChoice = "auto"
+    seed: int = 0
+    resume: bool = False
+    start_from: Path | None = None
+    held_out: Path | None = None
+    user_dictionary: Path | None = None
+
+    @property
+    def work(self) -> Path:
+        """Where the corpus and the checkpoints live until the model is finished."""
+        return self.output / WORK_DIRECTORY
+
+    def fingerprint(self, corpus_fingerprint: bytes) -> str:
+        """Name this training: the same for the same text and settings, whatever the directory."""
+        choices = {
+            "size": self.size_bytes,
+            "minutes": self.minutes,
+            "steps": self.steps,
+            "model": self.model,
+            "tokenizer": self.tokenizer,
+            "seed": self.seed,
+            "from": str(self.start_from) if self.start_from else None,
+            "corpus": corpus_fingerprint.hex(),
+        }
+        text = json.dumps(choices, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def checked_request(  # noqa: PLR0913 - the public dials, each with its default
+    data: Data,
+    *,
+    output: str | Path,
+    size: str | int | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    model: str = "auto",
+    tokenizer: str = "auto",
+    seed: int = 0,
+    resume: bool = False,
+    start_from: str | Path | None = None,
+    held_out: str | Path | None = None,
+    user_dictionary: str | Path | None = None,
+) -> TrainRequest:
+    """Check every dial and fill in what was left open.
+
+    Raises:
+        SettingError: names the dial, what was received and what to do.
+    """
+    if model not in get_args(ModelChoice):
+        _refuse_choice("model", model, get_args(ModelChoice))
+    if tokenizer not in get_args(TokenizerChoice):
+        _refuse_choice("tokenizer", tokenizer, get_args(TokenizerChoice))
+    if minutes is not None and steps is not None:
+        raise SettingError("cli.minutes-or-steps", minutes=minutes, steps=steps)
+    if steps is not None and steps < 1:
+        raise SettingError("foundation.number-range", name="steps", received=steps, minimum=1)
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise SettingError("foundation.duration-unreadable", received=minutes)
+    if minutes is None and steps is None:
+        minutes = DEFAULT_MINUTES
+    return TrainRequest(
+        data=data,
+        output=Path(output),
+        size_bytes=None if size is None else parse_size(size),
+        minutes=minutes,
+        steps=steps,
+        model=cast("ModelChoice", model),
+        tokenizer=cast("TokenizerChoice", tokenizer),
+        seed=seed,
+        resume=resume,
+        start_from=None if start_from is None else Path(start_from),
+        held_out=None if held_out is None else Path(held_out),
+        user_dictionary=None if user_dictionary is None else Path(user_dictionary),
+    )
+
+
+def _refuse_choice(name: str, received: object, choices: tuple[str, ...]) -> None:
+    raise SettingError(
+        "foundation.unknown-choice", name=name, received=received, choices=", ".join(choices)
+    )
+
+
+def split_data(data: Data) -> list[Path] | list[str]:
+    """Tell files from documents.
+
+    Args:
+        data: one string or path is a file or folder; a list of paths are files and folders; a
+            list of strings are documents, unless every one of them names something on disk.
+
+    Returns:
+        Either paths or documents.
+    """
+    if isinstance(data, (str, Path)):
+        return [Path(data)]
+    items: list[str | Path] = list(data)
+    paths = [item for item in items if isinstance(item, Path)]
+    if len(paths) == len(items):
+        return paths
+    texts = [str(item) for item in items]
+    if texts and len(texts) < 100 and all(_is_on_disk(text) for text in texts):
+        return [Path(text) for text in texts]
+    return texts
+
+
+def _is_on_disk(text: str) -> bool:
+    if not text or len(text) > 4096 or "\n" in text or "\0" in text:
+        return False
+    try:
+        return Path(text).exists()
+    except OSError:
+        return False
