@@ -24,7 +24,6 @@ def scoring_window(network: Network) -> int:
     return shape.context_tokens if isinstance(shape, TransformerShape) else _RECURRENT_WINDOW
 
 
-@torch.no_grad()
 def log_probabilities(
     network: Network, ids: np.ndarray[Any, np.dtype[Any]]
 ) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
@@ -51,8 +50,19 @@ def log_probabilities(
         for row, start in enumerate(chunk):
             piece = ids[start : min(start + window, len(ids) - 1)]
             windows[row, : len(piece)] = piece
-        scores_BTV = functional.log_softmax(network(torch.from_numpy(windows)).float(), dim=-1)
+        scores_BTV = _scores(network, windows)
         for row, start in enumerate(chunk):
             end = min(start + window, len(ids) - 1)
-            yield scores_BTV[row, done - start : end - start].numpy()
+            yield scores_BTV[row, done - start : end - start]
             done = end
+
+
+@torch.no_grad()
+def _scores(
+    network: Network, windows_BT: np.ndarray[Any, np.dtype[np.int64]]
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    logits_BTV = network(torch.from_numpy(windows_BT)).float()
+    scores_BTV: np.ndarray[Any, np.dtype[np.float32]] = functional.log_softmax(
+        logits_BTV, dim=-1
+    ).numpy()
+    return scores_BTV

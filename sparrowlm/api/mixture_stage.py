@@ -1,0 +1,160 @@
+"""The n-gram's part of a training, and the gate that makes one model of two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sparrowlm.corpora.token_files import TokenSplit
+from sparrowlm.foundation.progress import Progress
+from sparrowlm.models.mixture import Gate, gate_features
+from sparrowlm.models.ngram import NgramModel, train_ngram
+from sparrowlm.models.network import Network
+from sparrowlm.training.mixture import constant_gate, constant_weights, learn_gate
+from sparrowlm.training.scoring import log_probabilities
+
+# Positions the gate is learnt from: more cost time and no longer change it.
+_MOST_GATE_TOKENS = 60_000
+
+Ids = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What the parts are worth on held-out text, nats per token.
+
+    Attributes:
+        ngram_nats: the n-gram alone.
+        neural_nats: the network alone.
+        mixture_nats: both, cross-validated.
+        gate: learnt weights.
+    """
+
+    ngram_nats: float
+    neural_nats: float
+    mixture_nats: float
+    gate: Gate
+
+    def winner(self) -> str:
+        """Return the kind of the best: "ngram", "transformer"-like "neural", or "mixture"."""
+        figures = {
+            "ngram": self.ngram_nats,
+            "neural": self.neural_nats,
+            "mixture": self.mixture_nats,
+        }
+        return min(figures, key=lambda name: figures[name])
+
+
+def held_out_nats(ngram: NgramModel, ids: Ids) -> float:
+    """Return the n-gram's loss per token; the separator in front is given, not predicted."""
+    probabilities_T = ngram.score(np.asarray(ids)).probabilities_TN[1:, -1]
+    return float(-np.log(probabilities_T).mean())
+
+
+def count_ngrams(
+    split: TokenSplit,
+    held_out: TokenSplit,
+    vocab_size: int,
+    max_bytes: int | None,
+    work: Path,
+    progress: Progress,
+) -> NgramModel:
+    """Count the training text; the order is chosen on the held-out text.
+
+    Args:
+        split: training ids.
+        held_out: its ids choose the order, where there are any.
+        vocab_size: V.
+        max_bytes: largest file.
+        work: for checkpoints.
+        progress: told about orders.
+    """
+    choosing = np.asarray(held_out.ids) if len(held_out.ids) > 1 else None
+    return train_ngram(
+        split.ids,
+        vocab_size,
+        held_out=choosing,
+        max_bytes=max_bytes,
+        progress=progress,
+        checkpoint_directory=work / "ngram",
+    )
+
+
+def recount_everything(
+    ngram: NgramModel,
+    split: TokenSplit,
+    held_out: TokenSplit,
+    max_bytes: int | None,
+    work: Path,
+    progress: Progress,
+) -> NgramModel:
+    """Count training and held-out text together, in the order already chosen.
+
+    The gate knows how much to trust a count; where the counts come from does not matter to it.
+    """
+    both = np.concatenate([np.asarray(split.ids), np.asarray(held_out.ids)])
+    return train_ngram(
+        both,
+        ngram.vocab_size,
+        order=ngram.order,
+        max_bytes=max_bytes,
+        progress=progress,
+        checkpoint_directory=work / "ngram-all",
+    )
+
+
+def weigh(
+    ngram: NgramModel, network: Network, held_out: TokenSplit, seed: int, *, is_training_text: bool
+) -> Verdict:
+    """Measure both experts on held-out text and learn the gate.
+
+    Args:
+        ngram: counted on the training text only.
+        network: in evaluation mode, float32.
+        held_out: at least two ids.
+        seed: the run's.
+        is_training_text: the held-out text was trained on (tiny corpora): nothing can be learnt
+            from it about trust, so both are heard equally.
+    """
+    ids = np.asarray(held_out.ids[:_MOST_GATE_TOKENS])
+    scores = ngram.score(ids)
+    counts_TN, continuations_TN = scores.context_counts_TN[1:], scores.num_continuations_TN[1:]
+    neural_T, features_TF = _neural_view(network, ids, counts_TN, continuations_TN)
+    experts_TK = np.concatenate([scores.probabilities_TN[1:], neural_T[:, None]], axis=1)
+    ngram_nats = float(-np.log(experts_TK[:, -2]).mean())
+    neural_nats = float(-np.log(experts_TK[:, -1]).mean())
+    if is_training_text:
+        weights_K = np.zeros(experts_TK.shape[1], dtype=np.float32)
+        weights_K[-2:] = 0.5
+        gate = constant_gate(np.maximum(weights_K, 1e-9), features_TF.shape[1])
+        mixture_nats = float(-np.log(experts_TK @ weights_K).mean())
+    else:
+        learnt = learn_gate(experts_TK, features_TF, seed)
+        gate, mixture_nats = learnt.gate, learnt.mixture_nats
+    return Verdict(
+        ngram_nats=ngram_nats, neural_nats=neural_nats, mixture_nats=mixture_nats, gate=gate
+    )
+
+
+def _neural_view(
+    network: Network, ids: Ids, counts_TN: Ids, continuations_TN: Ids
+) -> tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, np.dtype[np.float32]]]:
+    """Score ids with the network, piece by piece; keep targets and features, not distributions."""
+    targets: list[Ids] = []
+    features: list[Ids] = []
+    done = 0
+    for logs_TV in log_probabilities(network, ids):
+        rows = slice(done, done + len(logs_TV))
+        wanted_T = ids[1:][rows].astype(np.int64)
+        targets.append(np.exp(logs_TV[np.arange(len(logs_TV)), wanted_T]))
+        features.append(gate_features(counts_TN[rows], continuations_TN[rows], logs_TV))
+        done += len(logs_TV)
+    return np.concatenate(targets).astype(np.float32), np.concatenate(features)
+
+
+def constant_mixture(experts_TK: np.ndarray[Any, np.dtype[np.float32]]) -> float:
+    """Return the loss of one fixed weight per expert, for comparison in reports."""
+    return float(-np.log(experts_TK @ constant_weights(experts_TK)).mean())
