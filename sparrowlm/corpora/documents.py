@@ -18,12 +18,12 @@ class Piece(NamedTuple):
     Args:
         text: decoded text, not yet cleaned.
         is_start: whether a new document begins here.
-        source: name of the file, with its place in an archive.
+        is_html: whether the text is a page whose readable part has still to be extracted.
     """
 
     text: str
     is_start: bool
-    source: str
+    is_html: bool = False
 
 
 def _nobody(num_bytes: int) -> None:
@@ -55,7 +55,13 @@ class ReadingReport:
     on_bytes: Callable[[int], None] = _nobody
 
     def skip(self, source: str, reason: str) -> None:
-        """Note a file that gives no text; reason is a message name such as "binary"."""
-        self.skipped[reason.split(":")[0]] += 1
+        """Note a file that gives no text.
+
+        Args:
+            source: name of the file.
+            reason: message name of this room such as "skipped-binary", with details behind a
+                colon: "skipped-binary:PDF".
+        """
+        self.skipped[reason.split(":", maxsplit=1)[0]] += 1
         if len(self.skipped_examples) < _EXAMPLES_KEPT:
             self.skipped_examples.append((source, reason))

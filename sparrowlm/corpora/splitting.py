@@ -1,17 +1,17 @@
 """Which part is trained on and which is kept for evaluation, so that nothing leaks.
 
-    held-out size     10 % below 100,000 characters, 5 % from one million on, between them on the
-                      logarithmic line; never more than 2 million characters
-    whole documents   a document shorter than a third of the held-out size goes to one side whole;
-                      which side is decided by its content and the seed, so equal documents stay
-                      together
-    long documents    give contiguous blocks that begin and end at paragraphs: one per 2,000
-                      held-out characters, at most 8, one in every eighth of the text, at a place
-                      drawn by the seed
-    the gap           is the separator: what stood on the two sides of a block becomes separate
-                      documents, so no training window reaches into a held-out block
-    tiny corpora      below 1,000 characters, or of a single segment: the training text itself is
-                      also the held-out text, and the statistics say so
+held-out size     10 % below 100,000 characters, 5 % from one million on, between them on the
+logarithmic line; never more than 2 million characters
+whole documents   a document shorter than a third of the held-out size goes to one side whole;
+which side is decided by its content and the seed, so equal documents stay
+together
+long documents    give contiguous blocks that begin and end at paragraphs: one per 2,000
+held-out characters, at most 8, one in every eighth of the text, at a place
+drawn by the seed
+the gap           is the separator: what stood on the two sides of a block becomes separate
+documents, so no training window reaches into a held-out block
+tiny corpora      below 1,000 characters, or of a single segment: the training text itself is
+also the held-out text, and the statistics say so
 """
 
 from __future__ import annotations
@@ -48,6 +48,11 @@ class Split:
     is_held_out: Flags
     is_training_text: bool
 
+    @classmethod
+    def everything(cls, segments: Segments) -> Split:
+        """Return the split whose training side is everything."""
+        return cls(np.zeros(len(segments), dtype=bool), is_training_text=False)
+
     def runs(
         self, segments: Segments, side: str, limit_bytes: int
     ) -> Iterator[tuple[int, int, bool]]:
@@ -58,7 +63,7 @@ class Split:
             side: "train" or "held_out".
             limit_bytes: a run is closed when it is at least this long.
         """
-        wanted = self._wanted(side)
+        wanted = self.wanted(side)
         is_start = segments["is_start"].astype(bool)
         sizes = segments["num_bytes"]
         position = run_start = run_size = 0
@@ -78,7 +83,8 @@ class Split:
         if run_size:
             yield run_start, run_size, run_begins
 
-    def _wanted(self, side: str) -> Flags:
+    def wanted(self, side: str) -> Flags:
+        """Return one flag per segment: whether it belongs to side."""
         if self.is_training_text:
             return np.ones(len(self.is_held_out), dtype=bool)
         return self.is_held_out if side == "held_out" else ~self.is_held_out
@@ -102,6 +108,7 @@ def plan_split(segments: Segments, share: float | None, seed: int) -> Split:
         segments: the spool's records, at least one.
         share: share of the characters to hold out; None derives it, 0 holds nothing out.
         seed: same seed, same split.
+
     Returns:
         The side of every segment.
     """

@@ -8,8 +8,11 @@ cut finer, because a small corpus must still be divisible.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,6 +26,10 @@ SEGMENT_DTYPE = np.dtype(
     [("num_bytes", "<u4"), ("num_characters", "<u4"), ("key", "<u8"), ("is_start", "u1")]
 )
 Segments = np.ndarray[Any, np.dtype[np.void]]
+TEXT_FILE = "text.bin"
+SEGMENTS_FILE = "segments.bin"
+_RECORDS_AT_ONCE = 4096
+_BLOCK_BYTES = 1 << 20
 _FINE_CHARACTERS = 128
 _FINE_UNTIL_CHARACTERS = 1 << 16
 _COARSE_CHARACTERS = 1024
@@ -57,16 +64,18 @@ class SpoolWriter:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._records: list[tuple[int, int, int, bool]] = []
+        self._num_bytes = 0
+        self._num_records = 0
         self.num_characters = 0
         self.num_documents = 0
 
     def __enter__(self) -> SpoolWriter:
         """Open the files, throwing away what a killed run left."""
-        try:
-            self._text = (self._directory / "text.bin").open("wb")
-            self._records = (self._directory / "segments.bin").open("wb")
-        except OSError as error:
-            raise atomic.resource_error(error, self._directory) from error
+        with self._clear_errors():
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._text_file = (self._directory / TEXT_FILE).open("wb", buffering=1 << 18)
+            self._records_file = (self._directory / SEGMENTS_FILE).open("wb")
         return self
 
     def __exit__(
@@ -75,34 +84,87 @@ class SpoolWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the files."""
+        """Write what is left, make it durable and close the files."""
+        with self._clear_errors(), self._text_file, self._records_file:
+            if kind is None:
+                self._flush()
+                os.fsync(self._text_file.fileno())
+                os.fsync(self._records_file.fileno())
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
         try:
-            self._text.close()
-            self._records.close()
-        except OSError as failure:
-            raise atomic.resource_error(failure, self._directory) from failure
+            yield
+        except OSError as error:
+            raise atomic.resource_error(error, self._directory) from error
 
     def write(self, text: str, key: int, is_start: bool) -> None:
         """Add one piece of a document.
 
         Args:
-            text: the cleaned text.
+            text: the cleaned text, without lone surrogates.
             key: 64-bit hash that decides about the split; equal for equal documents.
             is_start: whether a new document begins with this piece.
         """
         fine = self.num_characters < _FINE_UNTIL_CHARACTERS
         size = _FINE_CHARACTERS if fine else _COARSE_CHARACTERS
-        records = []
-        for segment in cut_segments(text, size):
-            data = segment.encode("utf-8")
-            records.append((len(data), len(segment), key, is_start and not records))
-        try:
-            self._text.write(text.encode("utf-8"))
-            self._records.write(np.array(records, dtype=SEGMENT_DTYPE).tobytes())
-        except OSError as error:
-            raise atomic.resource_error(error, self._directory) from error
-        self.num_characters += len(text)
+        data = text.encode("utf-8")
         self.num_documents += is_start
+        if len(text) <= size:
+            self._records.append((len(data), len(text), key, is_start))
+        else:
+            for segment in cut_segments(text, size):
+                num_bytes = len(segment.encode("utf-8"))
+                self._records.append((num_bytes, len(segment), key, is_start))
+                is_start = False
+        with self._clear_errors():
+            self._text_file.write(data)
+            if len(self._records) >= _RECORDS_AT_ONCE:
+                self._flush()
+        self._num_bytes += len(data)
+        self.num_characters += len(text)
+
+    def _flush(self) -> None:
+        self._records_file.write(np.array(self._records, dtype=SEGMENT_DTYPE).tobytes())
+        self._num_records += len(self._records)
+        self._records.clear()
+
+    def mark(self) -> tuple[int, int, int, int]:
+        """Return the present end, for take_back."""
+        num_records = self._num_records + len(self._records)
+        return self._num_bytes, num_records, self.num_characters, self.num_documents
+
+    def take_back(self, mark: tuple[int, int, int, int]) -> None:
+        """Forget everything written after mark."""
+        with self._clear_errors():
+            self._flush()
+            self._num_bytes, self._num_records, self.num_characters, self.num_documents = mark
+            for file, end in (
+                (self._text_file, self._num_bytes),
+                (self._records_file, self._num_records * SEGMENT_DTYPE.itemsize),
+            ):
+                file.flush()
+                file.seek(end)
+                file.truncate()
+
+
+def spool_digest(directory: Path) -> str:
+    """Return the checksum of both files of a spool.
+
+    Raises:
+        DamagedFileError: a file is missing or cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for name in (TEXT_FILE, SEGMENTS_FILE):
+        path = directory / name
+        try:
+            with path.open("rb") as handle:
+                while block := handle.read(_BLOCK_BYTES):
+                    digest.update(block)
+        except OSError as error:
+            reason = error.strerror or error
+            raise DamagedFileError("foundation.file-damaged", path=path, reason=reason) from error
+    return digest.hexdigest()
 
 
 def read_segments(directory: Path) -> Segments:
@@ -111,7 +173,7 @@ def read_segments(directory: Path) -> Segments:
     Raises:
         DamagedFileError: the file is not a whole number of records, or the text is too short.
     """
-    path = directory / "segments.bin"
+    path = directory / SEGMENTS_FILE
     size = path.stat().st_size if path.exists() else -1
     if size < 0 or size % SEGMENT_DTYPE.itemsize:
         raise DamagedFileError("foundation.file-damaged", path=path, reason=f"{size} bytes")
@@ -119,7 +181,7 @@ def read_segments(directory: Path) -> Segments:
         return np.zeros(0, dtype=SEGMENT_DTYPE)
     segments: Segments = np.memmap(path, dtype=SEGMENT_DTYPE, mode="r")
     expected = int(segments["num_bytes"].sum(dtype=np.int64))
-    if (directory / "text.bin").stat().st_size != expected:
+    if (directory / TEXT_FILE).stat().st_size != expected:
         raise DamagedFileError("foundation.file-damaged", path=path, reason="length of text.bin")
     return segments
 
@@ -131,7 +193,7 @@ def read_texts(directory: Path, runs: Iterable[tuple[int, int]]) -> Iterator[str
         directory: the spool.
         runs: (first byte, number of bytes) of each text.
     """
-    with (directory / "text.bin").open("rb") as handle:
+    with (directory / TEXT_FILE).open("rb") as handle:
         for start, length in runs:
             handle.seek(start)
             yield handle.read(length).decode("utf-8")

@@ -1,4 +1,4 @@
-"""Token ids on disk: a checked header, the ids, where the documents start.
+r"""Token ids on disk: a checked header, the ids, where the documents start.
 
     offset 0    "SPARROW-IDS\\n" (12 bytes)
     12          version (u4), bytes per id (u4: 2 or 4), vocabulary size (u4)
@@ -67,6 +67,7 @@ def write_tokens(
         vocab_size: decides between two and four bytes per id.
         separator_id: put in front of every document and behind the last.
         fingerprint: 16 bytes that name inputs and settings.
+
     Raises:
         ResourceError: disk full or not writable.
     """
@@ -107,6 +108,7 @@ def read_tokens(path: Path, fingerprint: bytes | None = None) -> TokenSplit:
     Args:
         path: a file of write_tokens.
         fingerprint: when given, the file must carry it.
+
     Raises:
         DamagedFileError: missing, truncated, changed, or of another corpus.
     """

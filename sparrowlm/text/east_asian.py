@@ -42,6 +42,7 @@ def best_east_asian(head: bytes) -> str | None:
 
     Args:
         head: first bytes of a file; may end inside a character.
+
     Returns:
         Python's name of the encoding, or None when no reading looks like the language.
     """

@@ -89,6 +89,7 @@ def decode_bytes(data: bytes) -> Decoded:
 
     Args:
         data: a whole file, or a part that begins and ends at character boundaries.
+
     Returns:
         The text and what was detected; never raises on any bytes.
     """

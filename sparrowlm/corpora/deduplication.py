@@ -1,0 +1,130 @@
+"""Texts seen before: exact by digest, nearly equal by MinHash; constant memory for any corpus.
+
+Source of the near-duplicate search: Broder 1997, "On the resemblance and containment of
+documents" (shingles and minima); Indyk and Motwani 1998, "Approximate nearest neighbors" (bands).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sparrowlm.foundation import atomic
+
+Digests = np.ndarray[Any, np.dtype[np.uint64]]
+
+# Five bands of twelve minima: a pair that shares 95 % of its shingles is found with probability
+# 0.96, 90 % with 0.81, 80 % with 0.30, 70 % with 0.07, 50 % with 0.001.
+NUM_BANDS = 5
+ROWS_PER_BAND = 12
+SHINGLE_CHARACTERS = 5
+# Below this many characters one changed word changes most shingles; only exact copies count.
+SHORTEST_NEAR_CHARACTERS = 64
+_SEED = 20_231
+_MULTIPLIER = 0x9E3779B97F4A7C15
+
+
+class DigestSet:
+    """A set of 64-bit digests of which only the last ones are in memory.
+
+    Args:
+        directory: where older ones are kept, in sorted files that are searched, never loaded.
+        limit: digests in memory (about 90 bytes each).
+        name: prefix of the files.
+    """
+
+    def __init__(self, directory: Path, limit: int, name: str) -> None:
+        self._directory = directory
+        self._limit = limit
+        self._name = name
+        self._recent: set[int] = set()
+        self._older: list[Digests] = []
+
+    def __contains__(self, digest: int) -> bool:
+        return digest in self._recent or self._is_older(digest)
+
+    def add(self, digest: int) -> bool:
+        """Add a digest; say whether it is new."""
+        if digest in self:
+            return False
+        self._recent.add(digest)
+        if len(self._recent) >= self._limit:
+            self._write_out()
+        return True
+
+    def _is_older(self, digest: int) -> bool:
+        wanted = np.uint64(digest)
+        for run in self._older:
+            position = int(np.searchsorted(run, wanted))
+            if position < len(run) and run[position] == wanted:
+                return True
+        return False
+
+    def _write_out(self) -> None:
+        digests = np.fromiter(self._recent, dtype="<u8", count=len(self._recent))
+        digests.sort()
+        path = self._directory / f"{self._name}-{len(self._older)}.digests"
+        try:
+            digests.tofile(path)
+        except OSError as error:
+            raise atomic.resource_error(error, path) from error
+        self._older.append(np.memmap(path, dtype="<u8", mode="r"))
+        self._recent.clear()
+
+    def close(self) -> None:
+        """Forget everything and remove the files."""
+        self._recent.clear()
+        self._older.clear()
+        for path in self._directory.glob(f"{self._name}-*.digests"):
+            path.unlink(missing_ok=True)
+
+
+def band_digests(texts: list[str]) -> list[list[int]]:
+    """Compute the bands of many texts at once.
+
+    Args:
+        texts: whole documents.
+
+    Returns:
+        NUM_BANDS digests per text; two texts that share one are near duplicates. None for texts
+        that are too short.
+    """
+    import rensa
+
+    long_enough = [len(text) >= SHORTEST_NEAR_CHARACTERS for text in texts]
+    chosen = [text for text, is_long in zip(texts, long_enough, strict=True) if is_long]
+    if not chosen:
+        return [[] for _ in texts]
+    hashes, offsets = _shingle_hashes(chosen)
+    num_minima = NUM_BANDS * ROWS_PER_BAND
+    matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets, num_minima, _SEED)
+    minima = np.array(matrix.to_rows(), dtype=np.uint64).reshape(-1, NUM_BANDS, ROWS_PER_BAND)
+    bands = np.full(minima.shape[:2], 1, dtype=np.uint64)
+    for row in range(ROWS_PER_BAND):
+        bands = (bands ^ minima[:, :, row]) * np.uint64(_MULTIPLIER)
+        bands ^= bands >> np.uint64(29)
+    bands += np.arange(NUM_BANDS, dtype=np.uint64)
+    found = iter(bands.tolist())
+    return [next(found) if is_long else [] for is_long in long_enough]
+
+
+def _shingle_hashes(texts: list[str]) -> tuple[Digests, Digests]:
+    """Hash every run of SHINGLE_CHARACTERS characters, white space left out."""
+    codes: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
+    counts = []
+    for text in texts:
+        data = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
+        data = data[(data > 0x20) & (data != 0x3000) & (data != 0xA0)].astype(np.uint64)
+        if len(data) < SHINGLE_CHARACTERS:
+            data = np.zeros(SHINGLE_CHARACTERS, dtype=np.uint64)
+        hashes = np.zeros(len(data) - SHINGLE_CHARACTERS + 1, dtype=np.uint64)
+        for place in range(SHINGLE_CHARACTERS):
+            hashes = hashes * np.uint64(_MULTIPLIER) + data[place : len(hashes) + place]
+        hashes ^= hashes >> np.uint64(31)
+        codes.append(hashes)
+        counts.append(len(hashes))
+    offsets = np.zeros(len(texts) + 1, dtype=np.uint64)
+    np.cumsum(counts, out=offsets[1:])
+    return np.concatenate(codes), offsets
