@@ -47,7 +47,7 @@ class DigestSet:
 
     def add(self, digest: int) -> bool:
         """Add a digest; say whether it is new."""
-        if digest in self:
+        if digest in self._recent or (self._older and self._is_older(digest)):
             return False
         self._recent.add(digest)
         if len(self._recent) >= self._limit:
@@ -111,20 +111,28 @@ def band_digests(texts: list[str]) -> list[list[int]]:
 
 
 def _shingle_hashes(texts: list[str]) -> tuple[Digests, Digests]:
-    """Hash every run of SHINGLE_CHARACTERS characters, white space left out."""
-    codes: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
-    counts = []
-    for text in texts:
-        data = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
-        data = data[(data > 0x20) & (data != 0x3000) & (data != 0xA0)].astype(np.uint64)
-        if len(data) < SHINGLE_CHARACTERS:
-            data = np.zeros(SHINGLE_CHARACTERS, dtype=np.uint64)
-        hashes = np.zeros(len(data) - SHINGLE_CHARACTERS + 1, dtype=np.uint64)
-        for place in range(SHINGLE_CHARACTERS):
-            hashes = hashes * np.uint64(_MULTIPLIER) + data[place : len(hashes) + place]
-        hashes ^= hashes >> np.uint64(31)
-        codes.append(hashes)
-        counts.append(len(hashes))
-    offsets = np.zeros(len(texts) + 1, dtype=np.uint64)
-    np.cumsum(counts, out=offsets[1:])
-    return np.concatenate(codes), offsets
+    """Hash every run of SHINGLE_CHARACTERS characters, white space left out.
+
+    Returns:
+        The hashes of all texts in a row, and where each text begins and ends among them.
+    """
+    codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype="<u4")
+    is_visible = (codes > 0x20) & (codes != 0x3000) & (codes != 0xA0)
+    visible_before = np.concatenate([[0], np.cumsum(is_visible)])
+    ends = np.cumsum([len(text) for text in texts])
+    ends = visible_before[ends]  # of every text, counted in visible characters
+    codes = codes[is_visible].astype(np.uint64)
+    num_windows = max(len(codes) - SHINGLE_CHARACTERS + 1, 0)
+    hashes = np.zeros(num_windows, dtype=np.uint64)
+    for place in range(SHINGLE_CHARACTERS):
+        hashes *= np.uint64(_MULTIPLIER)
+        hashes += codes[place : num_windows + place]
+    hashes ^= hashes >> np.uint64(31)
+    # A window must end inside the text in which it begins.
+    is_whole = np.ones(num_windows, dtype=bool)
+    for back in range(1, SHINGLE_CHARACTERS):
+        borders = ends[:-1] - back
+        is_whole[borders[(borders >= 0) & (borders < num_windows)]] = False
+    whole_before = np.concatenate([[0], np.cumsum(is_whole)])
+    offsets = whole_before[np.minimum(np.concatenate([[0], ends]), num_windows)]
+    return hashes[is_whole], offsets.astype(np.uint64)

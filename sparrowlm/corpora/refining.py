@@ -9,6 +9,8 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate
+from operator import eq
 
 from sparrowlm.corpora.documents import Piece
 from sparrowlm.corpora.settings import Cleaning
@@ -18,7 +20,6 @@ from sparrowlm.text.markup import html_to_text
 # Lines of this length that were seen before are dropped inside documents too: nobody writes two
 # hundred equal characters twice by chance, and a copy would leak from training to evaluation.
 LONG_LINE_CHARACTERS = 200
-_LONG_LINE = re.compile(f"[^\n]{{{LONG_LINE_CHARACTERS},}}")
 # A line repeated at once four times and more ("all duplicates") stays once.
 _RUNS = re.compile(r"^([^\n]{8,}\n)\1{3,}", re.MULTILINE)
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -66,7 +67,7 @@ class Refining:
         if piece.is_html and self.cleaning != "off":
             text = html_to_text(text, counts)
         text = clean_text(text, self.cleaning, counts)
-        if _SURROGATES.search(text):
+        if self.cleaning == "off":  # the other levels remove them
             text = _SURROGATES.sub("\ufffd", text)
         lines: list[tuple[int, int, int]] = []
         if self.finds_duplicates:
@@ -82,6 +83,9 @@ def text_digest(text: str) -> int:
 
 
 def _without_runs(text: str, counts: Counter[str]) -> str:
+    lines = text.split("\n")
+    if not any(map(eq, lines, lines[3:])):  # a run of four has equal lines at distance three
+        return text
     shorter = _RUNS.sub(r"\1", text)
     if len(shorter) < len(text):
         counts["repeated-lines"] += text.count("\n") - shorter.count("\n")
@@ -89,8 +93,15 @@ def _without_runs(text: str, counts: Counter[str]) -> str:
 
 
 def _long_lines(text: str) -> list[tuple[int, int, int]]:
-    stripped = text.strip()
-    if "\n" not in stripped:
+    if "\n" not in text.strip():
         return []
-    found = _LONG_LINE.finditer(text)
-    return [(line.start(), line.end(), text_digest(line.group())) for line in found]
+    lines = text.split("\n")
+    lengths = list(map(len, lines))
+    if max(lengths) < LONG_LINE_CHARACTERS:
+        return []
+    starts = accumulate(lengths, lambda start, length: start + length + 1, initial=0)
+    return [
+        (start, start + length, text_digest(line))
+        for line, length, start in zip(lines, lengths, starts, strict=False)
+        if length >= LONG_LINE_CHARACTERS
+    ]

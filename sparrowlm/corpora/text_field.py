@@ -76,9 +76,9 @@ def text_of(value: Any, depth: int = 0) -> str | None:  # noqa: ANN401 - any JSO
     r"""Make one text of a JSON value: a string, or lines of strings, or turns of a conversation.
 
     >>> text_of(["床前明月光", "疑是地上霜"])
-    '床前明月光\\n疑是地上霜'
+    '床前明月光\n疑是地上霜'
     >>> text_of([{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}])
-    'hello\\nhi'
+    'hello\nhi'
     """
     if isinstance(value, str):
         return value

@@ -1,8 +1,9 @@
 """Text as its author meant it: no control or invisible signs, no mojibake, nothing else touched.
 
-Almost all text needs no repair, so one compiled expression first asks whether there is anything to
-do; clean text passes at memory speed. Only lines that hold a doubtful character are looked at
-closely. Full-width punctuation, curly quotes and characters outside the basic plane never change;
+Almost all text needs no repair, so one look at a table of all characters first finds the doubtful
+ones; clean text passes at memory speed. Only lines that hold a doubtful character are looked at
+closely, and only for what such characters can need. Full-width punctuation, curly quotes and
+characters outside the basic plane never change;
 decomposed letters are composed, but no other normal form is applied (NFC would replace rare
 compatibility ideographs, NFKC the full-width signs).
 """
@@ -15,6 +16,8 @@ from collections import Counter
 from functools import cache
 from typing import Any, Literal
 
+import numpy as np
+
 CleaningLevel = Literal["standard", "minimal", "off"]
 
 # Signs that no repair would ever touch, so a text of these alone is returned as it is.
@@ -26,15 +29,25 @@ _CLEAN = (
     "\u3000-\u3098\u309b-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff01-\uffef"  # CJK, kana, Hangul
     "\U0001f000-\U0001faff\U00020000-\U0003fffd"  # emoji, rare ideographs
 )
-_DOUBTFUL = re.compile(f"[^{_CLEAN}]|锟斤拷")
+_DOUBTFUL = re.compile(f"[^{_CLEAN}]")
+# Below this length the expression is faster than the table.
+_SHORT_CHARACTERS = 256
+# Kinds of doubtful characters, as bits.
+_OTHER, _CONTROL, _UNSEEN, _REPLACED, _COMPOSABLE = 1, 2, 4, 8, 16
+_ALL = 31
 _ASCII_CONTROLS = bytes([*range(9), *range(11, 32), 127])
 _LINE_BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_OTHER_BREAKS = ("\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029")
 _TERMINAL = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
-_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_CONTROL_SIGNS = "\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
+_CONTROLS = re.compile(f"[{_CONTROL_SIGNS}]")
 # A joiner has a meaning between emoji and inside words of the Arabic and Indic scripts.
 _JOINABLE = (
     "\u0600-\u07ff\u08a0-\u0dff\u0f00-\u109f\u1780-\u18af\ufe0f"
     "\u2190-\u2bff\U0001f000-\U0001faff\U000e0020-\U000e007f"
+)
+_INVISIBLE_SIGNS = (
+    "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0001-\U000e007f"
 )
 _INVISIBLE = re.compile(
     "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
@@ -45,6 +58,7 @@ _BROKEN = re.compile("\ufffd+|(?:锟斤拷)+锟?")
 # Mojibake always shows as two signs beyond ASCII side by side, or as one of these alone.
 _MOJIBAKE_HINT = re.compile("[^\x00-\x7f]{2}|[ÂÃâÐÑØÙ]")
 _MARKS = "\u0300-\u036f\u0653-\u0655\u3099\u309a"
+_JAMO = "\u1100-\u1112\u1161-\u1175\u11a8-\u11c2"
 _DECOMPOSED = re.compile(f"[^\\W\\d_][{_MARKS}]+|[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?")
 
 
@@ -63,42 +77,107 @@ def clean_text(
     Returns:
         The clean text; for text that needs no repair the same object.
     """
-    if level == "off" or not _needs_repair(text):
+    if level == "off" or (text.isascii() and not _has_ascii_controls(text)):
         return text
     counts = counts if counts is not None else Counter()
-    text = _counted(_LINE_BREAKS, "\n", text, counts, "line-ends")
+    text = _with_plain_line_ends(text, counts)
     if text.isascii():
-        return _without_invisible(text, counts)
-    lines = text.split("\n")
-    for number, line in enumerate(lines):
-        if _DOUBTFUL.search(line):
-            lines[number] = _repaired(line, level, counts)
-    return "\n".join(lines)
+        return _without_invisible(text, _ALL, counts) if _has_ascii_controls(text) else text
+    if "锟斤拷" in text:
+        text = _counted(_BROKEN, "", text, counts, "broken")
+    lines = doubtful_lines(text)
+    if not lines:
+        return text
+    kept: list[str] = []
+    position = 0
+    for start, end, kinds in lines:
+        kept += text[position:start], _repaired(text[start:end], level, kinds, counts)
+        position = end
+    return "".join([*kept, text[position:]])
 
 
-def _needs_repair(text: str) -> bool:
-    if text.isascii():
-        data = text.encode("ascii")
-        return len(data) != len(data.translate(None, _ASCII_CONTROLS))
-    return _DOUBTFUL.search(text) is not None
+def _has_ascii_controls(text: str) -> bool:
+    data = text.encode("ascii")
+    return len(data) != len(data.translate(None, _ASCII_CONTROLS))
 
 
-def _repaired(line: str, level: CleaningLevel, counts: Counter[str]) -> str:
+def _with_plain_line_ends(text: str, counts: Counter[str]) -> str:
+    if "\r\n" in text:
+        counts["line-ends"] += text.count("\r\n")
+        text = text.replace("\r\n", "\n")
+    if any(sign in text for sign in _OTHER_BREAKS):
+        text = _counted(_LINE_BREAKS, "\n", text, counts, "line-ends")
+    return text
+
+
+@cache
+def _kind_table() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return what every code point needs, as bits; 0 for those that never need anything."""
+    table = np.full(0x110000, _OTHER, dtype=np.uint8)
+    for signs, kind in (
+        (_CLEAN, 0),
+        (_CONTROL_SIGNS, _CONTROL | _OTHER),
+        (_INVISIBLE_SIGNS, _UNSEEN | _OTHER),
+        ("\ufffd", _REPLACED | _OTHER),
+        (_MARKS + _JAMO, _COMPOSABLE | _OTHER),
+    ):
+        for first, last in re.findall("(.)(?:-(.))?", signs, re.DOTALL):
+            table[ord(first) : ord(last or first) + 1] = kind
+    return table
+
+
+def doubtful_lines(text: str) -> list[tuple[int, int, int]]:
+    """Find the lines that hold a character which some repair may touch.
+
+    Args:
+        text: any text with plain line ends.
+
+    Returns:
+        (start, end, kinds of the doubtful characters as bits) of every such line, in order.
+    """
+    if len(text) < _SHORT_CHARACTERS:
+        places = [found.start() for found in _DOUBTFUL.finditer(text)]
+        kinds = [int(_kind_table()[ord(text[place])]) for place in places]
+    else:
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        found_kinds = _kind_table()[codes]
+        positions = np.flatnonzero(found_kinds)
+        places, kinds = positions.tolist(), found_kinds[positions].tolist()
+    lines: list[tuple[int, int, int]] = []
+    end = -1
+    for place, kind in zip(places, kinds, strict=True):
+        if place < end:
+            start, end, before = lines[-1]
+            lines[-1] = (start, end, before | kind)
+            continue
+        start = text.rfind("\n", 0, place) + 1
+        end = text.find("\n", place)
+        end = len(text) if end < 0 else end
+        lines.append((start, end, kind))
+    return lines
+
+
+def _repaired(line: str, level: CleaningLevel, kinds: int, counts: Counter[str]) -> str:
     if level == "standard" and _MOJIBAKE_HINT.search(line):
         fixed = _without_mojibake(line)
-        counts["mojibake"] += fixed != line
-        line = fixed
-    line = _without_invisible(line, counts)
-    if level == "standard":
+        if fixed != line:
+            counts["mojibake"] += 1
+            line, kinds = fixed, _ALL
+    line = _without_invisible(line, kinds, counts)
+    if level == "standard" and kinds & _COMPOSABLE:
         line = _counted(_DECOMPOSED, _compose, line, counts, "composed")
     return line
 
 
-def _without_invisible(text: str, counts: Counter[str]) -> str:
-    text = _counted(_TERMINAL, "", text, counts, "control")
-    text = _counted(_CONTROLS, "", text, counts, "control")
-    text = _counted(_INVISIBLE, "", text, counts, "invisible")
-    return _counted(_BROKEN, "", text, counts, "broken")
+def _without_invisible(text: str, kinds: int, counts: Counter[str]) -> str:
+    if kinds & _CONTROL:
+        text = _counted(_TERMINAL, "", text, counts, "control")
+        text = _counted(_CONTROLS, "", text, counts, "control")
+    if kinds & _UNSEEN:
+        text = _counted(_INVISIBLE, "", text, counts, "invisible")
+    if kinds & _REPLACED:
+        text = _counted(_BROKEN, "", text, counts, "broken")
+    return text
 
 
 def _counted(
