@@ -20,7 +20,7 @@ _LADDER = (
     (512, 8),
 )
 _FEED_FORWARD_PER_WIDTH = 3
-_WIDEST_HEAD = 128
+_WIDEST_HEAD = 64
 _RECURRENT_WIDTHS = (32, 48, 64, 96, 128, 192, 256, 320, 384, 512, 640, 768)
 
 
@@ -51,8 +51,8 @@ def _transformer(width: int, layers: int, vocab_size: int, context_tokens: int) 
 
 
 def _head_width(width: int) -> int:
-    """Return the widest even head of at most 128 that divides the width."""
-    return next(width // n for n in range(2, width) if width % n == 0 and width // n <= 128)
+    """Return the widest even head of at most 64 that divides the width."""
+    return next(width // n for n in range(2, width) if width % n == 0 and width // n <= _WIDEST_HEAD)
 
 
 def recurrent_ladder(cell: str, vocab_size: int) -> list[RecurrentShape]:
