@@ -36,8 +36,10 @@ _SHORT_CHARACTERS = 256
 _OTHER, _CONTROL, _UNSEEN, _REPLACED, _COMPOSABLE = 1, 2, 4, 8, 16
 _ALL = 31
 _ASCII_CONTROLS = bytes([*range(9), *range(11, 32), 127])
-_LINE_BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-_OTHER_BREAKS = ("\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029")
+_LINE_BREAKS = re.compile("\r\n?|[\x0b\x0c\u2028\u2029]")
+# A line break of its own, but also a byte of mojibake: it is looked at after that repair.
+_NEXT_LINE = re.compile("\x85")
+_OTHER_BREAKS = ("\r", "\x0b", "\x0c", "\u2028", "\u2029")
 _TERMINAL = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
 _CONTROL_SIGNS = "\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
 _CONTROLS = re.compile(f"[{_CONTROL_SIGNS}]")
@@ -171,6 +173,7 @@ def _repaired(line: str, level: CleaningLevel, kinds: int, counts: Counter[str])
 
 def _without_invisible(text: str, kinds: int, counts: Counter[str]) -> str:
     if kinds & _CONTROL:
+        text = _counted(_NEXT_LINE, "\n", text, counts, "line-ends")
         text = _counted(_TERMINAL, "", text, counts, "control")
         text = _counted(_CONTROLS, "", text, counts, "control")
     if kinds & _UNSEEN:

@@ -53,6 +53,19 @@ _DECLARED = re.compile(
 _WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "euc-kr": "cp949", "ks_c_5601-1987": "cp949"}
 _WIDER |= {"shift_jis": "cp932", "iso-8859-1": "cp1252", "big5": "big5hkscs", "us-ascii": "cp1252"}
 _WIDER |= {"shift-jis": "cp932", "x-sjis": "cp932", "tis-620": "cp874", "iso-8859-9": "cp1254"}
+# One-byte pages that people's files really have; the first are tried before the rarer ones.
+_ONE_BYTE_PAGES = (
+    "cp1252", "cp1251", "cp1250", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257",
+    "cp1258", "cp866", "iso8859_2", "iso8859_5", "iso8859_7", "iso8859_15", "koi8_u", "cp874",
+    "mac_cyrillic", "mac_roman", "cp437", "cp850", "cp852", "johab",
+)  # fmt: skip
+_WESTERN = frozenset(
+    "àáâãäåæçèéêëìíîïñòóôõöøœùúûüßÿÀÁÂÄÅÆÇÈÉÊËÎÏÑÓÔÖØŒÙÚÛÜ«»“”„‘’‚…–—·•©®°§£€º¡\xa0¿"
+)
+_FOREIGN_RUN = re.compile("[^\\W\\d_A-Za-z]{3,}")
+_WESTERN_SHARE = 0.95
+_HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_COMMON_HANZI_SHARE = 0.8
 _HEAD_BYTES = 1 << 16
 # Above this share of control bytes a file is not text in any one-byte encoding.
 _BINARY_SHARE = 0.02
@@ -209,6 +222,8 @@ def _from_content(data: bytes) -> tuple[str, str]:
     name = best_east_asian(head)
     if name is not None:
         return name, "characters"
+    if _is_common_hanzi(head):
+        return "gb18030", "characters"
     return _from_statistics(head)
 
 
@@ -219,10 +234,40 @@ def _damaged_utf8(head: bytes) -> bool:
     return whole > 0 and whole / (whole + broken) >= _DAMAGED_UTF8_SHARE
 
 
+def _is_common_hanzi(head: bytes) -> bool:
+    """Recognise Chinese word lists and names, which have few of the commonest characters.
+
+    There are whole pairs of bytes, nearly all in the part of GB 2312 that holds the 3,755
+    characters of level one.
+    """
+    runs: list[bytes] = _HIGH_RUN.findall(head)
+    if not runs or any(len(run) % 2 for run in runs[:-1]):  # the head may end inside a character
+        return False
+    pairs = [run[i : i + 2] for run in runs for i in range(0, len(run) - 1, 2)]
+    common = sum(0xB0 <= pair[0] <= 0xD7 and pair[1] >= 0xA1 for pair in pairs)
+    return common >= _COMMON_HANZI_SHARE * max(len(pairs), 1)
+
+
+def _is_western(head: bytes) -> bool:
+    """Recognise Western European text: single accented letters among plain ones.
+
+    In any other page the same bytes are signs inside words, or letters in long runs.
+    """
+    text = head.decode("cp1252", errors="replace")
+    foreign = [c for c in text if c > "\x7f"]
+    western = sum(c in _WESTERN for c in foreign)
+    plain = sum("a" <= c <= "z" or "A" <= c <= "Z" for c in text)
+    in_runs = sum(len(run) for run in _FOREIGN_RUN.findall(text))
+    enough = western >= _WESTERN_SHARE * len(foreign) and plain > 2 * len(foreign)
+    return enough and in_runs <= (1 - _WESTERN_SHARE) * len(foreign)
+
+
 def _from_statistics(head: bytes) -> tuple[str, str]:
+    if _is_western(head):
+        return "cp1252", "statistics"
     from charset_normalizer import from_bytes
 
-    best = from_bytes(head, threshold=0.3).best()
+    best = from_bytes(head, threshold=0.3, cp_isolation=list(_ONE_BYTE_PAGES)).best()
     if best is None:
         return "utf-8", "damaged-utf-8"
     return codecs.lookup(best.encoding).name, "statistics"

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
-_REMOVED = (
-    "script, style, noscript, template, iframe, object, embed, svg, math, canvas, head, nav, "
-    "footer, aside, form, button, select, textarea, input, dialog, [hidden], [aria-hidden=true], "
-    "[role=navigation], [role=banner], [role=contentinfo], [role=search], [role=complementary]"
-)
-_BLOCKS = (
-    "address, article, blockquote, center, dd, details, div, dl, dt, fieldset, figcaption, figure, "
-    "h1, h2, h3, h4, h5, h6, header, hr, li, main, ol, p, section, summary, table, tr, ul, br, "
-    "caption, title, body, option"
-)
-_CELLS = "td, th"
+_REMOVED = frozenset((
+    "script", "style", "noscript", "template", "iframe", "object", "embed", "svg", "math",
+    "canvas", "head", "nav", "footer", "aside", "form", "button", "select", "textarea",
+    "input", "dialog",
+))  # fmt: skip
+_REMOVED_ROLES = frozenset((
+    "navigation", "banner", "contentinfo", "search", "complementary",
+))  # fmt: skip
+_BLOCKS = frozenset((
+    "address", "article", "blockquote", "center", "dd", "details", "div", "dl", "dt",
+    "fieldset", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr",
+    "li", "main", "ol", "p", "pre", "section", "summary", "table", "tr", "ul", "br",
+    "caption", "title", "body", "option", "legend",
+))  # fmt: skip
+_CELLS = frozenset(("td", "th"))
 # Private marks, not found in any document that went through the cleaning of control signs.
 _LINE, _LINK_START, _LINK_END, _PRE_LINE = "\x02", "\x03", "\x04", "\x05"
 _MARKS = re.compile("[\x02-\x05]")
@@ -52,21 +58,52 @@ def html_to_text(html: str, counts: Counter[str] | None = None) -> str:
     root = tree.body or tree.root
     if root is None:
         return ""
-    for node in root.css(_REMOVED):
-        node.decompose()
-    for node in root.css("pre"):
-        for child in node.traverse(include_text=True):
-            if child.tag == "-text" and child.text_content and "\n" in child.text_content:
-                child.replace_with(child.text_content.replace("\n", _PRE_LINE))
-    for node in root.css(_BLOCKS):
-        node.insert_before(_LINE)
-        node.insert_after(_LINE)
-    for node in root.css(_CELLS):
-        node.insert_after(" ")
-    for node in root.css("a"):
-        node.insert_before(_LINK_START)
-        node.insert_after(_LINK_END)
-    return _lines(root.text(), counts if counts is not None else Counter())
+    return _lines("".join(_marked_text(root)), counts if counts is not None else Counter())
+
+
+def _marked_text(root: Any) -> Iterator[str]:  # noqa: ANN401 - selectolax has no types
+    """Walk the tree without changing it: text, with marks where blocks and links begin and end."""
+    node = root.child
+    open_elements: list[tuple[Any, str, bool]] = []  # next sibling, mark at the end, is pre
+    num_pre = 0
+    while node is not None or open_elements:
+        if node is None:
+            node, mark, is_pre = open_elements.pop()
+            num_pre -= is_pre
+            yield mark
+            continue
+        tag = node.tag
+        if tag == "-text":
+            text = node.text_content or ""
+            yield text.replace("\n", _PRE_LINE) if num_pre else text
+            node = node.next
+        elif tag in _REMOVED or tag.startswith(("-", "!")) or _is_hidden(node):
+            node = node.next
+        else:
+            opening, closing = _element_marks(tag)
+            yield opening
+            num_pre += tag == "pre"
+            open_elements.append((node.next, closing, tag == "pre"))
+            node = node.child
+
+
+def _element_marks(tag: str) -> tuple[str, str]:
+    if tag in _BLOCKS:
+        return _LINE, _LINE
+    if tag == "a":
+        return _LINK_START, _LINK_END
+    return ("", " ") if tag in _CELLS else ("", "")
+
+
+def _is_hidden(node: Any) -> bool:  # noqa: ANN401 - selectolax has no types
+    attributes = node.attributes
+    if not attributes:
+        return False
+    return (
+        "hidden" in attributes
+        or attributes.get("aria-hidden") == "true"
+        or attributes.get("role") in _REMOVED_ROLES
+    )
 
 
 def _lines(marked: str, counts: Counter[str]) -> str:

@@ -1,0 +1,9 @@
+"""Makes `from shared_data import shared_data` work in every test, and steadies hypothesis."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+# Times vary by a factor of ten between machines: a deadline would only test the machine.
+settings.register_profile("sparrow", deadline=None, print_blob=True)
+settings.load_profile("sparrow")
