@@ -10,7 +10,8 @@ from sparrowlm.corpora.settings import DocumentUnit
 
 # Lines that people and programs put between documents; three and more empty lines do the same.
 _SEPARATORS = (
-    r"^[ \t]*(?:<\|(?:endoftext|document)\|>|={10,}|-{10,}|\*{10,}|_{10,}|#{10,}|—{10,})[ \t\r]*$"
+    r"^[ \t]*(?:<\|(?:endoftext|document)\|>|={10,}|-{10,}|\*{10,}|_{10,}|#{10,}|—{10,})"
+    r"[ \t\r]*(?:\n|\Z)"
     r"|\n(?:[ \t\r\u3000]*\n){3,}"
 )
 _PATTERNS = {

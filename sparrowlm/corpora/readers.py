@@ -9,11 +9,12 @@ jsonl, json, csv, tsv, parquet    one record, one document
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import cast
 
 from sparrowlm.corpora.dividing import divide, pieces
 from sparrowlm.corpora.documents import Piece, ReadingReport
@@ -93,7 +94,7 @@ class _FileReader:
         self._settings = settings
         self._report = report
 
-    def read(self, handle: IO[bytes], name: str, file_name: str) -> Iterator[Piece]:
+    def read(self, handle: io.BufferedIOBase, name: str, file_name: str) -> Iterator[Piece]:
         """Read one file or archive member."""
         kind, compression = format_of(file_name)
         if kind in ("zip", "epub"):
@@ -105,7 +106,7 @@ class _FileReader:
         else:
             yield from self._text(decompressed(handle, compression), name, kind)
 
-    def _parquet(self, handle: IO[bytes], name: str) -> Iterator[Piece]:
+    def _parquet(self, handle: io.BufferedIOBase, name: str) -> Iterator[Piece]:
         try:
             yield from read_parquet(handle, self._settings.text_field, self._report)
         except TextFieldMissing as missing:
@@ -114,7 +115,7 @@ class _FileReader:
         self._report.num_files += 1
         self._report.encodings["parquet"] += 1
 
-    def _text(self, handle: IO[bytes], name: str, kind: str) -> Iterator[Piece]:
+    def _text(self, handle: io.BufferedIOBase, name: str, kind: str) -> Iterator[Piece]:
         decoding = Decoding()
         blocks = decode_stream(handle, decoding)
         first = next(blocks, "")
@@ -147,7 +148,7 @@ class _FileReader:
             return read_table(blocks, kind == "tsv", field, self._report)
         return divide(blocks, self._settings.document_unit)
 
-    def _members(self, handle: IO[bytes], name: str, kind: str) -> Iterator[Piece]:
+    def _members(self, handle: io.BufferedIOBase, name: str, kind: str) -> Iterator[Piece]:
         with zipfile.ZipFile(handle) as archive:
             for member in sorted(archive.infolist(), key=lambda info: info.filename):
                 path = PurePosixPath(member.filename)
@@ -167,7 +168,7 @@ class _FileReader:
         self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, shown: str
     ) -> Iterator[Piece]:
         try:
-            with archive.open(member) as handle:
+            with io.BufferedReader(cast("io.RawIOBase", archive.open(member))) as handle:
                 yield from self.read(handle, shown, Path(member.filename).name)
         except stream_errors() as error:
             self._report.skip(shown, _reason(error))

@@ -11,11 +11,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from sparrowlm.text.encodings import detect_encoding
 
 BLOCK_BYTES = 1 << 20
+# Little packed at a time: it may unpack to a thousand times as much.
+_PACKED_BYTES = 1 << 13
 COMPRESSIONS = (".gz", ".xz", ".zst", ".bz2", ".lzma")
 _MARK_BYTES = {"utf-8": 3, "utf-16-le": 2, "utf-16-be": 2, "utf-32-le": 4, "utf-32-be": 4}
 _LONGEST_UTF8_BYTES = 4
@@ -61,12 +63,56 @@ class CountingFile(io.RawIOBase):
         super().close()
 
 
+class ZstandardFile(io.RawIOBase):
+    """A zstd stream that complains when it ends too early (the library's own reader does not).
+
+    Args:
+        handle: the packed bytes, one frame or several.
+    """
+
+    def __init__(self, handle: io.BufferedIOBase) -> None:
+        import zstandard
+
+        self._handle = handle
+        self._unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 31)
+        self._frame: Any = None
+        self._packed = b""
+        self._text = b""
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
+        """Fill buffer.
+
+        Raises:
+            EOFError: the stream ends inside a frame.
+        """
+        while not self._text:
+            self._packed = self._packed or self._handle.read(_PACKED_BYTES)
+            if not self._packed:
+                if self._frame is not None:
+                    raise EOFError("ends too early")
+                return 0
+            if self._frame is None:
+                self._frame = self._unpacker.decompressobj()
+            self._text = self._frame.decompress(self._packed)
+            self._packed = b""
+            if self._frame.eof:
+                self._packed, self._frame = self._frame.unused_data, None
+        number = min(len(buffer), len(self._text))
+        buffer[:number] = self._text[:number]
+        self._text = self._text[number:]
+        return number
+
+
 def open_counted(path: Path, on_bytes: Callable[[int], None]) -> io.BufferedReader:
     """Open a file for reading with progress."""
     return io.BufferedReader(CountingFile(path, on_bytes), buffer_size=1 << 17)
 
 
-def decompressed(handle: IO[bytes], suffix: str) -> IO[bytes]:
+def decompressed(handle: io.BufferedIOBase, suffix: str) -> io.BufferedIOBase:
     """Unpack a stream while it is read.
 
     Args:
@@ -77,14 +123,11 @@ def decompressed(handle: IO[bytes], suffix: str) -> IO[bytes]:
     if suffix == ".gz":
         raw = gzip.GzipFile(fileobj=handle, mode="rb")
     elif suffix in (".xz", ".lzma"):
-        raw = lzma.LZMAFile(handle)  # noqa: SIM115 - closed with the stream around it
+        raw = lzma.LZMAFile(cast("IO[bytes]", handle))  # noqa: SIM115 - closed with the stream around it
     elif suffix == ".bz2":
         raw = bz2.BZ2File(handle)
     elif suffix == ".zst":
-        import zstandard
-
-        unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 31)
-        raw = unpacker.stream_reader(handle, read_across_frames=True)
+        raw = ZstandardFile(handle)
     else:
         return handle
     return io.BufferedReader(raw, buffer_size=1 << 17)
@@ -125,7 +168,7 @@ class Decoding:
     num_bytes: int = 0
 
 
-def decode_stream(handle: IO[bytes], decoding: Decoding) -> Iterator[str]:
+def decode_stream(handle: io.BufferedIOBase, decoding: Decoding) -> Iterator[str]:
     """Decode a stream in blocks of about one MiB, whatever its encoding.
 
     Args:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import IO, Any
+from typing import Any
 
 from sparrowlm.corpora.dividing import pieces
 from sparrowlm.corpora.documents import Piece, ReadingReport
@@ -17,6 +19,8 @@ from sparrowlm.foundation.errors import DependencyError
 _FIRST_ROWS = 50
 _DELIMITERS = ",\t;|"
 _LONGEST_HEADER_CELL = 40
+_OPENED_CELL = re.compile(r'(?:^|\t)"', re.MULTILINE)
+_QUOTED_CELL = re.compile(r'(?:^|\t)"(?:[^"]|"")*"(?=\t|$)', re.MULTILINE)
 # An unclosed quote would swallow the rest of the file; no honest cell is longer than this.
 _LONGEST_CELL_CHARACTERS = 1 << 24
 
@@ -106,10 +110,8 @@ def _delimiter(lines: list[str]) -> str:
 
 
 def _is_quoted(lines: list[str]) -> bool:
-    cells = [cell.strip("\n") for line in lines for cell in line.split("\t")]
-    opening = sum(cell.startswith('"') for cell in cells)
-    whole = sum(len(cell) > 1 and cell.startswith('"') and cell.endswith('"') for cell in cells)
-    return opening > 0 and whole >= 0.9 * opening
+    text = "".join(lines)
+    return len(_QUOTED_CELL.findall(text)) >= max(0.9 * len(_OPENED_CELL.findall(text)), 1)
 
 
 def _has_header(rows: list[list[str]], text_field: str | None) -> bool:
@@ -134,7 +136,9 @@ def _has_header(rows: list[list[str]], text_field: str | None) -> bool:
     return numeric or len(header[longest]) * (len(rows) - 1) * 3 < lengths[longest]
 
 
-def _columns(names: list[str], rows: list[list[str]], text_field: str | None) -> tuple[int, ...]:
+def _columns(
+    names: list[str], rows: Sequence[Sequence[Any]], text_field: str | None
+) -> tuple[int, ...]:
     if text_field is None:
         return choose_fields(names, rows) or (0,)
     stripped = [name.strip() for name in names]
@@ -146,7 +150,7 @@ def _columns(names: list[str], rows: list[list[str]], text_field: str | None) ->
 
 
 def read_parquet(
-    handle: IO[bytes], text_field: str | None, report: ReadingReport
+    handle: io.BufferedIOBase, text_field: str | None, report: ReadingReport
 ) -> Iterator[Piece]:
     """Read a Parquet file in batches of rows.
 

@@ -214,7 +214,10 @@ def _from_declaration(data: bytes) -> tuple[str, str] | None:
 
 
 def _from_content(data: bytes) -> tuple[str, str]:
-    head = data[:_HEAD_BYTES]
+    # A long plain beginning says nothing: look from the first byte beyond ASCII on.
+    first = _HIGH_RUN.search(data)
+    start = max(first.start() - _HEAD_BYTES // 2, 0) if first else 0
+    head = data[start : start + _HEAD_BYTES]
     if _control_share(head) > _BINARY_SHARE:
         return "binary", "control bytes"
     if _damaged_utf8(head):

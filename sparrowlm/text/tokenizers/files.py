@@ -75,21 +75,32 @@ def load_tokenizer(directory: Path) -> TokenCodec:
         DamagedFileError: a file fails its checks.
     """
     directory = Path(directory)
-    config = _read(directory / CONFIG_FILE)
-    path = directory / TOKENIZER_FILE
+    return load_tokenizer_files(directory / CONFIG_FILE, directory / TOKENIZER_FILE)
+
+
+def load_tokenizer_files(config_path: Path, path: Path) -> TokenCodec:
+    """Load a tokenizer whose two files may lie in different directories.
+
+    Args:
+        config_path: tokenizer_config.json.
+        path: tokenizer.json.
+
+    Raises:
+        ModelError: there is no tokenizer, or it is not one of ours.
+        DamagedFileError: a file fails its checks.
+    """
+    config = _read(config_path)
     content = _read_bytes(path)
     kind = config.get(_KIND_KEY)
     if kind not in ("character", "bpe", "word"):
-        raise ModelError("text.foreign-tokenizer", path=directory)
+        raise ModelError("text.foreign-tokenizer", path=config_path.parent)
     expected = _config(kind, hashlib.sha256(content).hexdigest())
     if expected[_CHECKSUM_KEY] != config.get(_CHECKSUM_KEY):
         raise DamagedFileError("foundation.file-damaged", path=path, reason="checksum differs")
     wrong = [key for key, value in expected.items() if config.get(key, value) != value]
     if wrong:
         reason = f"unexpected {wrong[0]}"
-        raise DamagedFileError(
-            "foundation.file-damaged", path=directory / CONFIG_FILE, reason=reason
-        )
+        raise DamagedFileError("foundation.file-damaged", path=config_path, reason=reason)
     return _rebuild(kind, content)
 
 
