@@ -1,0 +1,148 @@
+"""The counting model: interpolated modified Kneser–Ney over any ids, with exact probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Float64, Integer
+
+from sparrowlm.foundation.errors import DataError
+from sparrowlm.models.ngram import files
+from sparrowlm.models.ngram.scoring import (
+    NgramPrediction,
+    NgramScores,
+    context_nodes,
+    distribution,
+    score,
+)
+from sparrowlm.models.ngram.table import Table
+
+Whole = np.ndarray[Any, np.dtype[np.int64]]
+
+
+class NgramModel:
+    """Predicts the next id from how often it followed the last ids.
+
+    Args:
+        table: the counts of all orders.
+        discounts_NC: what is taken from counts of 1, 2, and 3 or more, one row per order.
+
+    Source: see smoothing.py.
+    """
+
+    def __init__(self, table: Table, discounts_NC: Float64[np.ndarray, "orders classes"]) -> None:
+        self.table = table
+        self.discounts_NC = discounts_NC
+        self.vocab_size = table.vocab_size
+        self.order = table.order
+
+    def config(self) -> dict[str, Any]:
+        """Describe the model as the JSON object of config.json."""
+        return {
+            "model_type": "sparrow_ngram",
+            "vocab_size": self.vocab_size,
+            "order": self.order,
+        }
+
+    def num_ngrams(self) -> list[int]:
+        """Return how many n-grams are stored, per order; of order 1 the ids that occur."""
+        seen = int(np.count_nonzero(self.table.levels[0].counts.small))
+        return [seen, *(len(level.counts.small) for level in self.table.levels[1:])]
+
+    def forward(
+        self, ids_BT: Integer[np.ndarray, "batch time"]
+    ) -> Float32[np.ndarray, "batch time vocab"]:
+        """Return natural logarithms of probabilities: row t for the id after ids_BT[:, : t + 1].
+
+        Raises:
+            DataError: an id is outside the vocabulary.
+        """
+        logits_BTV = np.empty((*ids_BT.shape, self.vocab_size), dtype=np.float32)
+        for ids_T, logits_TV in zip(ids_BT, logits_BTV, strict=True):
+            contexts = context_nodes(self.table, self._checked(ids_T))
+            for t, row_V in enumerate(logits_TV):
+                here = [0, *(int(nodes[t]) for nodes in contexts)]
+                # A discount of a whole count can leave 0 where the order below has 0 too.
+                probabilities_V = distribution(self.table, self.discounts_NC, here)[-1]
+                row_V[:] = np.log(np.maximum(probabilities_V, np.finfo(np.float64).tiny))
+        return logits_BTV
+
+    def score(
+        self, ids_T: Integer[np.ndarray, " time"] | Sequence[int], *, leave_one_out: bool = False
+    ) -> NgramScores:
+        """Say how probable every id was after the ids before it.
+
+        Args:
+            ids_T: a text; row 0 is predicted from nothing, so give the separator first.
+            leave_one_out: for text that the model was counted on: the probability it would give if
+                this one occurrence had not been counted.
+
+        Raises:
+            DataError: an id is outside the vocabulary.
+        """
+        ids = self._checked(ids_T)
+        return score(self.table, self.discounts_NC, ids, leave_one_out=leave_one_out)
+
+    def predict(self, context_T: Integer[np.ndarray, " time"] | Sequence[int]) -> NgramPrediction:
+        """Return the distribution of the id after context_T, at every order.
+
+        Args:
+            context_T: the ids before; only the last N - 1, from their last separator on, matter.
+
+        Raises:
+            DataError: an id is outside the vocabulary.
+        """
+        ids = self._checked(context_T[-(self.order - 1) :] if self.order > 1 else [])
+        nodes = context_nodes(self.table, ids)
+        contexts = [0, *(int(found[-1]) if len(found) else -1 for found in nodes)]
+        rows_NV = distribution(self.table, self.discounts_NC, contexts)
+        counts, continuations = [], []
+        for n, context in enumerate(contexts):
+            sums = self.table.sums(n, np.array([context], dtype=np.int64))
+            continuations.append(int(sums.ones[0] + sums.twos[0] + sums.more[0]))
+            counts.append(self.table.context_count(n, context))
+        return NgramPrediction(
+            rows_NV.astype(np.float32),
+            np.array(counts, dtype=np.float32),
+            np.array(continuations, dtype=np.float32),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the model as one file, atomically.
+
+        Raises:
+            ResourceError: disk full or not writable; an older file is left as it was.
+        """
+        files.save(path, self.table, self.discounts_NC)
+
+    @classmethod
+    def load(cls, path: Path) -> NgramModel:
+        """Map a saved model into memory, after checking all of it.
+
+        Raises:
+            DamagedFileError: missing, truncated, changed, or not an n-gram.
+        """
+        return cls(*files.load(path))
+
+    def size_bytes(self) -> int:
+        """Return the length of the file that save writes."""
+        return files.size_bytes(self.table, self.discounts_NC)
+
+    def _checked(self, ids_T: Any) -> Whole:  # noqa: ANN401 - array or sequence of ints
+        ids = np.asarray(ids_T)
+        if ids.size == 0:
+            return np.zeros(0, dtype=np.int64)
+        if ids.ndim != 1 or ids.dtype.kind not in "ui":
+            raise DataError("models.ids-not-a-list", shape=ids.shape, dtype=ids.dtype)
+        smallest, largest = int(ids.min()), int(ids.max())
+        if smallest < 0 or largest >= self.vocab_size:
+            raise DataError(
+                "models.ids-outside-vocabulary",
+                smallest=smallest,
+                largest=largest,
+                vocab_size=self.vocab_size,
+            )
+        return ids.astype(np.int64)
