@@ -11,8 +11,8 @@ import numpy as np
 from sparrowlm.corpora.token_files import TokenSplit
 from sparrowlm.foundation.progress import Progress
 from sparrowlm.models.mixture import Gate, gate_features
-from sparrowlm.models.ngram import NgramModel, train_ngram
 from sparrowlm.models.network import Network
+from sparrowlm.models.ngram import NgramModel, recount_ngram, train_ngram
 from sparrowlm.training.mixture import constant_gate, constant_weights, learn_gate
 from sparrowlm.training.scoring import log_probabilities
 
@@ -96,10 +96,9 @@ def recount_everything(
     The gate knows how much to trust a count; where the counts come from does not matter to it.
     """
     both = np.concatenate([np.asarray(split.ids), np.asarray(held_out.ids)])
-    return train_ngram(
+    return recount_ngram(
+        ngram,
         both,
-        ngram.vocab_size,
-        order=ngram.order,
         max_bytes=max_bytes,
         progress=progress,
         checkpoint_directory=work / "ngram-all",

@@ -17,7 +17,7 @@ from sparrowlm.models.architectures import TransformerShape, shape_from_config
 from sparrowlm.models.network import Network
 from sparrowlm.planner import plan as planning
 from sparrowlm.planner.plan import Budget, Plan, Shape
-from sparrowlm.planner.probe import LearningProbe, build_network, probe_learning, step_seconds
+from sparrowlm.planner.probe import LearningProbe, build_network, fastest_step, probe_learning
 from sparrowlm.training.batches import WindowBatches, evaluation_windows
 from sparrowlm.training.loop import LoopResult, LoopSettings, Observer, TrainingLoop
 from sparrowlm.training.optimizers import OptimizerSettings
@@ -80,36 +80,49 @@ def make_plan(task: NeuralTask) -> Plan:
     shape = task.start[0] if task.start else _chosen_shape(task, context)
     window = shape.context_tokens if isinstance(shape, TransformerShape) else 128
     batch = planning.batch_windows(num_tokens, window)
-    seconds_per_step = step_seconds(shape, batch, min(window, num_tokens - 1), task.dtype)
-    num_steps = task.budget.steps or max(
-        int((task.budget.seconds or 60.0) * 0.9 / seconds_per_step), 1
+    num_threads, seconds_per_step = fastest_step(
+        shape, batch, min(window, num_tokens - 1), task.dtype, task.machine.num_cores
     )
-    settings = _settings(task, shape, num_steps)
+    num_steps = _num_steps(task, shape, 0.9 * (task.budget.seconds or 60.0) / seconds_per_step)
+    settings = _settings(task, shape, num_steps, num_threads, seconds_per_step)
     probe = _probe(task, shape, settings)
     if probe is not None:
         seconds_per_step = probe.seconds_per_step
         if task.budget.steps is None and task.budget.seconds is not None:
-            num_steps = max(int(task.budget.seconds / seconds_per_step), 1)
-            settings = _settings(task, shape, num_steps)
+            num_steps = _num_steps(task, shape, task.budget.seconds / seconds_per_step)
+            settings = _settings(task, shape, num_steps, num_threads, seconds_per_step)
     return _described(task, shape, settings, probe, seconds_per_step)
+
+
+def _num_steps(task: NeuralTask, shape: Shape, fitting: float) -> int:
+    if task.budget.steps is not None:
+        return task.budget.steps
+    most = planning.most_steps(len(task.train.ids), shape)
+    return max(min(int(fitting), most), 1)
 
 
 def _chosen_shape(task: NeuralTask, context: int) -> Shape:
     shapes = planning.candidates(task.kind, task.vocab_size, context, task.budget)
+    shapes = planning.filled_by_text(shapes, len(task.train.ids))
+    if len(shapes) == 1:
+        return shapes[0]
     middle = shapes[len(shapes) // 3]
     window = context if task.kind == "transformer" else 128
     batch = planning.batch_windows(len(task.train.ids), window)
     window = min(window, len(task.train.ids) - 1)
-    seconds = step_seconds(middle, batch, window, task.dtype)
+    _threads, seconds = fastest_step(middle, batch, window, task.dtype, task.machine.num_cores)
     speed = planning.work_per_token(middle) * batch * window / seconds
-    return planning.choose_shape(shapes, len(task.train.ids), task.budget, speed)
+    return planning.choose_shape(shapes, task.budget, speed)
 
 
-def _settings(task: NeuralTask, shape: Shape, num_steps: int) -> LoopSettings:
+def _settings(
+    task: NeuralTask, shape: Shape, num_steps: int, num_threads: int, seconds_per_step: float
+) -> LoopSettings:
     settings = planning.loop_settings(shape, len(task.train.ids), num_steps, task.budget, task.seed)
     is_compiled = (
         task.kind == "transformer"
-        and (task.budget.seconds or 0.0) >= _COMPILE_FROM_SECONDS
+        and task.budget.steps is None
+        and num_steps * seconds_per_step >= _COMPILE_FROM_SECONDS
         and can_compile()
     )
     if task.start is not None:
@@ -120,7 +133,7 @@ def _settings(task: NeuralTask, shape: Shape, num_steps: int) -> LoopSettings:
             other_rate=settings.optimizer.other_rate * 0.3,
         )
         settings = dataclasses.replace(settings, optimizer=gentle)
-    return dataclasses.replace(settings, is_compiled=is_compiled)
+    return dataclasses.replace(settings, is_compiled=is_compiled, num_threads=num_threads)
 
 
 def can_compile() -> bool:
@@ -167,7 +180,9 @@ def _described(
         num_parameters=shape.num_parameters(),
         num_tokens=num_tokens,
         num_epochs=batches.epochs(settings.num_steps),
-        predicted_seconds=task.budget.seconds or settings.num_steps * seconds_per_step,
+        predicted_seconds=min(
+            settings.num_steps * seconds_per_step, task.budget.seconds or float("inf")
+        ),
         predicted_ram_mib=ram_mib,
         predicted_file_bytes=stored + task.ngram_bytes,
         expected_bits_per_character=expected,

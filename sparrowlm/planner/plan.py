@@ -25,11 +25,12 @@ _BASE_RAM_MIB = 450  # Python with torch
 _NGRAM_SHARE_OF_SIZE = 0.35
 # Targets per weight (inner weights) in a run that time limits: fewer, and a smaller network that
 # sees more text is better; docs/decisions/004-size-of-the-network.md.
-_TOKENS_PER_WEIGHT = 2.0
+_TOKENS_PER_WEIGHT = 3.5
 # Inner weights per different token of training text beyond which a network learns by heart.
 _MOST_WEIGHTS_PER_TOKEN = 4.0
 _LEAST_INNER_WEIGHTS = 60_000
-_DEFAULT_EPOCHS = 8.0
+_MOST_EPOCHS = 40.0
+_LEAST_STEPS = 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,22 +143,28 @@ def candidates(kind: str, vocab_size: int, context_tokens: int, budget: Budget) 
     return fitting
 
 
-def choose_shape(
-    shapes: Sequence[Shape], num_train_tokens: int, budget: Budget, weights_per_second: float
-) -> Shape:
-    """Choose the largest network that the time can feed and the text can fill.
+def filled_by_text(shapes: Sequence[Shape], num_train_tokens: int) -> Sequence[Shape]:
+    """Leave out networks that would learn so short a text by heart.
+
+    Args:
+        shapes: smallest first; the first always stays.
+        num_train_tokens: ids of the training text.
+    """
+    most = max(_MOST_WEIGHTS_PER_TOKEN * num_train_tokens, _LEAST_INNER_WEIGHTS)
+    return [shapes[0], *(shape for shape in shapes[1:] if inner_weights(shape) <= most)]
+
+
+def choose_shape(shapes: Sequence[Shape], budget: Budget, weights_per_second: float) -> Shape:
+    """Choose the largest network that the time can feed.
 
     Args:
         shapes: smallest first.
-        num_train_tokens: ids of the training text.
         budget: time or steps.
         weights_per_second: measured speed: weights times targets per second.
     """
     best = shapes[0]
     for shape in shapes[1:]:
         inner = inner_weights(shape)
-        if inner > max(_MOST_WEIGHTS_PER_TOKEN * num_train_tokens, _LEAST_INNER_WEIGHTS):
-            break
         if budget.seconds is not None:
             tokens = budget.seconds * weights_per_second / work_per_token(shape)
             if tokens < _TOKENS_PER_WEIGHT * inner:
@@ -201,6 +208,7 @@ def loop_settings(
     return LoopSettings(
         num_steps=num_steps,
         seconds=budget.seconds,
+        most_steps=num_steps if budget.seconds is None else most_steps(num_train_tokens, shape),
         batch_windows=batch,
         window_tokens=window,
         optimizer=OptimizerSettings(
@@ -218,11 +226,14 @@ def batch_windows(num_train_tokens: int, window_tokens: int) -> int:
     return max(min(2048 // window_tokens, num_train_tokens // (4 * window_tokens)), 1)
 
 
-def default_steps(num_train_tokens: int, shape: Shape) -> int:
-    """Return the steps of about eight epochs, at most twenty thousand."""
+def most_steps(num_train_tokens: int, shape: Shape) -> int:
+    """Return the steps beyond which a text has nothing new to say: forty epochs, at least 300.
+
+    A few sentences are learnt in seconds, however many minutes were allowed.
+    """
     window = 128 if isinstance(shape, RecurrentShape) else shape.context_tokens
-    per_step = batch_windows(num_train_tokens, window) * window
-    return int(min(max(_DEFAULT_EPOCHS * num_train_tokens / per_step, 200), 20_000))
+    per_step = batch_windows(num_train_tokens, window) * min(window, num_train_tokens)
+    return max(int(_MOST_EPOCHS * num_train_tokens / max(per_step, 1)), _LEAST_STEPS)
 
 
 def ram_mib(shape: Shape, settings: LoopSettings, num_mapped_bytes: int) -> int:

@@ -43,24 +43,44 @@ def build_network(shape: Shape, seed: int, compute_dtype: torch.dtype) -> Networ
     return network
 
 
-def step_seconds(
-    shape: Shape, batch_windows: int, window_tokens: int, compute_dtype: torch.dtype
-) -> float:
-    """Time forward and backward of one step, the median of a few.
+def fastest_step(
+    shape: Shape,
+    batch_windows: int,
+    window_tokens: int,
+    compute_dtype: torch.dtype,
+    num_cores: int,
+) -> tuple[int, float]:
+    """Find the number of threads with which a step of this network is fastest.
+
+    Small networks are slower with two threads than with one, much slower where another program
+    keeps a core busy: every product then waits for the later of the two.
 
     Args:
         shape: the network.
         batch_windows: B.
         window_tokens: T.
         compute_dtype: of the products.
+        num_cores: most threads to try.
+
+    Returns:
+        Threads, and seconds per forward and backward pass with them.
     """
     network = build_network(shape, 0, compute_dtype)
     generator = torch.Generator().manual_seed(0)
     windows = torch.randint(
         shape.vocab_size, (batch_windows, window_tokens + 1), generator=generator
     )
-    durations = [_timed_step(network, windows) for _step in range(_TIMED_STEPS + 1)][1:]
-    return sorted(durations)[len(durations) // 2]
+    found: dict[int, float] = {}
+    before = torch.get_num_threads()
+    try:
+        for num_threads in sorted({1, max(num_cores // 2, 1), num_cores}):
+            torch.set_num_threads(num_threads)
+            durations = [_timed_step(network, windows) for _step in range(_TIMED_STEPS + 1)][1:]
+            found[num_threads] = sorted(durations)[len(durations) // 2]
+    finally:
+        torch.set_num_threads(before)
+    best = min(found, key=lambda num_threads: found[num_threads])
+    return best, found[best]
 
 
 def _timed_step(network: Network, windows: Tensor) -> float:

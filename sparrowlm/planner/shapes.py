@@ -52,7 +52,8 @@ def _transformer(width: int, layers: int, vocab_size: int, context_tokens: int) 
 
 def _head_width(width: int) -> int:
     """Return the widest even head of at most 64 that divides the width."""
-    return next(width // n for n in range(2, width) if width % n == 0 and width // n <= _WIDEST_HEAD)
+    divisors = (n for n in range(2, width) if width % n == 0)
+    return next(width // n for n in divisors if width // n <= _WIDEST_HEAD)
 
 
 def recurrent_ladder(cell: str, vocab_size: int) -> list[RecurrentShape]:

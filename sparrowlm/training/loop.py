@@ -8,7 +8,8 @@ Only a run that must end at a certain time may change its number of steps on the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -46,6 +47,7 @@ class LoopSettings:
     Attributes:
         num_steps: optimisation steps, >= 1.
         seconds: wall time for the loop; None keeps num_steps whatever it takes.
+        most_steps: steps that even a faster machine than expected does not exceed.
         batch_windows: windows per step.
         window_tokens: ids per window.
         optimizer: learning rates.
@@ -56,10 +58,13 @@ class LoopSettings:
         checkpoint_seconds: time between two checkpoints.
         seed: of data order and dropout.
         is_compiled: let torch generate fused code first (half a minute, pays on long runs).
+        num_threads: of torch during the run; None leaves them as they are. The last bits of a
+            result depend on it, so a resumed run keeps it.
     """
 
     num_steps: int
     seconds: float | None = None
+    most_steps: int = 1 << 40
     batch_windows: int = 32
     window_tokens: int = 64
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
@@ -70,6 +75,7 @@ class LoopSettings:
     checkpoint_seconds: float = 30.0
     seed: int = 0
     is_compiled: bool = False
+    num_threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +212,7 @@ class TrainingLoop:
         every = max(self._settings.num_steps // self._settings.num_evaluations, 1)
         display = _Display(progress, self._settings.seconds, self._num_steps)
         display.show(self._step, self._seconds())
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _threads(self._settings.num_threads):
             while self._step < self._num_steps:
                 self._one_step()
                 display.show(self._step, self._seconds())
@@ -291,6 +297,7 @@ class TrainingLoop:
         left_seconds = seconds - self._seconds()
         rate = (time.monotonic() - self._began) / max(self._step - self._first_step, 1)
         fitting = self._step + max(int(left_seconds / rate), 0)
+        fitting = min(fitting, self._settings.most_steps)
         if abs(fitting - self._num_steps) > _CLOCK_TOLERANCE * self._num_steps:
             self._num_steps = max(fitting, self._step)
 
@@ -302,6 +309,16 @@ class TrainingLoop:
         self.model.load_tensors(self._best, self._directory)
         self.model.eval()
         return LoopResult(self._curve, best, self._step, self._seconds(), self._flattened_at)
+
+
+@contextmanager
+def _threads(num_threads: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(num_threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Display:

@@ -19,9 +19,9 @@ from sparrowlm.foundation.randomness import derive_seed
 from sparrowlm.models.mixture import Gate
 
 _HIDDEN = 32
-_NUM_EPOCHS = 24
+_NUM_EPOCHS = 16
 _BATCH = 2048
-_RATE = 0.01
+_RATE = 0.015
 _WEIGHT_DECAY = 1e-3
 # Neighbouring positions resemble one another, so the folds are made of long blocks.
 _BLOCK_POSITIONS = 512
@@ -29,6 +29,7 @@ _NUM_FOLDS = 2
 # With fewer positions than this a network of features cannot be learnt: one weight per expert.
 _LEAST_POSITIONS = 2_000
 _SMALLEST_PROBABILITY = 1e-12
+_LEAST_SPREAD = 0.1
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -136,7 +137,8 @@ class _Learner:
 
     def __init__(self, probabilities_TK: Matrix, features_TF: Matrix, seed: int) -> None:
         self._mean_F = features_TF.mean(axis=0)
-        self._scale_F = (1.0 / (features_TF.std(axis=0) + 1e-3)).astype(np.float32)
+        # A feature that never changed here must not shout when it does elsewhere.
+        self._scale_F = (1.0 / (features_TF.std(axis=0) + _LEAST_SPREAD)).astype(np.float32)
         self._features_TF = torch.from_numpy((features_TF - self._mean_F) * self._scale_F)
         self._logs_TK = torch.from_numpy(np.log(probabilities_TK))
         self._seed = seed

@@ -1,0 +1,91 @@
+"""What a program sees: train a model, load a model, use it.
+
+>>> import sparrowlm as sp
+>>> model = sp.train("novel.txt", output="my-model", minutes=5)  # doctest: +SKIP
+>>> sp.load("my-model").next("我是", k=3)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparrowlm.api.model import Model
+
+if TYPE_CHECKING:
+    from sparrowlm.api.request import Data
+    from sparrowlm.foundation.progress import Progress
+
+__all__ = ["Model", "load", "train"]
+
+
+def load(directory: str | Path) -> Model:
+    """Open a model directory.
+
+    Args:
+        directory: written by train.
+
+    Returns:
+        The model, ready; torch is not imported.
+
+    Raises:
+        ModelError: there is no model.
+        DamagedFileError: a file fails its checks.
+    """
+    return Model(Path(directory))
+
+
+def train(  # noqa: PLR0913 - the public dials, each with its default
+    data: Data,
+    *,
+    output: str | Path,
+    size: str | int | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    model: str = "auto",
+    tokenizer: str = "auto",
+    seed: int = 0,
+    resume: bool = False,
+    start_from: str | Path | None = None,
+    held_out: str | Path | None = None,
+    user_dictionary: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """Train a model on a person's own text and write it to a directory.
+
+    Args:
+        data: one file or folder; a list of paths; or a list of strings, each a document.
+        output: directory of the model; replaced only when the new one is complete.
+        size: largest size on disk, "4MB" or bytes; None for no limit.
+        minutes: wall time for everything, above 0; 5 where steps are not given either.
+        steps: optimisation steps instead of minutes.
+        model: "auto" (whatever predicts best), "ngram", "vectors", "rnn", "lstm", "transformer"
+            or "mixture".
+        tokenizer: "auto", "character", "bpe" or "word".
+        seed: same seed, data and machine: same model (with steps; minutes depend on the clock).
+        resume: continue an interrupted training of the same data and settings; harmless without.
+        start_from: a model directory whose tokenizer and weights are the start.
+        held_out: text to measure on, never trained on; otherwise split off the data.
+        user_dictionary: file of words, one per line, that outrank the segmentation.
+        progress: told about everything; None watches on a terminal and is silent elsewhere.
+
+    Returns:
+        The model, loaded from its directory.
+
+    Raises:
+        SettingError: a dial is wrong.
+        DataError: the text cannot be used.
+        ResourceError: disk or memory.
+        StoppedBySignal: after Ctrl-C; what was learnt is kept for resume.
+    """
+    from sparrowlm.api.pipeline import run_training
+    from sparrowlm.api.request import checked_request
+    from sparrowlm.foundation.progress import SilentProgress
+
+    request = checked_request(
+        data, output=output, size=size, minutes=minutes, steps=steps, model=model,
+        tokenizer=tokenizer, seed=seed, resume=resume, start_from=start_from, held_out=held_out,
+        user_dictionary=user_dictionary,
+    )  # fmt: skip
+    run_training(request, progress or SilentProgress())
+    return load(request.output)
