@@ -50,7 +50,7 @@ class PreparationSettings:
     cleaning: Cleaning = "standard"
     exact_duplicates: bool = True
     near_duplicates: bool = True
-    held_out_share: float | None = None
+    held_out_share: float | int | None = None
     seed: int = 0
     user_dictionary: Path | None = None
     user_words: tuple[str, ...] = ()

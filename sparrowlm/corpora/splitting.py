@@ -1,17 +1,19 @@
 """Which part is trained on and which is kept for evaluation, so that nothing leaks.
 
-held-out size     10 % below 100,000 characters, 5 % from one million on, between them on the
-logarithmic line; never more than 2 million characters
-whole documents   a document shorter than a third of the held-out size goes to one side whole;
-which side is decided by its content and the seed, so equal documents stay
-together
-long documents    give contiguous blocks that begin and end at paragraphs: one per 2,000
-held-out characters, at most 8, one in every eighth of the text, at a place
-drawn by the seed
-the gap           is the separator: what stood on the two sides of a block becomes separate
-documents, so no training window reaches into a held-out block
-tiny corpora      below 1,000 characters, or of a single segment: the training text itself is
-also the held-out text, and the statistics say so
+The rules, in this order:
+
+    held-out size     10 % below 100,000 characters, 5 % from one million on, between them on the
+                      logarithmic line; never more than 2 million characters
+    whole documents   a document shorter than a third of the held-out size goes to one side whole;
+                      which side is decided by its content and the seed, so equal documents stay
+                      together
+    long documents    (of which there is no second copy) give contiguous blocks that begin and end
+                      at paragraphs: one per 2,000 held-out characters, at most 8, one in every
+                      eighth of the text, at a place drawn by the seed
+    the gap           is the separator: what stood on the two sides of a block becomes separate
+                      documents, so no training window reaches into a held-out block
+    tiny corpora      below 1,000 characters, or of a single segment: the training text itself is
+                      also the held-out text, and the statistics say so
 """
 
 from __future__ import annotations
@@ -101,7 +103,7 @@ def derived_share(num_characters: int) -> float:
     return min(share, _MOST_HELD_OUT_CHARACTERS / max(num_characters, 1))
 
 
-def plan_split(segments: Segments, share: float | None, seed: int) -> Split:
+def plan_split(segments: Segments, share: float | int | None, seed: int) -> Split:
     """Choose the held-out segments.
 
     Args:
@@ -135,9 +137,16 @@ def _choose(segments: Segments, sizes: Offsets, target: float, seed: int) -> Fla
     share_of_long = float(document_sizes[is_long].sum()) / max(int(sizes.sum()), 1)
     keys = _mixed(segments["key"][starts].astype(np.uint64), seed)
     chosen = _whole_documents(keys, document_sizes, ~is_long, target * (1 - share_of_long))
-    in_long = is_long[document_of]
+    # A block of one copy would stand on the other side in the next copy.
+    in_long = (is_long & _is_unique(keys))[document_of]
     blocks = _blocks(sizes, in_long, target * share_of_long, seed)
     return blocks | chosen[document_of]
+
+
+def _is_unique(keys: Keys) -> Flags:
+    _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    flags: Flags = counts[inverse] == 1
+    return flags
 
 
 def _mixed(keys: Keys, seed: int) -> Keys:

@@ -25,7 +25,7 @@ from sparrowlm.foundation.errors import DamagedFileError
 SEGMENT_DTYPE = np.dtype(
     [("num_bytes", "<u4"), ("num_characters", "<u4"), ("key", "<u8"), ("is_start", "u1")]
 )
-Segments = np.ndarray[Any, np.dtype[np.void]]
+Segments = np.ndarray[Any, np.dtype[Any]]
 TEXT_FILE = "text.bin"
 SEGMENTS_FILE = "segments.bin"
 _RECORDS_AT_ONCE = 4096

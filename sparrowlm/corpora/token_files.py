@@ -5,6 +5,7 @@ r"""Token ids on disk: a checked header, the ids, where the documents start.
     24          number of ids, of documents, of characters (3 × u8)
     48          fingerprint of inputs and settings (16 bytes)
     64          BLAKE2b-128 of bytes 0–63 and of everything from byte 96 on (16 bytes)
+    80          zeros (16 bytes)
     96          ids, zero bytes up to a multiple of 8, document starts (u8 each)
 
 All numbers little-endian.
@@ -139,6 +140,8 @@ def _checked_header(
     magic, version, width, _, tokens, documents, characters, mark = _HEADER.unpack(
         head[: _HEADER.size]
     )
+    if any(head[_CHECKSUM_OFFSET + 16 : _PAYLOAD_OFFSET]):
+        raise refuse("unknown fields in the header")
     if magic != _MAGIC or version != _VERSION or width not in (2, 4):
         raise refuse("not a token file of this version")
     if fingerprint is not None and mark != fingerprint:

@@ -139,3 +139,9 @@ def test_tokenizers_bpe_tokens_stay_short():
     text = "人工智能将改变世界人工智能将改变世界。" * 50
     codec = train_tokenizer("bpe", lambda: [text], len(text), 600)
     assert max(len(codec.token_bytes(i)) for i in range(codec.vocab_size)) <= 16
+
+
+@pytest.mark.parametrize("outside", [-1, 10**6])
+def test_tokenizers_ids_outside_the_vocabulary_are_refused(codec, outside):
+    with pytest.raises(DataError, match=str(outside)):
+        codec.decode([1, outside])

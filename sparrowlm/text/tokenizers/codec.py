@@ -80,9 +80,17 @@ class ByteTable:
         return self._pieces[token_id]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of ids; special ids vanish, broken bytes become U+FFFD."""
-        pieces = b"".join(self.token_bytes(int(token_id)) for token_id in ids)
-        return pieces.decode("utf-8", errors="replace")
+        """Return the text of ids; special ids vanish, broken bytes become U+FFFD.
+
+        Raises:
+            DataError: an id is outside the vocabulary.
+        """
+        array = np.asarray(ids, dtype=np.int64)
+        if array.size and not 0 <= array.min() <= array.max() < len(self._pieces):
+            outside = array[(array < 0) | (array >= len(self._pieces))][0]
+            self.token_bytes(int(outside))  # raises the clear error
+        data = b"".join(map(self._pieces.__getitem__, array.tolist()))
+        return data.decode("utf-8", errors="replace")
 
 
 def byte_token_name(byte: int) -> str:
