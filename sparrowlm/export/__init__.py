@@ -1,0 +1,1 @@
+"""Everything that leaves the house: model directories, cards, reports."""

@@ -29,7 +29,8 @@ def resource_error(error: OSError, path: Path) -> ResourceError:
     return ResourceError("foundation.not-writable", path=path, reason=error.strerror or error)
 
 
-def _fsync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Make renames inside a directory survive a power cut."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -60,7 +61,7 @@ def replaced(path: Path) -> Iterator[Path]:
             os.fsync(handle.fileno())
         temporary.chmod(0o644)  # some writers (safetensors) create files as 0600
         temporary.replace(path)
-        _fsync_directory(path.parent)
+        sync_directory(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise resource_error(error, path) from error

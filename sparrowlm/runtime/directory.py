@@ -1,0 +1,137 @@
+"""What a model directory is on disk, and how it stays whole when its writer is killed.
+
+    sparrow.json         the manifest: kind, figures, and bytes and SHA-256 of every file below
+    config.json  tokenizer.json  model.safetensors  ngram.bin  ...
+    .incoming/           only while a newer model is being put in place: its files not yet moved
+
+The writer makes ``.incoming`` complete under another name, renames it (from this moment the newer
+model counts), moves its files up one by one, the manifest last, and removes it. A reader that
+finds a manifest in ``.incoming`` looks for every file there first: whatever has been moved already
+is found above. So at every moment there is exactly one whole model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sparrowlm.foundation.errors import DamagedFileError, ModelError
+
+MANIFEST_FILE = "sparrow.json"
+INCOMING = ".incoming"
+CONFIG_FILE = "config.json"
+TENSORS_FILE = "model.safetensors"
+NGRAM_FILE = "ngram.bin"
+VECTORS_FILE = "vectors.safetensors"
+FORMAT = 1
+_CHECKSUM = re.compile(rb'"checksum": "([0-9a-f]{64})"')
+_NO_CHECKSUM = b'"checksum": ""'
+
+
+def manifest_bytes(content: Mapping[str, Any]) -> bytes:
+    """Write a manifest that checks itself: its checksum covers every other byte of it."""
+    fields = {"format": FORMAT, "checksum": "", **content}
+    text = json.dumps(fields, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    data = text.encode("utf-8")
+    checksum = hashlib.sha256(data).hexdigest().encode()
+    return data.replace(_NO_CHECKSUM, b'"checksum": "' + checksum + b'"', 1)
+
+
+def has_model(directory: Path) -> bool:
+    """Say whether a directory holds a model, without checking it."""
+    return any((place / MANIFEST_FILE).is_file() for place in (directory, directory / INCOMING))
+
+
+class ModelDirectory:
+    """Files of a model directory, each handed out only after its check.
+
+    Args:
+        path: the directory.
+
+    Raises:
+        ModelError: there is no model, or one of a newer format.
+        DamagedFileError: the manifest fails its check.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        is_replacing = (path / INCOMING / MANIFEST_FILE).is_file()
+        self._places = [path / INCOMING, path] if is_replacing else [path]
+        self.manifest = self._read_manifest()
+
+    def read(self, name: str) -> bytes:
+        """Return the content of one file.
+
+        Args:
+            name: as listed in the manifest.
+
+        Raises:
+            DamagedFileError: not listed, missing, or not what was written.
+        """
+        path, expected = self._found(name)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise _damaged(path, error.strerror or error) from error
+        if len(data) != expected["bytes"]:
+            raise _damaged(path, f"{len(data)} bytes instead of {expected['bytes']}")
+        if hashlib.sha256(data).hexdigest() != expected["sha256"]:
+            raise _damaged(path, "SHA-256 differs")
+        return data
+
+    def checked_path(self, name: str) -> Path:
+        """Return where one file is, for those that are mapped and not read.
+
+        Raises:
+            DamagedFileError: not listed, missing, or not what was written.
+        """
+        path, expected = self._found(name)
+        try:
+            size = path.stat().st_size
+            if size != expected["bytes"]:
+                raise _damaged(path, f"{size} bytes instead of {expected['bytes']}")
+            with path.open("rb") as handle:
+                digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        except OSError as error:
+            raise _damaged(path, error.strerror or error) from error
+        if digest != expected["sha256"]:
+            raise _damaged(path, "SHA-256 differs")
+        return path
+
+    def holds(self, name: str) -> bool:
+        """Say whether the manifest lists a file."""
+        return name in self.manifest["files"]
+
+    def _found(self, name: str) -> tuple[Path, dict[str, Any]]:
+        expected = self.manifest["files"].get(name)
+        if expected is None:
+            raise _damaged(self._places[0] / MANIFEST_FILE, f"{name} is not listed")
+        for place in self._places:
+            if (place / name).is_file():
+                return place / name, expected
+        return self.path / name, expected
+
+    def _read_manifest(self) -> dict[str, Any]:
+        path = self._places[0] / MANIFEST_FILE
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ModelError("runtime.no-model", path=self.path) from error
+        found = _CHECKSUM.search(data)
+        blank = _CHECKSUM.sub(_NO_CHECKSUM, data, count=1)
+        if found is None or hashlib.sha256(blank).hexdigest().encode() != found.group(1):
+            raise _damaged(path, "checksum differs")
+        manifest: dict[str, Any] = json.loads(data)
+        if manifest["format"] != FORMAT:
+            raise ModelError(
+                "runtime.newer-format", path=self.path, received=manifest["format"], known=FORMAT
+            )
+        return manifest
+
+
+def _damaged(path: Path, reason: object) -> DamagedFileError:
+    return DamagedFileError("foundation.file-damaged", path=path, reason=reason)

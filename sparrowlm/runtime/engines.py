@@ -1,0 +1,111 @@
+"""The door of everything that runs a model: feed ids, get the scores of what follows.
+
+Shape letters: B rows, T positions, V vocabulary, N orders of an n-gram, K experts of a mixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from sparrowlm.foundation.array_types import Float32, Float64, Int64
+
+CacheT = TypeVar("CacheT")
+
+_SMALLEST_PROBABILITY = 1e-30
+
+
+class Engine(Protocol[CacheT]):
+    """Runs one model; never sees text.
+
+    A cache remembers what has been fed. It holds one row after ``start`` and any number after
+    ``branch``; only ``step_rows`` accepts several rows.
+    """
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids, V."""
+        ...
+
+    def start(self) -> CacheT:
+        """Return a cache of one row that has seen nothing."""
+        ...
+
+    def step(
+        self, ids_T: Int64[np.ndarray, " time"], cache: CacheT, *, is_last_only: bool = False
+    ) -> Float32[np.ndarray, "rows vocab"]:
+        """Feed ids to a cache of one row, which is changed in place.
+
+        Args:
+            ids_T: at least one id.
+            cache: of one row.
+            is_last_only: compute the last row alone, which is all that generation needs.
+
+        Returns:
+            logits_TV: row t scores what follows ids_T[t]; one row when is_last_only.
+        """
+        ...
+
+    def branch(self, cache: CacheT, rows: Sequence[int]) -> CacheT:
+        """Return a new cache whose row i continues row rows[i]; the old one stays as it is."""
+        ...
+
+    def step_rows(
+        self, ids_B: Int64[np.ndarray, " batch"], cache: CacheT
+    ) -> Float32[np.ndarray, "batch vocab"]:
+        """Feed one id to every row of a cache, in place, and return logits_BV."""
+        ...
+
+    def surprisals(self, ids_T: Int64[np.ndarray, " time"]) -> Float64[np.ndarray, " targets"]:
+        """Score a text.
+
+        Args:
+            ids_T: the separator and the text; longer than memory's worth of logits is fine.
+
+        Returns:
+            -ln p(ids_T[t] | ids_T[:t]) in nats for t = 1, 2, ...: one value fewer than ids.
+        """
+        ...
+
+
+class NeuralEngine(Engine[CacheT], Protocol[CacheT]):
+    """An engine that can also hand out whole distributions over a text, piece by piece."""
+
+    def predictions(
+        self, ids_T: Int64[np.ndarray, " time"]
+    ) -> Iterable[Float32[np.ndarray, "rows vocab"]]:
+        """Yield natural logarithms of probabilities, in order, one row for each of ids_T[1:]."""
+        ...
+
+
+def log_softmax(logits_TV: Float32[np.ndarray, "rows vocab"]) -> Float32[np.ndarray, "rows vocab"]:
+    """Turn logits into natural logarithms of probabilities."""
+    shifted_TV = logits_TV - logits_TV.max(axis=-1, keepdims=True)
+    total_T1 = np.exp(shifted_TV).sum(axis=-1, keepdims=True)
+    logs_TV: np.ndarray[Any, np.dtype[np.float32]] = shifted_TV - np.log(total_T1)
+    return logs_TV
+
+
+def target_surprisals(
+    pieces: Iterable[Float32[np.ndarray, "_ vocab"]], ids_T: Int64[np.ndarray, " time"]
+) -> Float64[np.ndarray, " targets"]:
+    """Pick from distributions, piece by piece, what was given to the ids that came."""
+    result_T = np.empty(max(len(ids_T) - 1, 0), dtype=np.float64)
+    done = 0
+    for logs_TV in pieces:
+        wanted_T = ids_T[1 + done : 1 + done + len(logs_TV)]
+        result_T[done : done + len(logs_TV)] = -logs_TV[np.arange(len(logs_TV)), wanted_T]
+        done += len(logs_TV)
+    return result_T
+
+
+def log_probabilities(
+    probabilities: Float32[np.ndarray, "*shape"],
+) -> Float32[np.ndarray, "*shape"]:
+    """Return natural logarithms, rounding errors at 0 kept finite."""
+    logs: np.ndarray[Any, np.dtype[np.float32]] = np.log(
+        np.maximum(probabilities, np.float32(_SMALLEST_PROBABILITY))
+    )
+    return logs

@@ -1,0 +1,147 @@
+"""From scores to one id: repetition penalty, temperature, top-k, top-p, min-p, in this order.
+
+Everything is defined on probabilities, so that a count and a network, whose logits live on
+different scales, are treated alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sparrowlm.foundation.array_types import Bool, Float, Float64
+from sparrowlm.foundation.errors import SettingError
+
+# How far back an id counts as a repetition.
+REPETITION_WINDOW_TOKENS = 64
+
+Probabilities = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SamplingSettings:
+    """How the next id is drawn.
+
+    Attributes:
+        temperature: logits are divided by it, >= 0; 0 takes the likeliest id (the lowest of
+            equals) and ignores the rest.
+        top_k: keep the k likeliest ids, >= 1; None keeps all.
+        top_p: keep the smallest set of likeliest ids whose probabilities sum to at least p, above
+            0 to 1; None keeps all. Source: Holtzman et al. 2020, arXiv:1904.09751, section 3.1.
+        min_p: keep ids at least min_p times as likely as the likeliest, 0 to 1; None keeps all.
+            Source: Nguyen et al. 2024, arXiv:2407.01082, section 3.
+        repetition_penalty: the log-probability of an id among the last 64 is multiplied by it,
+            above 0; 1 changes nothing, above 1 avoids repetition. Source: Keskar et al. 2019,
+            arXiv:1909.05858, section 4.1, applied to log-probabilities, whose sign is known.
+        seed: 0 to 2**63 - 1; None draws another one every time.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning.
+
+        Raises:
+            SettingError: "runtime.setting-range", naming the setting.
+        """
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            _refuse("temperature", self.temperature, ">= 0")
+        if self.top_k is not None and self.top_k < 1:
+            _refuse("top_k", self.top_k, ">= 1")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            _refuse("top_p", self.top_p, "0 < top_p <= 1")
+        if self.min_p is not None and not 0 <= self.min_p <= 1:
+            _refuse("min_p", self.min_p, "0 <= min_p <= 1")
+        if not (math.isfinite(self.repetition_penalty) and self.repetition_penalty > 0):
+            _refuse("repetition_penalty", self.repetition_penalty, "> 0")
+
+
+def _refuse(name: str, received: object, allowed: str) -> None:
+    raise SettingError("runtime.setting-range", name=name, received=received, allowed=allowed)
+
+
+def draw(
+    logits_V: Float[np.ndarray, " vocab"],
+    settings: SamplingSettings,
+    generator: np.random.Generator,
+    recent_ids: Sequence[int] = (),
+    allowed_V: Bool[np.ndarray, " vocab"] | None = None,
+) -> int:
+    """Draw one id.
+
+    Args:
+        logits_V: scores of every id; any constant may be added to all.
+        settings: see SamplingSettings.
+        generator: one number is taken from it, none at temperature 0.
+        recent_ids: what stands before, for the repetition penalty.
+        allowed_V: ids that may be drawn at all; None allows every one.
+    """
+    probabilities_V = distribution(logits_V, settings, recent_ids, allowed_V)
+    if settings.temperature == 0:
+        return int(probabilities_V.argmax())
+    cumulative_V = probabilities_V.cumsum()
+    place = int(cumulative_V.searchsorted(generator.random() * cumulative_V[-1], side="right"))
+    # Rounding may point behind the last id that has any probability.
+    return min(place, int(probabilities_V.nonzero()[0][-1]))
+
+
+def distribution(
+    logits_V: Float[np.ndarray, " vocab"],
+    settings: SamplingSettings,
+    recent_ids: Sequence[int] = (),
+    allowed_V: Bool[np.ndarray, " vocab"] | None = None,
+) -> Float64[np.ndarray, " vocab"]:
+    """Return the probabilities that ids are drawn with; arguments as in draw."""
+    logs_V = logits_V.astype(np.float64)
+    if allowed_V is not None:
+        logs_V[~allowed_V] = -np.inf
+    logs_V -= logs_V.max()
+    if settings.repetition_penalty != 1.0 and len(recent_ids):
+        logs_V -= math.log(np.exp(logs_V).sum())
+        repeated = np.unique(np.asarray(recent_ids[-REPETITION_WINDOW_TOKENS:], dtype=np.int64))
+        logs_V[repeated] *= settings.repetition_penalty
+        logs_V -= logs_V.max()
+    if settings.temperature == 0:
+        chosen_V = np.zeros(len(logs_V))
+        chosen_V[logs_V.argmax()] = 1.0
+        return chosen_V
+    probabilities_V: Probabilities = np.exp(logs_V / settings.temperature)
+    probabilities_V /= probabilities_V.sum()
+    return _filtered(probabilities_V, settings)
+
+
+def _filtered(probabilities_V: Probabilities, settings: SamplingSettings) -> Probabilities:
+    if settings.top_k is not None and settings.top_k < len(probabilities_V):
+        probabilities_V = _kept(probabilities_V, _likeliest(probabilities_V)[: settings.top_k])
+    if settings.top_p is not None and settings.top_p < 1.0:
+        order = _likeliest(probabilities_V)
+        needed = int(probabilities_V[order].cumsum().searchsorted(settings.top_p)) + 1
+        probabilities_V = _kept(probabilities_V, order[:needed])
+    if settings.min_p is not None:
+        least = settings.min_p * probabilities_V.max()
+        probabilities_V = _kept(probabilities_V, (probabilities_V >= least).nonzero()[0])
+    return probabilities_V
+
+
+def _likeliest(probabilities_V: Probabilities) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return all ids, likeliest first, the lower id first among equals."""
+    order_V: np.ndarray[Any, np.dtype[np.int64]] = np.argsort(-probabilities_V, kind="stable")
+    return order_V
+
+
+def _kept(
+    probabilities_V: Probabilities, ids: np.ndarray[Any, np.dtype[np.int64]]
+) -> Probabilities:
+    kept_V = np.zeros_like(probabilities_V)
+    kept_V[ids] = probabilities_V[ids]
+    kept_V /= kept_V.sum()
+    return kept_V

@@ -1,0 +1,131 @@
+"""Word vectors as a language model: the words around vote for the next one.
+
+Negative sampling teaches u(w) . v(c) = ln p(w | c) - ln (k q(w)), with q the distribution that
+the noise was drawn from; so p(w | context) is proportional to q(w) exp(u(w) . mean v(context)).
+
+Shape letters: B rows, T positions, V vocabulary, D width.
+
+Source: Mikolov et al. 2013, arXiv:1310.4546, section 2.2; what it converges to: Levy and Goldberg
+2014, "Neural word embedding as implicit matrix factorization", section 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sparrowlm.foundation.array_types import Float32, Float64, Int64
+from sparrowlm.foundation.errors import DamagedFileError
+from sparrowlm.runtime.engines import log_softmax, target_surprisals
+from sparrowlm.runtime.weights import Tensors, take
+
+_SEPARATOR = 0
+
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
+
+@dataclass
+class VectorsCache:
+    """The last ids of every row; a separator empties the row."""
+
+    contexts: list[list[int]]
+
+
+class VectorsEngine:
+    """Predicts from the mean vector of the last ids.
+
+    Args:
+        input_VD: v, vectors of context words.
+        output_VD: u, vectors of predicted words.
+        log_noise_V: ln q, the distribution that negative examples were drawn from.
+        window: how many ids before count.
+    """
+
+    def __init__(
+        self, input_VD: Matrix, output_VD: Matrix, log_noise_V: Matrix, window: int
+    ) -> None:
+        self._input_VD, self._output_VD, self._log_noise_V = input_VD, output_VD, log_noise_V
+        self._window = window
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids, V."""
+        return len(self._input_VD)
+
+    def start(self) -> VectorsCache:
+        """Return a cache of one row that has seen nothing."""
+        return VectorsCache([[]])
+
+    def branch(self, cache: VectorsCache, rows: Sequence[int]) -> VectorsCache:
+        """Return a cache whose row i continues row rows[i]."""
+        return VectorsCache([list(cache.contexts[row]) for row in rows])
+
+    def step(
+        self, ids_T: Int64[np.ndarray, " time"], cache: VectorsCache, *, is_last_only: bool = False
+    ) -> Float32[np.ndarray, "rows vocab"]:
+        """Feed ids to one row; see Engine.step."""
+        contexts = []
+        for token_id in ids_T.tolist():
+            cache.contexts[0] = self._extended(cache.contexts[0], token_id)
+            contexts.append(cache.contexts[0])
+        return self._logits(contexts[-1:] if is_last_only else contexts)
+
+    def step_rows(
+        self, ids_B: Int64[np.ndarray, " batch"], cache: VectorsCache
+    ) -> Float32[np.ndarray, "batch vocab"]:
+        """Feed one id to every row."""
+        pairs = zip(cache.contexts, ids_B.tolist(), strict=True)
+        cache.contexts = [self._extended(context, token_id) for context, token_id in pairs]
+        return self._logits(cache.contexts)
+
+    def surprisals(self, ids_T: Int64[np.ndarray, " time"]) -> Float64[np.ndarray, " targets"]:
+        """Score a text."""
+        return target_surprisals(self.predictions(ids_T), ids_T)
+
+    def predictions(
+        self, ids_T: Int64[np.ndarray, " time"]
+    ) -> Iterator[Float32[np.ndarray, "_ vocab"]]:
+        """Yield log-probabilities of what follows each of ids_T[:-1], in order."""
+        cache = self.start()
+        at_once = max(4_000_000 // self.vocab_size, 1)
+        for first in range(0, len(ids_T) - 1, at_once):
+            piece_T = ids_T[first : min(first + at_once, len(ids_T) - 1)]
+            yield log_softmax(self.step(piece_T, cache))
+
+    def _extended(self, context: list[int], token_id: int) -> list[int]:
+        return [] if token_id == _SEPARATOR else [*context, token_id][-self._window :]
+
+    def _logits(self, contexts: list[list[int]]) -> Matrix:
+        width = self._input_VD.shape[1]
+        means_BD = np.zeros((len(contexts), width), dtype=np.float32)
+        for row, context in enumerate(contexts):
+            if context:
+                means_BD[row] = self._input_VD[context].mean(axis=0)
+        logits_BV: Matrix = means_BD @ self._output_VD.T + self._log_noise_V
+        return logits_BV
+
+
+def vectors_engine(config: Mapping[str, Any], tensors: Tensors, path: object) -> VectorsEngine:
+    """Build the engine from config.json and vectors.safetensors.
+
+    Args:
+        config: "vocab_size", "width", "window".
+        tensors: "input.weight" (V, D), "output.weight" (V, D), "noise.log_probability" (V,).
+        path: named in the error.
+
+    Raises:
+        DamagedFileError: something is missing or does not fit.
+    """
+    try:
+        vocab, width, window = (int(config[name]) for name in ("vocab_size", "width", "window"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
+    return VectorsEngine(
+        take(tensors, "input.weight", (vocab, width), path),
+        take(tensors, "output.weight", (vocab, width), path),
+        take(tensors, "noise.log_probability", (vocab,), path),
+        window,
+    )
