@@ -16,6 +16,7 @@ from sparrowlm.models.ngram.scoring import (
     NgramScores,
     context_nodes,
     distribution,
+    distributions,
     score,
 )
 from sparrowlm.models.ngram.table import Table
@@ -62,12 +63,10 @@ class NgramModel:
         """
         logits_BTV = np.empty((*ids_BT.shape, self.vocab_size), dtype=np.float32)
         for ids_T, logits_TV in zip(ids_BT, logits_BTV, strict=True):
-            contexts = context_nodes(self.table, self._checked(ids_T))
-            for t, row_V in enumerate(logits_TV):
-                here = [0, *(int(nodes[t]) for nodes in contexts)]
-                # A discount of a whole count can leave 0 where the order below has 0 too.
-                probabilities_V = distribution(self.table, self.discounts_NC, here)[-1]
-                row_V[:] = np.log(np.maximum(probabilities_V, np.finfo(np.float64).tiny))
+            start = 0
+            for rows in distributions(self.table, self.discounts_NC, self._checked(ids_T)):
+                logits_TV[start : start + len(rows)] = np.log(rows)
+                start += len(rows)
         return logits_BTV
 
     def score(

@@ -5,7 +5,7 @@ Shape letters: T positions, N orders, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ from sparrowlm.models.ngram.table import Table
 
 # Positions described at a time by NumPy: bounds its memory to some tens of MB.
 _CHUNK = 1 << 16
+# Probabilities of forward held in double precision at a time.
+_CHUNK_PROBABILITIES = 1 << 20
 
 Whole = np.ndarray[Any, np.dtype[np.int64]]
 Discounts = Float64[np.ndarray, "orders classes"]
@@ -151,6 +153,33 @@ def _context_counts(table: Table, n: int, contexts: Whole) -> Whole:
         return np.full(len(contexts), table.num_events, dtype=np.int64)
     counts = table.levels[n - 1].counts.at(np.maximum(contexts, 0))
     return np.where(contexts >= 0, counts, 0)
+
+
+def distributions(
+    table: Table, discounts_NC: Discounts, ids: Whole
+) -> Iterator[Float64[np.ndarray, "rows vocab"]]:
+    """Yield the next id's distribution after every id, some rows at a time.
+
+    Args:
+        table: counts.
+        discounts_NC: one row per order.
+        ids: each inside the vocabulary; nothing is known before the first.
+    """
+    size = max(1, _CHUNK_PROBABILITIES // table.vocab_size)
+    native = native_part()
+    nodes = [] if native is not None else context_nodes(table, ids)
+    for start in range(0, len(ids), size):
+        num_rows = min(size, len(ids) - start)
+        rows = np.empty((num_rows, table.vocab_size), dtype=np.float64)
+        if native is not None:
+            before = min(start, table.order - 1)
+            seen = ids[start - before : start + num_rows]
+            native.distributions(table.native(native), discounts_NC, seen, before, rows)
+        else:
+            for t in range(start, start + num_rows):
+                contexts = [0, *(int(found[t]) for found in nodes)]
+                rows[t - start] = distribution(table, discounts_NC, contexts)[-1]
+        yield rows
 
 
 def distribution(

@@ -15,17 +15,17 @@ uniform distribution at the bottom).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
-from sparrowlm.models.ngram.statistics import EventStatistics, class_of, interpolated
+from sparrowlm.models.ngram.statistics import EventStatistics, Real, class_of
 
 NUM_CLASSES = 3
 # Where counts of counts are missing or absurd, as in very small texts.
 _FALLBACK = (0.5, 1.0, 1.5)
-_NUM_STEPS = 120
 _RATE = 0.08
 _SMALLEST = 1e-30
 
@@ -56,8 +56,11 @@ def estimated_discounts(adjusted_counts: np.ndarray[Any, np.dtype[Any]]) -> tupl
 
 
 def refined_discounts(
-    start_NC: Discounts, statistics: Sequence[EventStatistics], vocab_size: int
-) -> Discounts:
+    start_NC: Discounts,
+    statistics: Sequence[EventStatistics],
+    vocab_size: int,
+    num_steps: int = 100,
+) -> tuple[Discounts, float]:
     """Move discounts to where held-out events become most probable.
 
     Gradient steps (Adam) on the logits of D / count, which keep every discount in its range.
@@ -66,19 +69,21 @@ def refined_discounts(
         start_NC: discounts to begin with.
         statistics: of held-out events, one per order.
         vocab_size: V.
+        num_steps: gradient steps.
 
     Returns:
-        discounts_NC, never worse on these events than start_NC.
+        discounts_NC, never worse on these events than start_NC; the mean loss of the events, nats.
     """
+    terms = [_Terms.of(one) for one in statistics]
     ceilings_C = np.arange(1, NUM_CLASSES + 1, dtype=np.float64)
     shares_NC = np.clip(start_NC / ceilings_C, 0.01, 0.99)
     logits_NC = np.log(shares_NC / (1 - shares_NC))
-    best_NC, best_nats = start_NC, _nats(start_NC, statistics, vocab_size)
+    best_NC, best_nats = start_NC, _slopes(start_NC, terms, vocab_size)[0]
     mean_NC, square_NC = np.zeros_like(logits_NC), np.zeros_like(logits_NC)
-    for step in range(1, _NUM_STEPS + 1):
+    for step in range(1, num_steps + 1):
         shares_NC = 1 / (1 + np.exp(-logits_NC))
         discounts_NC = shares_NC * ceilings_C
-        nats, slopes_NC = _slopes(discounts_NC, statistics, vocab_size)
+        nats, slopes_NC = _slopes(discounts_NC, terms, vocab_size)
         if nats < best_nats:
             best_NC, best_nats = discounts_NC, nats
         slopes_NC = slopes_NC * ceilings_C * shares_NC * (1 - shares_NC)
@@ -86,31 +91,52 @@ def refined_discounts(
         square_NC = 0.99 * square_NC + 0.01 * slopes_NC**2
         scaled_NC = np.sqrt(square_NC / (1 - 0.99**step)) + 1e-12
         logits_NC = logits_NC - _RATE * mean_NC / (1 - 0.9**step) / scaled_NC
-    return np.asarray(best_NC, dtype=np.float64)
+    return np.asarray(best_NC, dtype=np.float64), best_nats
 
 
-def _nats(discounts_NC: Discounts, statistics: Sequence[EventStatistics], vocab_size: int) -> float:
-    rows = interpolated(statistics, discounts_NC, vocab_size)
-    return float(-np.log(np.maximum(rows[-1], _SMALLEST)).mean())
+@dataclass(frozen=True)
+class _Terms:
+    """One order of the events, divided by A: p = whole - own D + (free D + lost) p_lower."""
+
+    whole_T: Real
+    own_CT: Real
+    free_CT: Real
+    lost_T: Real
+
+    @classmethod
+    def of(cls, one: EventStatistics) -> _Terms:
+        is_known_T = one.mass > 0
+        scale_T = is_known_T / np.maximum(one.mass, 1)
+        classes_CT = class_of(one.adjusted) == np.arange(1, NUM_CLASSES + 1)[:, None]
+        return cls(
+            one.adjusted * scale_T,
+            classes_CT * scale_T,
+            np.stack([one.ones, one.twos, one.more]) * scale_T,
+            # An unknown context hands everything down.
+            np.where(is_known_T, one.lost * scale_T, 1.0),
+        )
 
 
 def _slopes(
-    discounts_NC: Discounts, statistics: Sequence[EventStatistics], vocab_size: int
+    discounts_NC: Discounts, terms: Sequence[_Terms], vocab_size: int
 ) -> tuple[float, Discounts]:
-    """Return the mean loss and its derivatives by the discounts."""
-    rows = interpolated(statistics, discounts_NC, vocab_size)
+    """Return the mean loss and its derivatives by the discounts.
+
+    Sums are NumPy's own, not BLAS's, whose bits depend on the number of threads.
+    """
+    lower_T = np.full(len(terms[0].whole_T), 1.0 / vocab_size)
+    lowers, weights = [], []
+    for one, discounts_C in zip(terms, discounts_NC, strict=True):
+        column_C1 = discounts_C[:, None]
+        lowers.append(lower_T)
+        weights.append((column_C1 * one.free_CT).sum(axis=0) + one.lost_T)
+        lower_T = one.whole_T - (column_C1 * one.own_CT).sum(axis=0) + weights[-1] * lower_T
+    lower_T = np.maximum(lower_T, _SMALLEST)
     slopes_NC = np.zeros_like(discounts_NC)
     # What one unit of p_n adds to the logarithm of the highest order's probability.
-    weight_T = 1 / np.maximum(rows[-1], _SMALLEST)
-    num_events = len(weight_T)
-    for n in range(len(statistics) - 1, -1, -1):
-        one = statistics[n]
-        lower_T = rows[n - 1] if n else np.full(num_events, 1 / vocab_size)
-        share_T = np.where(one.mass > 0, weight_T / np.maximum(one.mass, 1), 0.0)
-        classes_T = class_of(one.adjusted)
-        for k, free_T in enumerate((one.ones, one.twos, one.more)):
-            own_T = classes_T == k + 1
-            slopes_NC[n, k] = -(share_T * (free_T * lower_T - own_T)).sum() / num_events
-        weight_T = weight_T * one.back_off(discounts_NC[n])
-    nats = float(-np.log(np.maximum(rows[-1], _SMALLEST)).mean())
-    return nats, slopes_NC
+    share_T = 1 / lower_T / len(lower_T)
+    for n in range(len(terms) - 1, -1, -1):
+        one = terms[n]
+        slopes_NC[n] = -((one.free_CT * lowers[n] - one.own_CT) * share_T).sum(axis=1)
+        share_T = share_T * weights[n]
+    return float(-np.log(lower_T).mean()), slopes_NC

@@ -30,7 +30,6 @@ from sparrowlm.models.ngram.model import NgramModel
 from sparrowlm.models.ngram.pruning import pruned_to_size
 from sparrowlm.models.ngram.scoring import event_statistics
 from sparrowlm.models.ngram.smoothing import estimated_discounts, refined_discounts
-from sparrowlm.models.ngram.statistics import EventStatistics, interpolated
 from sparrowlm.models.ngram.table import compacted
 
 MAXIMUM_ORDER = 32
@@ -40,9 +39,11 @@ _LEAST_IDS_TO_CHOOSE = 400
 _ORDER_WITHOUT_CHOICE = 4
 _HELD_OUT_SHARE = 0.05
 _HELD_OUT_BLOCKS = 10
-_MOST_HELD_OUT_IDS = 60_000
+_MOST_HELD_OUT_IDS = 40_000
 # A higher order must save this much, or the smaller model is kept.
 _LEAST_GAIN_NATS = 2e-4
+_STEPS_TO_COMPARE = 25
+_STEPS_TO_REFINE = 100
 
 Ids = np.ndarray[Any, np.dtype[Any]]
 Discounts = Float64[np.ndarray, "orders classes"]
@@ -104,7 +105,7 @@ def train_ngram(
                 discounts_NC = counter.refine(levels, discounts_NC, checked).discounts_NC
         elif checked is not None:
             choice, state = counter.choose(text, checked, max_order, "text")
-            levels, discounts_NC = _as_order(state, choice.order), choice.discounts_NC
+            levels, discounts_NC = state.levels[: choice.order], choice.discounts_NC
         else:
             part, kept_apart = _held_out_part(text)
             choice, _ = counter.choose(part, kept_apart, max_order, "part")
@@ -200,7 +201,7 @@ class _Counter:
         """Count all orders up to one."""
         for state in self._states(text, order, stage):
             if len(state.levels) == order:
-                return _as_order(state, order)
+                return state.levels
         raise AssertionError(order)
 
     def choose(
@@ -209,23 +210,33 @@ class _Counter:
         """Count order after order until held-out text gets no more probable."""
         best: _Choice | None = None
         for state in self._states(text, max_order, stage):
-            order = len(state.levels)
-            levels = _as_order(state, order)
-            found = self.refine(levels, _estimates(levels), held_out)
+            levels = state.levels
+            start_NC = _estimates(levels)
+            if best is not None and best.order > 1:
+                # All orders but the two highest are what they were before.
+                start_NC[: best.order - 1] = best.discounts_NC[:-1]
+            found = self.refine(levels, start_NC, held_out, _STEPS_TO_COMPARE)
             if best is not None and found.nats > best.nats - _LEAST_GAIN_NATS:
                 break
             best = found
         assert best is not None  # noqa: S101 - max_order is at least 1
+        best = self.refine(state.levels[: best.order], best.discounts_NC, held_out)
         self._progress.note(say("models.ngram-order-chosen", order=best.order, nats=best.nats))
         return best, state
 
-    def refine(self, levels: tuple[Level, ...], discounts_NC: Discounts, held_out: Ids) -> _Choice:
+    def refine(
+        self,
+        levels: tuple[Level, ...],
+        discounts_NC: Discounts,
+        held_out: Ids,
+        num_steps: int = _STEPS_TO_REFINE,
+    ) -> _Choice:
         """Refine discounts on held-out text."""
         table = compacted(levels, [None] * len(levels), self._vocab_size)
         sample = _sample(held_out)
         statistics = [one.rows(1) for one in event_statistics(table, sample.astype(np.int64))]
-        better_NC = refined_discounts(discounts_NC, statistics, self._vocab_size)
-        return _Choice(len(levels), better_NC, _nats(statistics, better_NC, self._vocab_size))
+        better_NC, nats = refined_discounts(discounts_NC, statistics, self._vocab_size, num_steps)
+        return _Choice(len(levels), better_NC, nats)
 
     def finish(
         self, levels: tuple[Level, ...], discounts_NC: Discounts, max_bytes: int | None
@@ -239,19 +250,10 @@ class _Counter:
         return NgramModel(table, discounts_NC)
 
 
-def _as_order(state: CountState, order: int) -> tuple[Level, ...]:
-    return state.levels[:order]
-
-
 def _estimates(levels: tuple[Level, ...]) -> Discounts:
     """Chen and Goodman's discounts: of adjusted counts, and of occurrences at the highest order."""
     rows = [estimated_discounts(level.adjusted) for level in levels[:-1]]
     return np.array([*rows, estimated_discounts(levels[-1].counts)], dtype=np.float64)
-
-
-def _nats(statistics: list[EventStatistics], discounts_NC: Discounts, vocab_size: int) -> float:
-    probabilities_T = interpolated(statistics, discounts_NC, vocab_size)[-1]
-    return float(-np.log(probabilities_T).mean())
 
 
 def _sample(held_out: Ids) -> Ids:

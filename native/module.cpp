@@ -1,0 +1,14 @@
+// sparrowlm._native: the loops that Python is too slow for. Every function here has a NumPy twin.
+#include <nanobind/nanobind.h>
+
+namespace nb = nanobind;
+
+void define_ngram_counting(nb::module_& module);
+void define_ngram_scoring(nb::module_& module);
+void define_word_vectors(nb::module_& module);
+
+NB_MODULE(_native, module) {
+  define_ngram_counting(module);
+  define_ngram_scoring(module);
+  define_word_vectors(module);
+}

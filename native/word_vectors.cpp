@@ -1,0 +1,2 @@
+#include "arrays.h"
+void define_word_vectors(nb::module_&) {}
