@@ -61,6 +61,12 @@ class WholeCharacters:
         """Return the unfinished character after one more allowed id."""
         return unfinished(open_bytes + self._pieces[token_id]) or b""
 
+    def beginning_with(self, start: bytes) -> Bool[np.ndarray, " vocab"]:
+        """Return which tokens begin with some bytes and may stand behind whole characters."""
+        begins = np.array([piece.startswith(start) for piece in self._pieces])
+        mask: Mask = begins & self.allowed(b"")
+        return mask
+
     def piece(self, token_id: int) -> bytes:
         """Return the bytes of one token."""
         return self._pieces[token_id]

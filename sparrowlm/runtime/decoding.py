@@ -13,6 +13,7 @@ from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.randomness import random_generator
 from sparrowlm.runtime.characters import WholeCharacters
 from sparrowlm.runtime.engines import Engine
+from sparrowlm.runtime.prompts import first_tokens, make_prompt
 from sparrowlm.runtime.sampling import REPETITION_WINDOW_TOKENS, SamplingSettings, draw
 from sparrowlm.text.streaming import StreamingDecoder
 from sparrowlm.text.tokenizers import TokenCodec
@@ -71,8 +72,11 @@ class Decoder:
         """
         watch = StopWatch(settings.stop)
         decoder = StreamingDecoder()
+        begun = make_prompt(prompt, self._codec, self._characters).begun
         for token_id in self.ids(prompt, settings, sample):
-            text = watch.feed(decoder.feed(self._characters.piece(token_id)))
+            piece = self._characters.piece(token_id)[len(begun) :]
+            begun = b""
+            text = watch.feed(decoder.feed(piece))
             if text:
                 yield text
             if watch.has_stopped:
@@ -98,22 +102,26 @@ class Decoder:
         return ["".join(self.stream(prompt, settings, number)) for number in range(num_samples)]
 
     def ids(self, prompt: str, settings: DecodingSettings, sample: int = 0) -> Iterator[int]:
-        """Yield the ids drawn after a prompt, until the model ends the document."""
+        """Yield the ids drawn after a prompt, until the model ends the document.
+
+        The first one repeats the end of the prompt where make_prompt took that back.
+        """
         settings = _with_seed(settings)
         sampling = settings.sampling
         generator = random_generator(sampling.seed or 0, f"sample {sample}")
-        prompt_ids = [self._codec.separator_id, *self._codec.encode(prompt)]
+        start = make_prompt(prompt, self._codec, self._characters)
         cache = self._engine.start()
-        logits_V = read_prompt(self._engine, prompt_ids, cache)
-        recent = prompt_ids[1:][-REPETITION_WINDOW_TOKENS:]
+        logits_V = read_prompt(self._engine, start.ids, cache)
+        recent = start.ids[1:][-REPETITION_WINDOW_TOKENS:]
+        allowed_V = first_tokens(start, self._characters)
         open_bytes = b""
         for number in range(settings.max_tokens):
-            allowed_V = self._characters.allowed(open_bytes)
             token_id = draw(logits_V, sampling, generator, recent, allowed_V)
             if token_id == self._codec.separator_id:
                 return
             yield token_id
             open_bytes = self._characters.after(open_bytes, token_id)
+            allowed_V = self._characters.allowed(open_bytes)
             recent = [*recent[1 - REPETITION_WINDOW_TOKENS :], token_id]
             if number + 1 < settings.max_tokens:
                 fed = np.array([token_id], dtype=np.int64)

@@ -1,0 +1,1 @@
+"""Completing text: next words, continuations, and how surprised a model is."""
