@@ -16,8 +16,9 @@ from sparrowlm.models.ngram import NgramModel, recount_ngram, train_ngram
 from sparrowlm.training.mixture import constant_gate, constant_weights, learn_gate
 from sparrowlm.training.scoring import log_probabilities
 
-# Positions the gate is learnt from: more cost time and no longer change it.
-_MOST_GATE_TOKENS = 60_000
+# Positions the gate is learnt from: more cost time and no longer change it; with fewer than the
+# least it knows too little.
+MOST_GATE_TOKENS, LEAST_GATE_TOKENS = 60_000, 10_000
 
 Ids = np.ndarray[Any, np.dtype[Any]]
 
@@ -106,7 +107,13 @@ def recount_everything(
 
 
 def weigh(
-    ngram: NgramModel, network: Network, held_out: TokenSplit, seed: int, *, is_training_text: bool
+    ngram: NgramModel,
+    network: Network,
+    held_out: TokenSplit,
+    seed: int,
+    *,
+    is_training_text: bool,
+    most_tokens: int = MOST_GATE_TOKENS,
 ) -> Verdict:
     """Measure both experts on held-out text and learn the gate.
 
@@ -117,8 +124,9 @@ def weigh(
         seed: the run's.
         is_training_text: the held-out text was trained on (tiny corpora): nothing can be learnt
             from it about trust, so both are heard equally.
+        most_tokens: positions to look at, spread over the held-out text.
     """
-    ids = np.asarray(held_out.ids[:_MOST_GATE_TOKENS])
+    ids = _spread(np.asarray(held_out.ids), most_tokens)
     scores = ngram.score(ids)
     counts_TN, continuations_TN = scores.context_counts_TN[1:], scores.num_continuations_TN[1:]
     neural_T, features_TF = _neural_view(network, ids, counts_TN, continuations_TN)
@@ -136,6 +144,18 @@ def weigh(
     return Verdict(
         ngram_nats=ngram_nats, neural_nats=neural_nats, mixture_nats=mixture_nats, gate=gate
     )
+
+
+def _spread(ids: Ids, most_tokens: int) -> Ids:
+    """Take pieces from all over the held-out text; each begins like a document."""
+    if len(ids) <= most_tokens:
+        return ids
+    num_pieces = 8
+    length = most_tokens // num_pieces
+    starts = np.linspace(0, len(ids) - length, num_pieces).astype(np.int64)
+    separator = ids[:1]
+    pieces = [piece for start in starts for piece in (separator, ids[start : start + length])]
+    return np.concatenate([*pieces, separator])
 
 
 def _neural_view(

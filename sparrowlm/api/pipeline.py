@@ -20,6 +20,8 @@ import numpy as np
 from sparrowlm.api import neural_stage
 from sparrowlm.api.assembly import FinishedModel, is_finished, write_directory
 from sparrowlm.api.mixture_stage import (
+    LEAST_GATE_TOKENS,
+    MOST_GATE_TOKENS,
     Verdict,
     count_ngrams,
     held_out_nats,
@@ -39,10 +41,10 @@ from sparrowlm.planner.plan import Budget, Plan
 if TYPE_CHECKING:
     from sparrowlm.models.network import Network
     from sparrowlm.models.ngram import NgramModel
-    from sparrowlm.training.loop import CurvePoint, Observer
+    from sparrowlm.training.loop import CurvePoint, LoopResult, Observer
 
 # What the end of a training takes: gate, recount, writing. Seconds, and a share of the whole.
-_CLOSING_SECONDS, _CLOSING_SHARE = 3.0, 0.04
+_CLOSING_SECONDS, _CLOSING_SHARE = 3.0, 0.06
 _SHORTEST_LOOP_SECONDS = 2.0
 _SAMPLE_TOKENS = 60
 
@@ -150,6 +152,7 @@ class _Training:
             verdict = weigh(
                 ngram, trained.network, corpus.held_out, self._request.seed,
                 is_training_text=corpus.is_held_out_training_text,
+                most_tokens=self._gate_tokens(trained.result),
             )  # fmt: skip
         kind = self._chosen_kind(plan, verdict)
         if kind in ("mixture", "ngram") and not corpus.is_held_out_training_text:
@@ -185,6 +188,15 @@ class _Training:
             seed=request.seed, machine=machine, characters_per_token=characters or 1.0,
             floor_nats=floor, ngram_bytes=ngram.size_bytes(), start=start,
         )  # fmt: skip
+
+    def _gate_tokens(self, result: LoopResult) -> int:
+        """Return how much held-out text can be looked at in the time kept for the closing."""
+        if self._request.minutes is None:
+            return MOST_GATE_TOKENS
+        # A forward pass is a third of a step, and windows overlap by half.
+        tokens_per_second = 1.5 * result.curve[-1].tokens / max(result.seconds, 1e-3)
+        affordable = int(_CLOSING_SHARE * self._request.minutes * 60 * tokens_per_second)
+        return min(max(affordable, LEAST_GATE_TOKENS), MOST_GATE_TOKENS)
 
     def _chosen_kind(self, plan: Plan, verdict: Verdict | None) -> str:
         if self._request.model not in ("auto", "mixture"):

@@ -8,8 +8,7 @@ Only a run that must end at a certain time may change its number of steps on the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sparrowlm.foundation.hardware import usable_cores
 from sparrowlm.foundation.interrupts import StoppedBySignal, StopRequest
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
@@ -32,6 +32,7 @@ from sparrowlm.training.checkpoints import (
 )
 from sparrowlm.training.optimizers import HybridOptimizer, OptimizerSettings, WeightAverage
 from sparrowlm.training.schedule import Schedule
+from sparrowlm.training.threads import ThreadChooser, threads
 
 _EVALUATION_BATCH_TOKENS = 8192
 _CLOCK_EVERY_STEPS = 10
@@ -59,7 +60,7 @@ class LoopSettings:
         seed: of data order and dropout.
         is_compiled: let torch generate fused code first (half a minute, pays on long runs).
         num_threads: of torch during the run; None leaves them as they are. The last bits of a
-            result depend on it, so a resumed run keeps it.
+            result depend on it, so a run by steps keeps it; a run by the clock may change it.
     """
 
     num_steps: int
@@ -209,14 +210,17 @@ class TrainingLoop:
         """
         self._began = self._last_saved = time.monotonic()
         self._first_step = self._step
-        every = max(self._settings.num_steps // self._settings.num_evaluations, 1)
         display = _Display(progress, self._settings.seconds, self._num_steps)
         display.show(self._step, self._seconds())
-        with torch.random.fork_rng(devices=[]), _threads(self._settings.num_threads):
+        chooser = None if self._settings.seconds is None else ThreadChooser(usable_cores())
+        with torch.random.fork_rng(devices=[]), threads(self._settings.num_threads):
             while self._step < self._num_steps:
+                step_began = time.monotonic()
                 self._one_step()
+                if chooser is not None:
+                    chooser.after_step(time.monotonic() - step_began)
                 display.show(self._step, self._seconds())
-                if self._step % every == 0 or self._step >= self._num_steps:
+                if self._step >= min(self._next_evaluation(), self._num_steps):
                     self._evaluate(progress, observe)
                 self._keep_time()
                 if stop.is_requested:
@@ -247,6 +251,10 @@ class TrainingLoop:
         }
         save_checkpoint(self._directory, Checkpoint(self._step, state, tensors))
         self._last_saved = time.monotonic()
+
+    def _next_evaluation(self) -> int:
+        last = self._curve[-1].step if self._curve else 0
+        return last + max(self._num_steps // self._settings.num_evaluations, 1)
 
     def _one_step(self) -> None:
         settings = self._settings
@@ -309,16 +317,6 @@ class TrainingLoop:
         self.model.load_tensors(self._best, self._directory)
         self.model.eval()
         return LoopResult(self._curve, best, self._step, self._seconds(), self._flattened_at)
-
-
-@contextmanager
-def _threads(num_threads: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(num_threads or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Display:
