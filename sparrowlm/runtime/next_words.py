@@ -29,12 +29,12 @@ from sparrowlm.runtime.word_ends import FirstWord, WordEnds, cannot_continue_wor
 from sparrowlm.text.segmentation import WordSegmenter
 from sparrowlm.text.tokenizers import TokenCodec
 
-_LARGEST_STEP = 48
+_LARGEST_STEP = 32
 _MOST_LEVELS = 24
 _LOOKAHEAD_TOKENS = 3
 # A beginning less likely than this share of the last word wanted cannot change what is shown.
-_NEGLIGIBLE_SHARE = 0.05
-_NEGLIGIBLE = 1e-6
+_NEGLIGIBLE_SHARE = 0.15
+_NEGLIGIBLE = 1e-5
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 

@@ -119,8 +119,9 @@ class RecurrentEngine:
         return RecurrentCache(np.zeros(sizes, np.float32), np.zeros(sizes, np.float32))
 
     def _logits(self, states_TS: Matrix) -> Matrix:
-        back_TD = states_TS @ self._projection_DS.T
-        logits_TV: Matrix = back_TD @ self._embedding_VD.T + self._bias_V
+        with one_thread_per_product():
+            back_TD = states_TS @ self._projection_DS.T
+            logits_TV: Matrix = back_TD @ self._embedding_VD.T + self._bias_V
         return logits_TV
 
     def _read(self, ids_BT: Int64[np.ndarray, "batch time"], cache: RecurrentCache) -> Matrix:

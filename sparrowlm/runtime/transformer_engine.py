@@ -127,7 +127,8 @@ class TransformerEngine:
         return self.shape.context_tokens - self.shape.context_tokens // 2
 
     def _logits(self, hidden_TD: Matrix) -> Matrix:
-        logits_TV: Matrix = hidden_TD @ self._embedding_VD.T
+        with one_thread_per_product():
+            logits_TV: Matrix = hidden_TD @ self._embedding_VD.T
         return logits_TV
 
     def _feed(self, ids_BT: Int64[np.ndarray, "batch time"], cache: TransformerCache) -> Matrix:
