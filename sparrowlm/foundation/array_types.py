@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or "jaxtyping" in sys.modules:
-    from jaxtyping import Bool, Float, Float32, Float64, Int, Int32, Int64, Integer
+    from jaxtyping import Bool, Float, Float32, Float64, Int, Int32, Int64, Integer, UInt64
 else:
 
     class _Unchecked:
@@ -19,6 +19,6 @@ else:
         def __class_getitem__(cls, _axes: object) -> type[_Unchecked]:
             return cls
 
-    Bool = Float = Float32 = Float64 = Int = Int32 = Int64 = Integer = _Unchecked
+    Bool = Float = Float32 = Float64 = Int = Int32 = Int64 = Integer = UInt64 = _Unchecked
 
-__all__ = ["Bool", "Float", "Float32", "Float64", "Int", "Int32", "Int64", "Integer"]
+__all__ = ["Bool", "Float", "Float32", "Float64", "Int", "Int32", "Int64", "Integer", "UInt64"]

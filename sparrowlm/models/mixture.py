@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32
 
+from sparrowlm.foundation.array_types import Float, Float32
 from sparrowlm.foundation.errors import DamagedFileError
 
 GATE_FILE = "gate.safetensors"

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sparrowlm.foundation.array_types import Float, Int
 from sparrowlm.models.architectures import RecurrentShape
 from sparrowlm.models.network import Network
 

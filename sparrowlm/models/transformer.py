@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sparrowlm.foundation.array_types import Float, Int
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.models.network import Network
 

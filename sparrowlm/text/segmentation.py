@@ -142,11 +142,10 @@ def _both_alphabetic(pair: str) -> bool:
 
 
 def _model_words(text: str) -> list[str]:
-    dictionary = _dictionary()
     result: list[str] = []
     for run in _RUNS.finditer(text):
         if run.group(1):
-            result += dictionary.cut(run.group())
+            result += _dictionary().cut(run.group())
         else:
             result.append(run.group())
     return result

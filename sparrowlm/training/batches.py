@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
 
+from sparrowlm.foundation.array_types import Int
 from sparrowlm.foundation.randomness import random_generator
 
 

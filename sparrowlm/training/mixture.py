@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
 from torch import Tensor
 
+from sparrowlm.foundation.array_types import Float, Float32
 from sparrowlm.foundation.randomness import derive_seed
 from sparrowlm.models.mixture import Gate
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
+from sparrowlm.foundation.array_types import Float64
 from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.models.array_file import ArrayFile, file_bytes, read_arrays, write_arrays
 from sparrowlm.models.ngram.table import CompactLevel, SmallCounts, Table

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Float64, Integer
 
+from sparrowlm.foundation.array_types import Float32, Float64, Integer
 from sparrowlm.foundation.errors import DataError
 from sparrowlm.models.ngram import files
 from sparrowlm.models.ngram.scoring import (

@@ -16,8 +16,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
+from sparrowlm.foundation.array_types import Float64
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
+from sparrowlm.foundation.array_types import Float64
 from sparrowlm.models.ngram.statistics import EventStatistics, Real, class_of
 
 NUM_CLASSES = 3

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Integer
 
+from sparrowlm.foundation.array_types import Float64, Integer
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.interrupts import StoppedBySignal, StopRequest, stop_on_signal
 from sparrowlm.foundation.messages import say

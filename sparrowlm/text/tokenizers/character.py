@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int32
 
+from sparrowlm.foundation.array_types import Int32
 from sparrowlm.text.tokenizers.codec import SEPARATOR, ByteTable, byte_token_name, checked_utf8
 from sparrowlm.text.tokenizers.files import added_tokens, save_tokenizer
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int32
 
+from sparrowlm.foundation.array_types import Int32
 from sparrowlm.foundation.errors import DataError
 
 SEPARATOR = "<|document|>"

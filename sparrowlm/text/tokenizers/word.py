@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int32
 
+from sparrowlm.foundation.array_types import Int32
 from sparrowlm.text.segmentation import HAN, WordSegmenter
 from sparrowlm.text.tokenizers.codec import (
     SEPARATOR,
