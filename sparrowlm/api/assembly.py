@@ -124,7 +124,6 @@ def write_directory(request: TrainRequest, finished: FinishedModel, fingerprint:
     shape, tensors = None, {}
     if has_network and finished.network is not None:
         shape, tensors = shape_of(finished.network), stored_tensors(finished.network)
-    vectors = finished.vectors
     parts = ModelParts(
         kind=finished.kind,
         codec=finished.corpus.codec,
@@ -132,8 +131,7 @@ def write_directory(request: TrainRequest, finished: FinishedModel, fingerprint:
         tensors=tensors,
         ngram=finished.ngram if has_ngram else None,
         gate=finished.verdict.gate if finished.kind == "mixture" and finished.verdict else None,
-        vectors=None if vectors is None else vectors.tensors(),
-        vectors_config=None if vectors is None else vectors.config(),
+        vectors=finished.vectors,
         texts=texts_of(finished, facts),
         facts=facts,
     )

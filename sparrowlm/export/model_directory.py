@@ -21,6 +21,7 @@ from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.models.architectures import RecurrentShape, TransformerShape
 from sparrowlm.models.mixture import GATE_FILE, Gate
 from sparrowlm.models.ngram import NgramModel
+from sparrowlm.models.word_vectors import WordVectors
 from sparrowlm.runtime.directory import (
     CONFIG_FILE,
     INCOMING,
@@ -56,8 +57,7 @@ class ModelParts:
         tensors: its weights by the names of model.safetensors, float32 or float16.
         ngram: the counting model, for "ngram" and "mixture".
         gate: for "mixture".
-        vectors: tensors of vectors.safetensors, for "vectors".
-        vectors_config: config.json for "vectors".
+        vectors: for "vectors".
         texts: further files by name, for people: README.md, report.html.
         facts: further entries of sparrow.json: recipe, data, plan, measured, curve.
     """
@@ -68,8 +68,7 @@ class ModelParts:
     tensors: Mapping[str, np.ndarray[Any, np.dtype[Any]]] = field(default_factory=dict)
     ngram: NgramModel | None = None
     gate: Gate | None = None
-    vectors: Mapping[str, np.ndarray[Any, np.dtype[Any]]] | None = None
-    vectors_config: Mapping[str, Any] | None = None
+    vectors: WordVectors | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -134,14 +133,14 @@ def _fill(staging: Path, parts: ModelParts) -> None:
         write_network(staging, parts.shape, parts.tensors)
     elif parts.ngram is not None:
         atomic.write_json(staging / CONFIG_FILE, parts.ngram.config())
-    else:
-        atomic.write_json(staging / CONFIG_FILE, dict(parts.vectors_config or {}))
+    elif parts.vectors is not None:
+        atomic.write_json(staging / CONFIG_FILE, parts.vectors.config())
     if parts.ngram is not None:
         parts.ngram.save(staging / NGRAM_FILE)
     if parts.gate is not None:
         write_tensors(staging / GATE_FILE, parts.gate.tensors())
     if parts.vectors is not None:
-        write_tensors(staging / VECTORS_FILE, parts.vectors)
+        parts.vectors.save(staging / VECTORS_FILE)
     for name, text in parts.texts.items():
         atomic.write_text(staging / name, text)
     atomic.write_bytes(staging / MANIFEST_FILE, manifest_bytes(_manifest(staging, parts)))

@@ -128,11 +128,10 @@ def _mixture(directory: ModelDirectory) -> Engine[Any]:
 
 
 def _vectors(directory: ModelDirectory) -> Engine[Any]:
-    from sparrowlm.runtime.vectors_engine import vectors_engine
+    from sparrowlm.models.word_vectors import WordVectors
+    from sparrowlm.runtime.vectors_engine import VectorsEngine
 
-    path = directory.path / VECTORS_FILE
-    tensors = read_tensors(directory.read(VECTORS_FILE), path)
-    return vectors_engine(_config(directory), tensors, path)
+    return VectorsEngine(WordVectors.load(directory.checked_path(VECTORS_FILE)))
 
 
 def _config(directory: ModelDirectory) -> dict[str, Any]:

@@ -11,16 +11,16 @@ Source: Mikolov et al. 2013, arXiv:1310.4546, section 2.2; what it converges to:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Float64, Int64
-from sparrowlm.foundation.errors import DamagedFileError
+from sparrowlm.models.word_vectors import WordVectors
 from sparrowlm.runtime.engines import log_softmax, target_surprisals
-from sparrowlm.runtime.weights import Tensors, take
+from sparrowlm.runtime.threads import one_thread_per_product
 
 _SEPARATOR = 0
 
@@ -35,25 +35,19 @@ class VectorsCache:
 
 
 class VectorsEngine:
-    """Predicts from the mean vector of the last ids.
+    """Predicts from the mean vector of the last ids, as WordVectors.forward does.
 
     Args:
-        input_VD: v, vectors of context words.
-        output_VD: u, vectors of predicted words.
-        log_noise_V: ln q, the distribution that negative examples were drawn from.
-        window: how many ids before count.
+        vectors: see models/word_vectors.
     """
 
-    def __init__(
-        self, input_VD: Matrix, output_VD: Matrix, log_noise_V: Matrix, window: int
-    ) -> None:
-        self._input_VD, self._output_VD, self._log_noise_V = input_VD, output_VD, log_noise_V
-        self._window = window
+    def __init__(self, vectors: WordVectors) -> None:
+        self.vectors = vectors
 
     @property
     def vocab_size(self) -> int:
         """Number of ids, V."""
-        return len(self._input_VD)
+        return self.vectors.vocab_size
 
     def start(self) -> VectorsCache:
         """Return a cache of one row that has seen nothing."""
@@ -96,36 +90,14 @@ class VectorsEngine:
             yield log_softmax(self.step(piece_T, cache))
 
     def _extended(self, context: list[int], token_id: int) -> list[int]:
-        return [] if token_id == _SEPARATOR else [*context, token_id][-self._window :]
+        return [] if token_id == _SEPARATOR else [*context, token_id][-self.vectors.window :]
 
     def _logits(self, contexts: list[list[int]]) -> Matrix:
-        width = self._input_VD.shape[1]
+        width = self.vectors.vectors_VD.shape[1]
         means_BD = np.zeros((len(contexts), width), dtype=np.float32)
         for row, context in enumerate(contexts):
             if context:
-                means_BD[row] = self._input_VD[context].mean(axis=0)
-        logits_BV: Matrix = means_BD @ self._output_VD.T + self._log_noise_V
+                means_BD[row] = self.vectors.vectors_VD[context].mean(axis=0)
+        with one_thread_per_product():
+            logits_BV: Matrix = means_BD @ self.vectors.output_VD.T + self.vectors.log_noise_V
         return logits_BV
-
-
-def vectors_engine(config: Mapping[str, Any], tensors: Tensors, path: object) -> VectorsEngine:
-    """Build the engine from config.json and vectors.safetensors.
-
-    Args:
-        config: "vocab_size", "width", "window".
-        tensors: "input.weight" (V, D), "output.weight" (V, D), "noise.log_probability" (V,).
-        path: named in the error.
-
-    Raises:
-        DamagedFileError: something is missing or does not fit.
-    """
-    try:
-        vocab, width, window = (int(config[name]) for name in ("vocab_size", "width", "window"))
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
-    return VectorsEngine(
-        take(tensors, "input.weight", (vocab, width), path),
-        take(tensors, "output.weight", (vocab, width), path),
-        take(tensors, "noise.log_probability", (vocab,), path),
-        window,
-    )
