@@ -136,6 +136,8 @@ class _Training:
         max_bytes: int | None, stop: StopRequest,
     ) -> FinishedModel:  # fmt: skip
         _needs_torch()
+        from sparrowlm.training.threads import threads
+
         machine = probe_machine()
         task = self._neural_task(corpus, ngram, floor, machine)
         plan = neural_stage.kept_plan(self._request.work, fingerprint)
@@ -149,11 +151,12 @@ class _Training:
         )  # fmt: skip
         verdict = None
         if len(corpus.held_out.ids) > 1:
-            verdict = weigh(
-                ngram, trained.network, corpus.held_out, self._request.seed,
-                is_training_text=corpus.is_held_out_training_text,
-                most_tokens=self._gate_tokens(trained.result),
-            )  # fmt: skip
+            with threads(trained.result.num_threads):
+                verdict = weigh(
+                    ngram, trained.network, corpus.held_out, self._request.seed,
+                    is_training_text=corpus.is_held_out_training_text,
+                    most_tokens=self._gate_tokens(trained.result),
+                )  # fmt: skip
         kind = self._chosen_kind(plan, verdict)
         if kind in ("mixture", "ngram") and not corpus.is_held_out_training_text:
             ngram = recount_everything(

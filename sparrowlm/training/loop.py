@@ -108,6 +108,7 @@ class LoopResult:
         num_steps: steps done.
         seconds: training time, earlier sessions included.
         flattened_at_step: where held-out text stopped getting better, None where it never did.
+        num_threads: that the last steps ran with.
     """
 
     curve: list[CurvePoint]
@@ -115,6 +116,7 @@ class LoopResult:
     num_steps: int
     seconds: float
     flattened_at_step: int | None
+    num_threads: int
 
 
 Observer = Callable[[CurvePoint, Network], None]
@@ -228,8 +230,9 @@ class TrainingLoop:
                     raise StoppedBySignal(stop.signal_number, self._directory)
                 if time.monotonic() - self._last_saved > self._settings.checkpoint_seconds:
                     self.save()
+            num_threads = torch.get_num_threads()
         progress.finish()
-        return self._finish()
+        return self._finish(num_threads)
 
     def save(self) -> None:
         """Write a checkpoint now."""
@@ -312,11 +315,13 @@ class TrainingLoop:
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._began
 
-    def _finish(self) -> LoopResult:
+    def _finish(self, num_threads: int) -> LoopResult:
         best = best_point(self._curve)
         self.model.load_tensors(self._best, self._directory)
         self.model.eval()
-        return LoopResult(self._curve, best, self._step, self._seconds(), self._flattened_at)
+        return LoopResult(
+            self._curve, best, self._step, self._seconds(), self._flattened_at, num_threads
+        )
 
 
 class _Display:

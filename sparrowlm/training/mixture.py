@@ -17,6 +17,7 @@ from torch import Tensor
 from sparrowlm.foundation.array_types import Float, Float32
 from sparrowlm.foundation.randomness import derive_seed
 from sparrowlm.models.mixture import Gate
+from sparrowlm.training.threads import threads
 
 _HIDDEN = 32
 _NUM_EPOCHS = 16
@@ -69,6 +70,16 @@ def learn_gate(
     if len(probabilities_TK) < _LEAST_POSITIONS:
         gate = constant_gate(constant_weights(probabilities_TK), features_TF.shape[1])
         return GateResult(gate, _constant_nats(probabilities_TK), expert_nats)
+    # So small a network gains nothing from a second thread.
+    with threads(1):
+        gate, mixture_nats = _cross_validated(probabilities_TK, features_TF, seed)
+    return GateResult(gate, mixture_nats, expert_nats)
+
+
+def _cross_validated(
+    probabilities_TK: Matrix, features_TF: Matrix, seed: int
+) -> tuple[Gate, float]:
+    """Find on folds how long to learn, then learn that long on everything."""
     folds = (np.arange(len(probabilities_TK)) // _BLOCK_POSITIONS) % _NUM_FOLDS
     losses_OE = np.zeros((_NUM_FOLDS, _NUM_EPOCHS))
     for fold in range(_NUM_FOLDS):
@@ -83,7 +94,7 @@ def learn_gate(
     learner = _Learner(probabilities_TK, features_TF, seed)
     for epoch in range(num_epochs):
         learner.learn_epoch(epoch)
-    return GateResult(learner.gate(), float(mean_E.min()), expert_nats)
+    return learner.gate(), float(mean_E.min())
 
 
 def constant_weights(probabilities_TK: Float32[np.ndarray, "time experts"]) -> Matrix:
