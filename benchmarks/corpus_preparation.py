@@ -49,6 +49,8 @@ class Writer:
         sizes = self.random.integers(1, 4, size=20_000)
         self.chinese = ["".join(self.random.choice(common, size=n)) for n in sizes]
         weights = 1 / np.arange(1, 20_001)
+        self.pools: dict[bool, list[str]] = {True: [], False: []}
+        self.number = 0
         self.cumulated = np.cumsum(weights / weights.sum())
 
     def words(self, words: list[str], number: int) -> list[str]:
@@ -56,6 +58,14 @@ class Writer:
         return [words[min(rank, len(words) - 1)] for rank in ranks.tolist()]
 
     def paragraph(self, is_chinese: bool) -> str:
+        """Return one of a few thousand paragraphs, made different by a running number."""
+        pool = self.pools[is_chinese]
+        if len(pool) < 3000:
+            pool.append(self.new_paragraph(is_chinese))
+        self.number += 1
+        return f"{self.number} {pool[int(self.random.integers(len(pool)))]}"
+
+    def new_paragraph(self, is_chinese: bool) -> str:
         number = int(self.random.integers(8, 120))
         if is_chinese:
             text = "，".join(

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sparrowlm.corpora.deduplication import DigestSet, band_digests
+from sparrowlm.corpora.deduplication import DigestSet
 from sparrowlm.corpora.documents import Piece
-from sparrowlm.corpora.refining import RefinedPiece, Refining
+from sparrowlm.corpora.frames import Refined
+from sparrowlm.corpora.refinery import refinery
+from sparrowlm.corpora.refining import Refining
 from sparrowlm.corpora.settings import PreparationSettings
 from sparrowlm.corpora.spool import SpoolWriter
 
@@ -79,7 +81,11 @@ class Side:
 
 
 def collect(
-    pieces: Iterable[Piece], settings: PreparationSettings, side: Side, counts: CollectionCounts
+    pieces: Iterable[Piece],
+    settings: PreparationSettings,
+    side: Side,
+    counts: CollectionCounts,
+    jobs: int = 1,
 ) -> None:
     """Send pieces through cleaning and deduplication into a spool.
 
@@ -88,18 +94,18 @@ def collect(
         settings: cleaning and duplicates.
         side: the destination.
         counts: what happened.
+        jobs: processes that clean; the result does not depend on it.
     """
-    wants_digests = settings.exact_duplicates or side.registry is not None
-    refining = Refining(settings.cleaning, wants_digests)
+    refining = Refining(
+        settings.cleaning,
+        finds_duplicates=settings.exact_duplicates,
+        finds_near_duplicates=settings.exact_duplicates and settings.near_duplicates,
+    )
     collector = _Collector(side, counts)
-    for batch in _batches(pieces):
-        refined = [refining.refine(piece, counts.repairs) for piece in batch]
-        if settings.near_duplicates:
-            bands = band_digests([piece.text if piece.is_start else "" for piece in refined])
-        else:
-            bands = [[] for _ in refined]
-        for piece, piece_bands in zip(refined, bands, strict=True):
-            collector.add(piece, piece_bands)
+    with refinery(refining, jobs) as place:
+        for batch in place.refine(_batches(pieces), counts.repairs):
+            for piece in batch:
+                collector.add(piece)
     collector.finish()
     counts.num_documents = side.spool.num_documents
     counts.num_characters = side.spool.num_characters
@@ -124,19 +130,19 @@ class _Collector:
     def __init__(self, side: Side, counts: CollectionCounts) -> None:
         self._side = side
         self._counts = counts
-        self._held: tuple[RefinedPiece, list[int]] | None = None
+        self._held: Refined | None = None
         self._long: _LongDocument | None = None
 
-    def add(self, piece: RefinedPiece, bands: list[int]) -> None:
+    def add(self, piece: Refined) -> None:
+        """Take the next piece."""
         self._counts.num_characters_read += piece.num_raw_characters
         if piece.is_start:
             self.finish()
             self._counts.num_documents_read += 1
-            self._held = (piece, bands)
+            self._held = piece
             return
         if self._held is not None:
-            first, _ = self._held
-            self._held = None
+            first, self._held = self._held, None
             self._long = _LongDocument(self._side.spool.mark(), first.digest)
             self._continue(first)
         self._continue(piece)
@@ -144,15 +150,14 @@ class _Collector:
     def finish(self) -> None:
         """Decide about the document that is open."""
         if self._held is not None:
-            piece, bands = self._held
-            self._held = None
-            self._decide(piece, bands)
+            piece, self._held = self._held, None
+            self._decide(piece)
         elif self._long is not None:
             document, self._long = self._long, None
             self._decide_long(document)
 
-    def _decide(self, piece: RefinedPiece, bands: list[int]) -> None:
-        reason = self._refusal(piece.digest, bands, piece.text)
+    def _decide(self, piece: Refined) -> None:
+        reason = self._refusal(piece.digest, piece.bands, piece.text)
         if reason is None:
             text = self._without_known_lines(piece)
             if text.strip():
@@ -181,7 +186,7 @@ class _Collector:
         is_new = [side.seen.near.add(band) for band in bands]
         return None if all(is_new) else "near"
 
-    def _without_known_lines(self, piece: RefinedPiece) -> str:
+    def _without_known_lines(self, piece: Refined) -> str:
         """Drop the long lines that stand in an earlier document."""
         side = self._side
         kept: list[str] = []
@@ -199,7 +204,7 @@ class _Collector:
                 self._counts.repairs["long-lines"] += 1
         return "".join([*kept, piece.text[position:]]) if position else piece.text
 
-    def _continue(self, piece: RefinedPiece) -> None:
+    def _continue(self, piece: Refined) -> None:
         document = self._long
         if document is None:
             return
@@ -231,7 +236,7 @@ class _LongDocument:
         self.num_characters = 0
         self._hash = hashlib.blake2b(digest_size=8)
 
-    def extend(self, piece: RefinedPiece) -> None:
+    def extend(self, piece: Refined) -> None:
         self._hash.update(piece.digest.to_bytes(8, "little"))
         self.num_characters += len(piece.text)
         self.has_text = self.has_text or not (piece.text.isspace() or not piece.text)

@@ -9,18 +9,16 @@ from sparrowlm.corpora.documents import PIECE_CHARACTERS, Piece
 from sparrowlm.corpora.settings import DocumentUnit
 
 # Lines that people and programs put between documents; three and more empty lines do the same.
-_SEPARATORS = (
+_RULE = (
     r"^[ \t]*(?:<\|(?:endoftext|document)\|>|={10,}|-{10,}|\*{10,}|_{10,}|#{10,}|—{10,})"
     r"[ \t\r]*(?:\n|\Z)"
-    r"|\n(?:[ \t\r\u3000]*\n){3,}"
 )
-_PATTERNS = {
-    "file": None,
-    "auto": re.compile(_SEPARATORS, re.MULTILINE),
-    "blank-line": re.compile(r"\r?\n(?:[ \t\r\u3000]*\n)+"),
-    "line": re.compile(r"\r?\n|\r"),
-}
+_GAP = r"\n(?:[ \t\r\u3000]*\n){3,}"
+_RULES_AND_GAPS = re.compile(f"{_RULE}|{_GAP}", re.MULTILINE)
+_GAPS = re.compile(_GAP)
 _EMPTY_LINES = ("\n\n\n\n", "\n\r\n\r\n\r\n")
+_BLANK_LINES = re.compile(r"\r?\n(?:[ \t\r\u3000]*\n)+")
+_LINE_END = re.compile(r"\r?\n|\r")
 _SENTENCE_ENDS = re.compile(r"[。！？!?；;]|\s")
 _LOOK_BACK_CHARACTERS = 4096
 
@@ -35,12 +33,12 @@ def divide(blocks: Iterable[str], unit: DocumentUnit) -> Iterator[Piece]:
     Yields:
         Pieces; a document of more than PIECE_CHARACTERS comes in several.
     """
-    pattern = _PATTERNS[unit]
     buffer = ""
     is_open = False  # whether the document in the buffer has already given a piece
     for block in blocks:
         buffer += block
-        if pattern is not None and (unit != "auto" or _may_divide(buffer)):
+        pattern = _pattern(unit, buffer)
+        if pattern is not None:
             *complete, buffer = pattern.split(buffer)
             for text in complete:
                 if is_open or text.strip():
@@ -54,13 +52,17 @@ def divide(blocks: Iterable[str], unit: DocumentUnit) -> Iterator[Piece]:
         yield from _cut(buffer, is_open)
 
 
-def _may_divide(text: str) -> bool:
-    """Look for what every separator contains: much faster than the expression."""
-    return (
-        "<|" in text
-        or any(lines in text for lines in _EMPTY_LINES)
-        or any(sign in text and sign * 10 in text for sign in "=-*_#—")
-    )
+def _pattern(unit: DocumentUnit, text: str) -> re.Pattern[str] | None:
+    """Choose the cheapest expression that finds every divider in text; None if there is none."""
+    if unit == "file":
+        return None
+    if unit == "line":
+        return _LINE_END
+    if unit == "blank-line":
+        return _BLANK_LINES
+    if "<|" in text or any(sign in text and sign * 10 in text for sign in "=-*_#—"):
+        return _RULES_AND_GAPS
+    return _GAPS if any(lines in text for lines in _EMPTY_LINES) else None
 
 
 def _cut(text: str, is_open: bool) -> Iterator[Piece]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from sparrowlm.corpora.collecting import CollectionCounts, SeenTexts, Side, collect
 from sparrowlm.corpora.documents import Piece, ReadingReport
 from sparrowlm.corpora.readers import read_source
+from sparrowlm.corpora.refinery import derived_jobs
 from sparrowlm.corpora.settings import PreparationSettings
 from sparrowlm.corpora.sources import Source, find_sources, sources_digest
 from sparrowlm.corpora.spool import SpoolWriter, spool_digest
@@ -86,6 +87,7 @@ class _ReadingStage:
         self._settings = settings
         self._progress = progress
         self._jobs = jobs
+        self._num_jobs = 1
         self._spool = directory / "spool"
         self._held_out_spool = directory / "held-out-spool"
 
@@ -120,6 +122,7 @@ class _ReadingStage:
         self, sources: list[Source], reports: tuple[ReadingReport, ReadingReport]
     ) -> None:
         total_bytes = sum(source.size_bytes for source in sources)
+        self._num_jobs = derived_jobs(total_bytes) if self._jobs is None else self._jobs
         self._progress.start(say("corpora.stage-reading"), total_bytes // 1_000_000, "MB")
         done = [0]
 
@@ -146,7 +149,13 @@ class _ReadingStage:
             counts = CollectionCounts()
             with SpoolWriter(self._held_out_spool) as spool:
                 side = Side(spool, registry=forbidden)
-                collect(self._pieces(held_sources, held_report), self._settings, side, counts)
+                collect(
+                    self._pieces(held_sources, held_report),
+                    self._settings,
+                    side,
+                    counts,
+                    self._num_jobs,
+                )
             held_statistics = self._checked(held_sources, held_report, counts)
         use_forbidden = forbidden if held_sources and self._settings.exact_duplicates else None
         statistics, repeats = self._read_training(sources, report, use_forbidden)
@@ -185,7 +194,7 @@ class _ReadingStage:
         seen = SeenTexts(self._directory, self._settings, "seen") if wants_seen else None
         with SpoolWriter(self._spool) as spool:
             side = Side(spool, seen=seen, forbidden=forbidden)
-            collect(self._pieces(sources, report), self._settings, side, counts)
+            collect(self._pieces(sources, report), self._settings, side, counts, self._num_jobs)
         if seen is not None:
             seen.close()
         return counts

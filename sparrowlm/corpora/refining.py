@@ -8,11 +8,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from operator import eq
+from typing import Any
 
+from sparrowlm.corpora.deduplication import band_digests
 from sparrowlm.corpora.documents import Piece
+from sparrowlm.corpora.frames import Refined
 from sparrowlm.corpora.settings import Cleaning
 from sparrowlm.text.cleaning import clean_text
 from sparrowlm.text.markup import html_to_text
@@ -25,25 +29,6 @@ _RUNS = re.compile(r"^([^\n]{8,}\n)\1{3,}", re.MULTILINE)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-@dataclass
-class RefinedPiece:
-    """A piece ready to be kept.
-
-    Args:
-        text: the cleaned text; may be empty.
-        is_start: whether a document begins here.
-        digest: 64-bit digest of the text without outer white space.
-        long_lines: (start, end, digest) of every long line, when there is more than one line.
-        num_raw_characters: length before cleaning.
-    """
-
-    text: str
-    is_start: bool
-    digest: int
-    long_lines: list[tuple[int, int, int]] = field(default_factory=list)
-    num_raw_characters: int = 0
-
-
 @dataclass(frozen=True)
 class Refining:
     """What is done to every piece.
@@ -51,29 +36,61 @@ class Refining:
     Args:
         cleaning: level of the cleaning.
         finds_duplicates: whether repeated lines matter.
+        finds_near_duplicates: whether the bands of whole documents are computed.
     """
 
     cleaning: Cleaning
     finds_duplicates: bool
+    finds_near_duplicates: bool
 
-    def refine(self, piece: Piece, counts: Counter[str]) -> RefinedPiece:
-        """Clean one piece and compute its digests.
+    def arguments(self) -> list[str]:
+        """Return command-line arguments; from_arguments is the inverse."""
+        return [
+            self.cleaning,
+            "duplicates" if self.finds_duplicates else "-",
+            "near" if self.finds_near_duplicates else "-",
+        ]
+
+    @classmethod
+    def from_arguments(cls, arguments: list[str]) -> Refining:
+        """Rebuild what arguments described."""
+        cleaning: Any = arguments[0]
+        return cls(cleaning, arguments[1] == "duplicates", arguments[2] == "near")
+
+    def refine_batch(self, pieces: Sequence[Piece], counts: Counter[str]) -> list[Refined]:
+        """Clean pieces and compute their digests.
 
         Args:
-            piece: as it was read.
+            pieces: as they were read.
             counts: receives the repairs.
         """
+        texts = [self._cleaned(piece, counts) for piece in pieces]
+        bands: list[list[int]] = [[] for _ in pieces]
+        if self.finds_near_duplicates:
+            whole = [
+                text if piece.is_start else "" for text, piece in zip(texts, pieces, strict=True)
+            ]
+            bands = band_digests(whole)
+        return [
+            Refined(
+                text,
+                piece.is_start,
+                text_digest(text),
+                _long_lines(text) if self.finds_duplicates else [],
+                len(piece.text),
+                piece_bands,
+            )
+            for text, piece, piece_bands in zip(texts, pieces, bands, strict=True)
+        ]
+
+    def _cleaned(self, piece: Piece, counts: Counter[str]) -> str:
         text = piece.text
         if piece.is_html and self.cleaning != "off":
             text = html_to_text(text, counts)
         text = clean_text(text, self.cleaning, counts)
         if self.cleaning == "off":  # the other levels remove them
             text = _SURROGATES.sub("\ufffd", text)
-        lines: list[tuple[int, int, int]] = []
-        if self.finds_duplicates:
-            text = _without_runs(text, counts)
-            lines = _long_lines(text)
-        return RefinedPiece(text, piece.is_start, text_digest(text), lines, len(piece.text))
+        return _without_runs(text, counts) if self.finds_duplicates else text
 
 
 def text_digest(text: str) -> int:

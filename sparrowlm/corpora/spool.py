@@ -33,6 +33,7 @@ _BLOCK_BYTES = 1 << 20
 _FINE_CHARACTERS = 128
 _FINE_UNTIL_CHARACTERS = 1 << 16
 _COARSE_CHARACTERS = 1024
+_LAST_CHARACTERS = 64
 _SENTENCE_END = re.compile(r"[。！？!?；;…]+[”’」』）)\"']*|(?<=[.])\s|\s")
 
 
@@ -47,12 +48,20 @@ def cut_segments(text: str, size: int) -> Iterator[str]:
     while len(text) - position > size:
         end = text.rfind("\n", position + 1, position + size) + 1
         if end <= position:
-            ends = [m.end() for m in _SENTENCE_END.finditer(text, position + 1, position + size)]
-            end = ends[-1] if ends else position + size
+            end = _sentence_end(text, position, position + size)
         yield text[position:end]
         position = end
     if position < len(text):
         yield text[position:]
+
+
+def _sentence_end(text: str, start: int, stop: int) -> int:
+    """Return where the last sentence (or word) between start and stop ends; stop if none does."""
+    for first in (max(stop - _LAST_CHARACTERS, start + 1), start + 1):
+        ends = [found.end() for found in _SENTENCE_END.finditer(text, first, stop)]
+        if ends:
+            return ends[-1]
+    return stop
 
 
 class SpoolWriter:

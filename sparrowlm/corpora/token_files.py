@@ -1,6 +1,6 @@
 r"""Token ids on disk: a checked header, the ids, where the documents start.
 
-    offset 0    "SPARROW-IDS\\n" (12 bytes)
+    offset 0    "SPARROW-IDS\n" (12 bytes)
     12          version (u4), bytes per id (u4: 2 or 4), vocabulary size (u4)
     24          number of ids, of documents, of characters (3 × u8)
     48          fingerprint of inputs and settings (16 bytes)
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,7 @@ def write_tokens(
     """
     dtype = np.dtype("<u2" if vocab_size <= 1 << 16 else "<u4")
     separator = np.array([separator_id], dtype=dtype).tobytes()
-    starts: list[int] = []
+    starts = array("Q")
     num_tokens = num_characters = 0
     with atomic.replaced(path) as temporary, temporary.open("wb+") as handle:
         handle.write(bytes(_PAYLOAD_OFFSET))

@@ -111,8 +111,7 @@ def _lines(marked: str, counts: Counter[str]) -> str:
     depth = 0
     for block in marked.split(_LINE):
         depth, linked = _linked_characters(block, depth)
-        text = _MARKS.sub("", block.replace(_PRE_LINE, "\v"))
-        text = re.sub(r"[^\S\v\u3000]+", " ", text).strip(" \u3000")
+        text = _plain(block)
         if not text:
             continue
         if _is_boilerplate(text, linked):
@@ -122,9 +121,19 @@ def _lines(marked: str, counts: Counter[str]) -> str:
     return "\n".join(kept).strip("\n")
 
 
+def _plain(block: str) -> str:
+    """Return the words of a block, white space made single, marks removed."""
+    if block.isprintable() and "\u3000" not in block:  # no marks, and no white space but spaces
+        return " ".join(block.split())
+    text = _MARKS.sub("", block.replace(_PRE_LINE, "\v"))
+    return re.sub(r"[^\S\v\u3000]+", " ", text).strip(" \u3000")
+
+
 def _linked_characters(block: str, depth: int) -> tuple[int, int]:
     """Count the characters inside links; links may span blocks."""
     linked = 0
+    if not depth and _LINK_START not in block:
+        return 0, 0
     for part in re.split(f"([{_LINK_START}{_LINK_END}])", block):
         if part == _LINK_START:
             depth += 1
