@@ -9,6 +9,9 @@ A word ends where a sign, a space or the document's end follows, which is summed
 vocabulary, or where the segmentation of text, word and what the model would most likely write next
 cuts behind it. Of the followers of a Chinese beginning only the likeliest are looked at; the rest
 is taken to end the word as often as those do.
+
+A text that ends with a letter of a language that separates its words is taken to end with a whole
+word: "the king" is followed by "is", not by "dom".
 """
 
 from __future__ import annotations
@@ -24,8 +27,14 @@ from sparrowlm.foundation.array_types import Bool
 from sparrowlm.runtime.characters import WholeCharacters
 from sparrowlm.runtime.decoding import read_prompt
 from sparrowlm.runtime.engines import Engine, log_softmax
-from sparrowlm.runtime.prompts import first_tokens, make_prompt
-from sparrowlm.runtime.word_ends import FirstWord, WordEnds, cannot_continue_word
+from sparrowlm.runtime.prompts import Prompt, first_tokens, make_prompt
+from sparrowlm.runtime.word_ends import (
+    FirstWord,
+    WordEnds,
+    cannot_continue_word,
+    continues_word,
+    ends_with_word,
+)
 from sparrowlm.text.segmentation import WordSegmenter
 from sparrowlm.text.tokenizers import TokenCodec
 
@@ -103,6 +112,7 @@ class NextWordSearch:
         # The end of the document ends a word; a broken character decides nothing yet.
         self._ends_word_V[[text.startswith("\ufffd") for text in texts]] = False
         self._ends_word_V[codec.separator_id] = True
+        self._begins_new_V = np.array([not continues_word(text) for text in texts])
 
     def find(self, text: str, num_words: int) -> list[NextWord]:
         """Return the likeliest next words, best first.
@@ -134,6 +144,11 @@ class NextWordSearch:
         return self._segmenter
 
     @property
+    def begins_new_V(self) -> Bool[np.ndarray, " vocab"]:
+        """Which tokens cannot continue a word of letters before them."""
+        return self._begins_new_V
+
+    @property
     def ends_word_V(self) -> Bool[np.ndarray, " vocab"]:
         """Which tokens end any word before them."""
         return self._ends_word_V
@@ -147,17 +162,22 @@ class _Search:
         self._separator, self._ends_word_V = parts.codec.separator_id, parts.ends_word_V
         self._word_ends = WordEnds(text, parts.segmenter)
         self._num_words = num_words
-        self._prompt = make_prompt(text, parts.codec, parts.characters)
+        if ends_with_word(text):
+            ids = [parts.codec.separator_id, *parts.codec.encode(text)]
+            self._prompt = Prompt(ids, b"")
+            self._first_V = parts.characters.allowed(b"") & parts.begins_new_V
+        else:
+            self._prompt = make_prompt(text, parts.codec, parts.characters)
+            self._first_V = first_tokens(self._prompt, parts.characters)
         self._words: defaultdict[str, float] = defaultdict(float)
         self._skipped = len(self._prompt.begun)
 
     def run(self) -> list[NextWord]:
         cache = self._engine.start()
         logits_V = read_prompt(self._engine, self._prompt.ids, cache)
-        allowed_V = first_tokens(self._prompt, self._characters)
         root = _Beginning(b"", 1.0, self._word_ends.first(""))
         beginnings = [root]
-        probabilities_BV = _shares(logits_V[None], allowed_V[None])
+        probabilities_BV = _shares(logits_V[None], self._first_V[None])
         for level in range(_MOST_LEVELS):
             candidates = self._candidates(beginnings, probabilities_BV, is_first=level == 0)
             grown = self._settle(candidates, beginnings, cache)

@@ -68,3 +68,18 @@ class WordEnds:
 def cannot_continue_word(text: str) -> bool:
     """Say whether text begins with a sign that ends any word before it."""
     return _CANNOT_CONTINUE.match(text) is not None
+
+
+def ends_with_word(text: str) -> bool:
+    """Say whether text ends with a letter or digit of a script that puts spaces between words."""
+    return text[-1:].isalnum() and _is_spaced(text[-1])
+
+
+def continues_word(text: str) -> bool:
+    """Say whether text begins with a letter or digit of a script with spaces."""
+    return text[:1].isalnum() and _is_spaced(text[0])
+
+
+def _is_spaced(character: str) -> bool:
+    # Latin to the scripts of India, and the Latin and Greek supplements; Thai begins at 0E00.
+    return character < "\u0e00" or "\u1e00" <= character < "\u2000"
