@@ -13,6 +13,7 @@ import argparse
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,7 @@ class Words:
     ids: np.ndarray
 
 
-def texts():
+def texts() -> Iterator[str]:
     for novel in ("sanguo", "shuihu", "xiyou"):
         yield from read_text(f"lm/novels_zh/{novel}.train.txt.xz").splitlines()
     for name in ("lm/zhwiki_sample/train.jsonl.xz", "lm/enwiki_sample/docs.jsonl.xz"):
@@ -63,7 +64,7 @@ def read_words() -> Words:
 
 
 def spearman(a: list[float], b: list[float]) -> float:
-    def ranks(values):
+    def ranks(values: list[float]) -> np.ndarray:
         _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
         ends = np.cumsum(counts)
         return ((ends - counts + ends - 1) / 2)[places]
