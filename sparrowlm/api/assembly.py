@@ -132,19 +132,19 @@ def write_directory(request: TrainRequest, finished: FinishedModel, fingerprint:
         ngram=finished.ngram if has_ngram else None,
         gate=finished.verdict.gate if finished.kind == "mixture" and finished.verdict else None,
         vectors=finished.vectors,
-        texts=texts_of(finished, facts),
+        texts=texts_of(finished, facts, request.output.name),
         facts=facts,
     )
     write_model(request.output, parts)
 
 
-def texts_of(finished: FinishedModel, facts: dict[str, Any]) -> dict[str, str]:
+def texts_of(finished: FinishedModel, facts: dict[str, Any], name: str) -> dict[str, str]:
     """Write the files for people: the card and the report."""
     from sparrowlm.api.run_record import record_of
     from sparrowlm.export.model_card import model_card
     from sparrowlm.export.report import report_page
 
-    record = record_of(finished, facts)
+    record = record_of(finished, facts, name)
     return {"README.md": model_card(record), "report.html": report_page(record)}
 
 
