@@ -18,6 +18,7 @@ process is also held to the limit: RLIMIT_DATA forbids it to allocate more.
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import shutil
 import subprocess
@@ -156,7 +157,8 @@ def held_to_limit(path: Path, limit_mib: int, work: Path, options: argparse.Name
         "--work", str(work / "corpus"),
     ]  # fmt: skip
     began = time.perf_counter()
-    result = subprocess.run(command, check=False)
+    one_thread = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
+    result = subprocess.run(command, check=False, env=one_thread)  # threads have stacks, too
     seconds = time.perf_counter() - began
     peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     verdict = "finished" if result.returncode == 0 else f"FAILED ({result.returncode})"

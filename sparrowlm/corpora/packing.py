@@ -17,8 +17,8 @@ from sparrowlm.foundation.progress import Progress
 from sparrowlm.text.segmentation import WordSegmenter, read_user_words
 from sparrowlm.text.tokenizers import TokenCodec, train_tokenizer
 
-RUN_BYTES = 1 << 20
-_BATCH_BYTES = 1 << 22
+RUN_BYTES = 1 << 19
+_BATCH_CHARACTERS = 1 << 19
 _BATCH_TEXTS = 1 << 14
 _FERTILITY_CHARACTERS = 200_000
 _FREQUENT_TOKENS = 20
@@ -122,7 +122,7 @@ def _encoded(
         texts.append(text)
         starts.append(begins)
         filled += len(text)
-        if filled >= _BATCH_BYTES // 2 or len(texts) >= _BATCH_TEXTS:
+        if filled >= _BATCH_CHARACTERS or len(texts) >= _BATCH_TEXTS:
             yield from _encoded_batch(texts, starts, codec)
             megabytes = sum(len(t.encode("utf-8")) for t in texts) + reported
             progress.advance(megabytes // 1_000_000)

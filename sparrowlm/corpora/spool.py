@@ -2,8 +2,8 @@
 
 A corpus larger than memory is read once; what is kept goes to ``text.bin`` (UTF-8, nothing
 between the segments) and ``segments.bin`` (one record per segment). Segments end at paragraphs
-where possible, so that a held-out part can begin at any of them. The first 64 Ki characters are
-cut finer, because a small corpus must still be divisible.
+where possible, so that a held-out part can begin at any of them. A small corpus must still be
+divisible and a large one must not need much memory, so the segments grow with the corpus.
 """
 
 from __future__ import annotations
@@ -30,9 +30,8 @@ TEXT_FILE = "text.bin"
 SEGMENTS_FILE = "segments.bin"
 _RECORDS_AT_ONCE = 4096
 _BLOCK_BYTES = 1 << 20
-_FINE_CHARACTERS = 128
-_FINE_UNTIL_CHARACTERS = 1 << 16
-_COARSE_CHARACTERS = 1024
+# (up to this many characters of the corpus, largest segment): about 20 bytes in memory a segment.
+_SEGMENT_SIZES = ((1 << 16, 128), (1 << 24, 1024), (1 << 62, 8192))
 _LAST_CHARACTERS = 64
 _SENTENCE_END = re.compile(r"[。！？!?；;…]+[”’」』）)\"']*|(?<=[.])\s|\s")
 
@@ -115,8 +114,7 @@ class SpoolWriter:
             key: 64-bit hash that decides about the split; equal for equal documents.
             is_start: whether a new document begins with this piece.
         """
-        fine = self.num_characters < _FINE_UNTIL_CHARACTERS
-        size = _FINE_CHARACTERS if fine else _COARSE_CHARACTERS
+        size = next(size for until, size in _SEGMENT_SIZES if self.num_characters < until)
         data = text.encode("utf-8")
         self.num_documents += is_start
         if len(text) <= size:

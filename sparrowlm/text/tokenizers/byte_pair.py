@@ -22,13 +22,12 @@ from sparrowlm.text.tokenizers.codec import (
     SEPARATOR,
     SEPARATOR_ID,
     ByteTable,
-    CutBatches,
     checked_utf8,
-    encode_with_library,
     quiet_forks,
 )
 from sparrowlm.text.tokenizers.cutting import cut_for_byte_pairs
 from sparrowlm.text.tokenizers.files import save_tokenizer
+from sparrowlm.text.tokenizers.units import BYTE_PAIR_UNITS, UnitEncoder
 
 QWEN2_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
@@ -99,8 +98,9 @@ class BytePairCodec(ByteTable):
             if token_id != SEPARATOR_ID:
                 pieces[token_id] = bytes(alphabet[sign] for sign in name)
         super().__init__(pieces)
-        self._tokenizer = Tokenizer.from_buffer(content)
-        self._tokenizer.encode_special_tokens = True  # "<|document|>" in a text is text
+        tokenizer = Tokenizer.from_buffer(content)
+        tokenizer.encode_special_tokens = True  # "<|document|>" in a text is text
+        self._encoder = UnitEncoder(tokenizer, BYTE_PAIR_UNITS, cut_for_byte_pairs)
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of text."""
@@ -111,8 +111,7 @@ class BytePairCodec(ByteTable):
         """Return the ids of every text as arrays, encoded in parallel."""
         for text in texts:
             checked_utf8(text)
-        batches = CutBatches(texts, cut_for_byte_pairs)
-        return encode_with_library(self._tokenizer, batches, len(texts))
+        return self._encoder.encode_batch(texts)
 
     def save(self, directory: Path) -> None:
         """Write tokenizer.json and tokenizer_config.json into directory."""

@@ -25,14 +25,13 @@ from sparrowlm.text.segmentation import HAN, WordSegmenter
 from sparrowlm.text.tokenizers.codec import (
     SEPARATOR,
     ByteTable,
-    CutBatches,
     byte_token_name,
     checked_utf8,
-    encode_with_library,
     quiet_forks,
 )
 from sparrowlm.text.tokenizers.cutting import cut_for_words
 from sparrowlm.text.tokenizers.files import added_tokens, save_tokenizer
+from sparrowlm.text.tokenizers.units import WORD_UNITS, UnitEncoder
 
 # A piece is a run without white space, with at most one space in front. "<" stands alone, so that
 # the names "<0x41>" and "<|document|>" in the vocabulary can never match a text that spells them.
@@ -136,8 +135,9 @@ class WordCodec(ByteTable):
         names: list[str] = [name for name, _ in self._description["model"]["vocab"]]
         pieces = [b"", *(bytes([byte]) for byte in range(256))]
         super().__init__(pieces + [name.encode("utf-8") for name in names[_FIRST_WORD_ID:]])
-        self._tokenizer = Tokenizer.from_buffer(content)
-        self._tokenizer.encode_special_tokens = True  # "<|document|>" in a text is text
+        tokenizer = Tokenizer.from_buffer(content)
+        tokenizer.encode_special_tokens = True  # "<|document|>" in a text is text
+        self._encoder = UnitEncoder(tokenizer, WORD_UNITS, cut_for_words)
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of text."""
@@ -148,8 +148,7 @@ class WordCodec(ByteTable):
         """Return the ids of every text as arrays, encoded in parallel."""
         for text in texts:
             checked_utf8(text)
-        batches = CutBatches(texts, cut_for_words)
-        return encode_with_library(self._tokenizer, batches, len(texts))
+        return self._encoder.encode_batch(texts)
 
     def save(self, directory: Path) -> None:
         """Write tokenizer.json and tokenizer_config.json into directory."""
