@@ -150,7 +150,7 @@ def _grid(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _cell(text: str) -> str:
     """Keep text from being read as Markdown or HTML, on one line."""
-    escaped = re.sub(r"([\\`*_{}\[\]()#|!~])", r"\\\1", text.replace("&", "&amp;"))
+    escaped = re.sub(r"([\\`*_\[\]|])", r"\\\1", text.replace("&", "&amp;"))
     return " ".join(escaped.replace("<", "&lt;").replace(">", "&gt;").split())
 
 

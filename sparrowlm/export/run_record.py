@@ -80,7 +80,7 @@ class RunRecord:
             found["ngram"] = floor
         return found
 
-    def comparisons(self) -> list[tuple[str, float | None, float | None]]:
+    def comparisons(self) -> list[tuple[str, float | int | None, float | int | None]]:
         """Return (message name, predicted, measured) for everything that was foretold."""
         bits = self.part_bits()
         best = bits.get("mixture", bits.get("neural"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Bool
+from sparrowlm.foundation.array_types import Bool, Int64
 from sparrowlm.text.tokenizers import TokenCodec
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -40,6 +40,7 @@ class WholeCharacters:
     def __init__(self, codec: TokenCodec) -> None:
         self._codec = codec
         self._pieces = [codec.token_bytes(token_id) for token_id in range(codec.vocab_size)]
+        self._lengths_V = np.array([len(piece) for piece in self._pieces])
         self._masks: dict[bytes, Mask] = {}
         self._texts = np.array([_is_text(piece) for piece in self._pieces])
         self._fragments = np.flatnonzero(~self._texts)
@@ -60,6 +61,11 @@ class WholeCharacters:
     def after(self, open_bytes: bytes, token_id: int) -> bytes:
         """Return the unfinished character after one more allowed id."""
         return unfinished(open_bytes + self._pieces[token_id]) or b""
+
+    @property
+    def lengths_V(self) -> Int64[np.ndarray, " vocab"]:
+        """How many bytes each token stands for."""
+        return self._lengths_V
 
     def beginning_with(self, start: bytes) -> Bool[np.ndarray, " vocab"]:
         """Return which tokens begin with some bytes and may stand behind whole characters."""

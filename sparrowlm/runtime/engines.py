@@ -6,7 +6,7 @@ Shape letters: B rows, T positions, V vocabulary, N orders of an n-gram, K exper
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -17,6 +17,7 @@ CacheT = TypeVar("CacheT")
 _SMALLEST_PROBABILITY = 1e-30
 
 
+@runtime_checkable
 class Engine(Protocol[CacheT]):
     """Runs one model; never sees text.
 
@@ -70,6 +71,7 @@ class Engine(Protocol[CacheT]):
         ...
 
 
+@runtime_checkable
 class NeuralEngine(Engine[CacheT], Protocol[CacheT]):
     """An engine that can also hand out whole distributions over a text, piece by piece."""
 

@@ -44,6 +44,8 @@ _LOOKAHEAD_TOKENS = 3
 # A beginning less likely than this share of the last word wanted cannot change what is shown.
 _NEGLIGIBLE_SHARE = 0.15
 _NEGLIGIBLE = 1e-5
+# Up to so many words the search is the same, so that asking for fewer changes no figure.
+_LEAST_RANK = 8
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -289,9 +291,10 @@ class _Search:
         self._words[beginning.found.word] += beginning.probability * ends
 
     def _last_wanted(self) -> float:
-        if len(self._words) < self._num_words:
+        rank = max(self._num_words, _LEAST_RANK)
+        if len(self._words) < rank:
             return 0.0
-        return sorted(self._words.values(), reverse=True)[self._num_words - 1]
+        return sorted(self._words.values(), reverse=True)[rank - 1]
 
 
 def _shares(logits_BV: Matrix, allowed_BV: np.ndarray[Any, np.dtype[np.bool_]]) -> Matrix:

@@ -44,7 +44,8 @@ def make_prompt(text: str, codec: TokenCodec, characters: WholeCharacters) -> Pr
     if len(ids) == 1:
         return Prompt(ids, b"")
     begun = characters.piece(ids[-1])
-    if int(characters.beginning_with(begun).sum()) <= 1:
+    longer = characters.beginning_with(begun) & (characters.lengths_V > len(begun))
+    if not longer.any():
         return Prompt(ids, b"")
     return Prompt(ids[:-1], begun)
 

@@ -40,11 +40,11 @@ class SamplingSettings:
         seed: 0 to 2**63 - 1; None draws another one every time.
     """
 
-    temperature: float = 1.0
+    temperature: float | int = 1.0
     top_k: int | None = None
-    top_p: float | None = None
-    min_p: float | None = None
-    repetition_penalty: float = 1.0
+    top_p: float | int | None = None
+    min_p: float | int | None = None
+    repetition_penalty: float | int = 1.0
     seed: int | None = None
 
     def __post_init__(self) -> None:
