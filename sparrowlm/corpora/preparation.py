@@ -206,7 +206,8 @@ class _Preparation:
     def _tokenizer_fingerprint(self) -> bytes:
         """Cover the inputs and every setting that decides about split and tokenizer."""
         values = self._settings.as_json()
-        values["user_dictionary"] = None
+        del values["memory_limit_documents"]
+        values["user_dictionary"] = None  # its words count, not its place
         values["user_words"] = packing.user_words(self._settings)
         text = json.dumps([PREPARATION_VERSION, values], ensure_ascii=False, sort_keys=True)
         data = self._reading.fingerprint + text.encode("utf-8", "surrogatepass")

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import sparrowlm
 from sparrowlm.corpora.documents import Piece
 from sparrowlm.corpora.frames import (
     Refined,
@@ -98,7 +97,7 @@ class _Worker:
     """One process; at most one batch at a time, so that neither side waits for the other."""
 
     def __init__(self, refining: Refining) -> None:
-        package = Path(sparrowlm.__file__).parents[1]
+        package = Path(__file__).parents[2]
         paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {
             **os.environ, "PYTHONPATH": os.pathsep.join(paths), "RAYON_NUM_THREADS": "1",

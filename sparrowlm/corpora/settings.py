@@ -30,8 +30,10 @@ class PreparationSettings:
         cleaning: "standard" removes control and zero-width characters, repairs mojibake, drops
             HTML tags and boilerplate; "minimal" only line ends and control characters; "off"
             changes nothing.
-        exact_duplicates: drop texts seen before.
-        near_duplicates: drop texts that share most of their wording with one seen before.
+        exact_duplicates: drop texts seen before: whole documents, lines of 200 characters and more
+            inside documents, and lines repeated four times and more at once.
+        near_duplicates: drop texts that share most of their wording with one seen before; only
+            together with exact_duplicates, and only whole documents of 64 characters and more.
         held_out_share: share of the characters kept for evaluation, 0 to 0.5; None derives it.
         seed: chooses which documents are held out.
         user_dictionary: text file, one word per line, that outranks the segmentation.
@@ -41,8 +43,8 @@ class PreparationSettings:
             three and more empty lines divide it.
         text_field: name or 0-based number of the column or key that holds the text; None finds it.
         tokenizer_sample_characters: the tokenizer is learnt from at most this much text.
-        memory_limit_documents: duplicates are remembered in memory up to this many digests, the
-            rest on disk; near-duplicates are searched among this many last texts.
+        memory_limit_documents: digests for the search of duplicates kept in memory (about 90
+            bytes each, twice); older ones are looked up on disk. The result does not depend on it.
     """
 
     tokenizer: TokenizerChoice = "auto"
