@@ -76,6 +76,8 @@ def _codec(directory: ModelDirectory) -> TokenCodec:
 
 
 def _engine(directory: ModelDirectory, kind: str) -> Engine[Any]:
+    if kind in ("ngram", "vectors"):
+        _config(directory, f"sparrow_{kind}")
     if kind == "ngram":
         return _ngram(directory)
     if kind == "vectors":
@@ -134,10 +136,14 @@ def _vectors(directory: ModelDirectory) -> Engine[Any]:
     return VectorsEngine(WordVectors.load(directory.checked_path(VECTORS_FILE)))
 
 
-def _config(directory: ModelDirectory) -> dict[str, Any]:
+def _config(directory: ModelDirectory, expected: str | None = None) -> dict[str, Any]:
+    """Read config.json; a model without a network only has to say which kind it is."""
+    path = directory.path / CONFIG_FILE
     try:
         config: dict[str, Any] = json.loads(directory.read(CONFIG_FILE))
     except ValueError as error:
-        path = directory.path / CONFIG_FILE
         raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
+    if expected is not None and config.get("model_type") != expected:
+        reason = f"model_type {config.get('model_type')!r}"
+        raise DamagedFileError("foundation.file-damaged", path=path, reason=reason)
     return config
