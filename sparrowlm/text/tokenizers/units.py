@@ -14,8 +14,8 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int32
 
+from sparrowlm.foundation.array_types import Int32
 from sparrowlm.text.tokenizers.codec import CutBatches, encode_with_library
 from sparrowlm.text.tokenizers.cutting import WINDOW_CHARACTERS
 
