@@ -133,7 +133,7 @@ def _choose(segments: Segments, sizes: Offsets, target: float, seed: int) -> Fla
     starts = np.flatnonzero(segments["is_start"])
     document_sizes = np.add.reduceat(sizes, starts)
     is_long = document_sizes > target / 3
-    document_of = np.cumsum(segments["is_start"], dtype=np.int64) - 1
+    document_of = np.cumsum(segments["is_start"], dtype=np.int32) - 1
     share_of_long = float(document_sizes[is_long].sum()) / max(int(sizes.sum()), 1)
     keys = _mixed(segments["key"][starts].astype(np.uint64), seed)
     chosen = _whole_documents(keys, document_sizes, ~is_long, target * (1 - share_of_long))
@@ -144,8 +144,9 @@ def _choose(segments: Segments, sizes: Offsets, target: float, seed: int) -> Fla
 
 
 def _is_unique(keys: Keys) -> Flags:
-    _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    flags: Flags = counts[inverse] == 1
+    ordered = np.sort(keys)
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    flags: Flags = ~np.isin(keys, repeated)
     return flags
 
 
