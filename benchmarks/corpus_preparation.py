@@ -9,6 +9,7 @@ Without --input the text is made here: words drawn by a power law, Chinese and E
 the documents copies, one line in two hundred dirty (zero-width signs, mojibake, Windows line ends).
 MB are 10**6 bytes of the file on disk. "clean + exact" is reading, decoding, cleaning and exact
 duplicates; "all duplicates" adds the near ones; "whole" adds split, tokenizer and token files.
+The last column does not depend on what else the machine is doing.
 
 --memory-limit runs the preparation in a process of its own and prints its largest resident size.
 Pages of mapped files count as resident although the system may drop them at any time, so the
@@ -115,14 +116,20 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def measured(path: Path, near: bool, jobs: int | None, place: Path) -> float:
-    """Return MB/s of stage 1."""
+def cpu_seconds() -> float:
+    """Return the processor time of this process and of those that ended."""
+    return sum(os.times()[:4])
+
+
+def measured(path: Path, near: bool, jobs: int | None, place: Path) -> tuple[float, float]:
+    """Return MB/s and MB per processor second of stage 1."""
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     settings = PreparationSettings(near_duplicates=near)
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), cpu_seconds()
     read_inputs([path], [], place, settings, SilentProgress(), jobs)
-    return size_of(path) / 1e6 / (time.perf_counter() - began)
+    megabytes = size_of(path) / 1e6
+    return megabytes / (time.perf_counter() - began), megabytes / (cpu_seconds() - cpu_began)
 
 
 def measured_whole(path: Path, tokenizer: str, jobs: int | None, place: Path) -> float:
@@ -140,13 +147,16 @@ def speed(options: argparse.Namespace, work: Path) -> None:
         for kind in KINDS:
             paths.append(work / kind)
             make_file(paths[-1], kind, options.megabytes * 1_000_000)
-    print(f"{'':14} {'clean + exact':>14} {'all duplicates':>15} {'whole':>8}   MB/s")
+    print(
+        f"{'':14} {'clean + exact':>14} {'all duplicates':>15} {'whole':>8}   MB/s"
+        f"{'clean + exact':>16} per CPU second"
+    )
     for path in paths:
         place = work / "corpus"
-        exact = measured(path, False, options.jobs, place)
-        near = measured(path, True, options.jobs, place)
+        exact, per_cpu = measured(path, False, options.jobs, place)
+        near, _ = measured(path, True, options.jobs, place)
         whole = measured_whole(path, options.tokenizer, options.jobs, place)
-        print(f"{path.name:14} {exact:14.1f} {near:15.1f} {whole:8.1f}")
+        print(f"{path.name:14} {exact:14.1f} {near:15.1f} {whole:8.1f}       {per_cpu:16.1f}")
 
 
 def held_to_limit(path: Path, limit_mib: int, work: Path, options: argparse.Namespace) -> None:
