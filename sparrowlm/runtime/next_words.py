@@ -44,6 +44,8 @@ _LOOKAHEAD_TOKENS = 3
 # A beginning less likely than this share of the last word wanted cannot change what is shown.
 _NEGLIGIBLE_SHARE = 0.15
 _NEGLIGIBLE = 1e-5
+# Less likely than this, where the dictionary ends a word is believed.
+_WORTH_LOOKING_AHEAD = 0.005
 # Up to so many words the search is the same, so that asking for fewer changes no figure.
 _LEAST_RANK = 8
 
@@ -232,8 +234,10 @@ class _Search:
         """Count candidates whose word has ended; return those that grow, with logits_V."""
         stepped = []
         for candidate in candidates:
-            if candidate.beginning.found.is_certain:
-                self._words[candidate.beginning.found.word] += candidate.beginning.probability
+            beginning = candidate.beginning
+            is_small = beginning.probability < _WORTH_LOOKING_AHEAD and not beginning.found.is_open
+            if beginning.found.is_certain or is_small:
+                self._count(candidate, beginnings[candidate.parent])
             else:
                 stepped.append(candidate)
         if not stepped:
@@ -245,15 +249,20 @@ class _Search:
         grown = []
         for row, candidate in enumerate(stepped):
             parent = beginnings[candidate.parent]
-            parent.looked_at += candidate.share
             if candidate.beginning.found.is_open:
+                parent.looked_at += candidate.share
                 grown.append(row)
-                continue
-            self._words[candidate.beginning.found.word] += candidate.beginning.probability
-            if candidate.beginning.found.word == parent.found.word:
-                parent.ended += candidate.share
+            else:
+                self._count(candidate, parent)
         self._grown_cache = self._engine.branch(stepped_cache, grown) if grown else None
         return [(stepped[row], logits_BV[row]) for row in grown]
+
+    def _count(self, candidate: _Candidate, parent: _Beginning) -> None:
+        """Count a candidate whose word has ended."""
+        parent.looked_at += candidate.share
+        self._words[candidate.beginning.found.word] += candidate.beginning.probability
+        if candidate.beginning.found.word == parent.found.word:
+            parent.ended += candidate.share
 
     def _look_ahead(self, stepped: list[_Candidate], logits_BV: Matrix, cache: Any) -> None:  # noqa: ANN401
         """Let the model write on, greedily, where the dictionary alone has ended a word."""

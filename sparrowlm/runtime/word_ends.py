@@ -11,6 +11,7 @@ from sparrowlm.text.segmentation import HAN, WordSegmenter
 _TAIL_CHARACTERS = 16
 _GROWING = re.compile(r"[^\W_]['’]?\Z")
 _HAN_OR_MIXED = re.compile(f"[{HAN}]")
+_APOSTROPHES = ("'", "’")
 _CANNOT_CONTINUE = re.compile(r"[^\w'’]|_")
 
 
@@ -58,7 +59,9 @@ class WordEnds:
                 break
         end -= len(self._tail)
         word = continuation[begin:end]
-        is_growing = _GROWING.search(word) is not None
+        # An apostrophe right behind a word may be the beginning of its ending: king, king's.
+        is_ending = word in _APOSTROPHES and ends_with_word(self._tail) and begin == 0
+        is_growing = is_ending or _GROWING.search(word) is not None
         if end == len(continuation):
             return FirstWord(word, end, is_open=is_growing, is_certain=not is_growing)
         is_marked = not is_growing or cannot_continue_word(continuation[end:])

@@ -113,6 +113,9 @@ def test_word_ends_are_those_of_the_segmentation():
     assert not english.first(" don'").is_certain
     assert english.first(" don't ").word == "don't"
     assert english.first("\n\n").word == "\n"
+    assert english.first("'").is_open
+    assert english.first("'s ").word == "'s"
+    assert english.first(" '").is_certain
 
 
 def test_word_ends_know_scripts_without_spaces():
