@@ -28,6 +28,8 @@ _CONTEXT_TOKENS = 128
 _PROBE_SHARE = 0.02
 _SHORTEST_PROBE_STEPS, _LONGEST_PROBE_STEPS = 8, 60
 _MOST_EVALUATION_TOKENS = 16_384
+# A look at held-out text and a sample; seen on small networks, on two cores.
+_SECONDS_PER_EVALUATION = 0.15
 # torch.compile takes about half a minute and then saves about a quarter of every step.
 _COMPILE_FROM_SECONDS = 240.0
 
@@ -181,7 +183,9 @@ def _described(
         num_tokens=num_tokens,
         num_epochs=batches.epochs(settings.num_steps),
         predicted_seconds=min(
-            settings.num_steps * seconds_per_step, task.budget.seconds or float("inf")
+            settings.num_steps * seconds_per_step
+            + settings.num_evaluations * _SECONDS_PER_EVALUATION,
+            task.budget.seconds or float("inf"),
         ),
         predicted_ram_mib=ram_mib,
         predicted_file_bytes=stored + task.ngram_bytes,
@@ -208,7 +212,11 @@ def expected_mixture_nats(probe: LearningProbe, num_tokens: int, floor_nats: flo
 
 def _batches(task: NeuralTask, settings: LoopSettings) -> WindowBatches:
     return WindowBatches(
-        task.train.ids, settings.window_tokens, settings.batch_windows, settings.seed
+        task.train.ids,
+        settings.window_tokens,
+        settings.batch_windows,
+        settings.seed,
+        task.train.document_starts,
     )
 
 

@@ -31,11 +31,12 @@ from sparrowlm.api.mixture_stage import (
 from sparrowlm.api.request import TrainRequest, split_data
 from sparrowlm.corpora.preparation import Corpus, prepare_corpus
 from sparrowlm.corpora.settings import PreparationSettings
-from sparrowlm.foundation.errors import DependencyError, ModelError
+from sparrowlm.foundation.errors import DependencyError, ModelError, SettingError
 from sparrowlm.foundation.hardware import Machine, probe_machine
 from sparrowlm.foundation.interrupts import StoppedBySignal, StopRequest, stop_on_signal
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
+from sparrowlm.foundation.quantities import format_size
 from sparrowlm.planner.plan import Budget, Plan
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 _CLOSING_SECONDS, _CLOSING_SHARE = 3.0, 0.06
 _SHORTEST_LOOP_SECONDS = 2.0
 _SAMPLE_TOKENS = 60
+_SMALL_FILES_BYTES = 14_000  # gate.safetensors and the configurations
 
 
 def run_training(request: TrainRequest, progress: Progress) -> None:
@@ -72,6 +74,7 @@ class _Training:
         self._progress = progress
         self._began = time.monotonic()
         self._samples: list[dict[str, Any]] = []
+        self._room: int | None = None
 
     def run(self, stop: StopRequest) -> None:
         request = self._request
@@ -117,7 +120,8 @@ class _Training:
         request = self._request
         if request.model == "vectors":
             return self._vectors(corpus, stop)
-        budget = Budget(size_bytes=request.size_bytes, seconds=None, steps=request.steps)
+        self._room = room_for_weights(request, corpus)
+        budget = Budget(size_bytes=self._room, seconds=None, steps=request.steps)
         has_network = request.model != "ngram"
         max_bytes = budget.ngram_bytes(has_network=has_network)
         ngram = count_ngrams(
@@ -187,7 +191,7 @@ class _Training:
             start = start_weights(request.start_from)
         return neural_stage.NeuralTask(
             kind=kind, train=corpus.train, held_out=held_out, vocab_size=corpus.codec.vocab_size,
-            budget=Budget(size_bytes=request.size_bytes, seconds=seconds, steps=request.steps),
+            budget=Budget(size_bytes=self._room, seconds=seconds, steps=request.steps),
             seed=request.seed, machine=machine, characters_per_token=characters or 1.0,
             floor_nats=floor, ngram_bytes=ngram.size_bytes(), start=start,
         )  # fmt: skip
@@ -255,6 +259,25 @@ class _Training:
 
     def _seconds(self) -> float:
         return time.monotonic() - self._began
+
+
+def room_for_weights(request: TrainRequest, corpus: Corpus) -> int | None:
+    """Return what the size leaves for n-gram and network, beside tokenizer, gate and settings.
+
+    Raises:
+        SettingError: nothing is left.
+    """
+    if request.size_bytes is None:
+        return None
+    tokenizer = sum(path.stat().st_size for path in (corpus.directory / "tokenizer").iterdir())
+    room = request.size_bytes - tokenizer - _SMALL_FILES_BYTES
+    if room <= 0:
+        raise SettingError(
+            "planner.size-too-small",
+            received=format_size(request.size_bytes),
+            needed=format_size(2 * (tokenizer + _SMALL_FILES_BYTES)),
+        )
+    return room
 
 
 def _line(text: str) -> str:

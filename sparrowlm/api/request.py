@@ -11,6 +11,7 @@ from typing import Literal, cast, get_args
 
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.quantities import parse_size
+from sparrowlm.foundation.randomness import derive_seed
 
 ModelChoice = Literal["auto", "ngram", "vectors", "rnn", "lstm", "transformer", "mixture"]
 TokenizerChoice = Literal["auto", "character", "bpe", "word"]
@@ -101,6 +102,7 @@ def checked_request(  # noqa: PLR0913 - the public dials, each with its default
         raise SettingError("cli.minutes-or-steps", minutes=minutes, steps=steps)
     if steps is not None and steps < 1:
         raise SettingError("foundation.number-range", name="steps", received=steps, minimum=1)
+    derive_seed(seed, "")  # refuses what is no seed
     if minutes is not None and not 0 < minutes < float("inf"):
         raise SettingError("foundation.duration-unreadable", received=minutes)
     if minutes is None and steps is None:

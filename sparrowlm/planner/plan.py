@@ -31,6 +31,7 @@ _MOST_WEIGHTS_PER_TOKEN = 4.0
 _LEAST_INNER_WEIGHTS = 60_000
 _MOST_EPOCHS = 40.0
 _LEAST_STEPS = 300
+_FEW_TOKENS = 5_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -200,7 +201,6 @@ def loop_settings(
         budget: seconds are handed on to the loop's clock.
         seed: the run's.
     """
-    is_recurrent = isinstance(shape, RecurrentShape)
     window = 128 if isinstance(shape, RecurrentShape) else shape.context_tokens
     batch = batch_windows(num_train_tokens, window)
     epochs = num_steps * batch * window / max(num_train_tokens, 1)
@@ -211,14 +211,27 @@ def loop_settings(
         most_steps=num_steps if budget.seconds is None else most_steps(num_train_tokens, shape),
         batch_windows=batch,
         window_tokens=window,
-        optimizer=OptimizerSettings(
-            matrix_rate=0.02 if is_recurrent else 0.01, other_rate=0.004, weight_decay=decay
-        ),
+        optimizer=optimizer_settings(shape, num_train_tokens, decay),
         schedule=Schedule(warm_up_steps=min(20, max(num_steps // 10, 1)), cool_down_share=0.6),
         dropout=dropout,
         average_decay=0.98,
         seed=seed,
     )
+
+
+def optimizer_settings(
+    shape: Shape, num_train_tokens: int, weight_decay: float
+) -> OptimizerSettings:
+    """Return the learning rates that did best for this kind of network.
+
+    A recurrent network learns a few sentences by heart, from the first word to the last, when its
+    matrices move fast; moved slowly it learns which word follows which.
+    """
+    if not isinstance(shape, RecurrentShape):
+        return OptimizerSettings(matrix_rate=0.01, other_rate=0.004, weight_decay=weight_decay)
+    if num_train_tokens < _FEW_TOKENS:
+        return OptimizerSettings(matrix_rate=0.001, other_rate=0.02, weight_decay=weight_decay)
+    return OptimizerSettings(matrix_rate=0.02, other_rate=0.004, weight_decay=weight_decay)
 
 
 def batch_windows(num_train_tokens: int, window_tokens: int) -> int:

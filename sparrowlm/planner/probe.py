@@ -106,7 +106,7 @@ class LearningProbe:
     held_out_nats: tuple[float, float]
     seconds_per_step: float
 
-    def expected_nats(self, num_tokens: float, floor_nats: float) -> float:
+    def expected_nats(self, num_tokens: float | int, floor_nats: float) -> float:
         """Follow the power law through both points to a longer run.
 
         Args:

@@ -1,7 +1,9 @@
 """Windows of a token file in an order that depends only on the seed and the step.
 
-Every epoch cuts the ids into windows anew, at another offset, and shuffles them; because the
-order is a function of (seed, epoch), a continuation needs nothing but the number of the step.
+Every epoch puts the documents into another order, cuts the ids into windows anew, at another
+offset, and shuffles those; because all of it is a function of (seed, epoch), a continuation needs
+nothing but the number of the step. (Without new orders of the documents a recurrent network learns
+a small corpus by heart from its first id to its last, and nothing about any other beginning.)
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ import torch
 from sparrowlm.foundation.array_types import Int
 from sparrowlm.foundation.randomness import random_generator
 
+# Putting more into order would take longer than it helps, and memory as well.
+_MOST_SHUFFLED_IDS = 50_000_000
+
 
 class WindowBatches:
     """Batches of windows for training.
@@ -24,6 +29,7 @@ class WindowBatches:
         window_tokens: T, ids per window; shortened where the text is shorter.
         batch_windows: B; fewer where the text has fewer windows.
         seed: the run's seed.
+        document_starts: where the documents begin; None keeps their order.
     """
 
     def __init__(
@@ -32,8 +38,12 @@ class WindowBatches:
         window_tokens: int,
         batch_windows: int,
         seed: int,
+        document_starts: np.ndarray[Any, np.dtype[np.int64]] | None = None,
     ) -> None:
         self._ids = ids
+        self._starts_of_documents = document_starts
+        is_small = len(ids) <= _MOST_SHUFFLED_IDS
+        self._is_shuffled = is_small and document_starts is not None and len(document_starts) > 1
         self._seed = seed
         self.window_tokens = min(window_tokens, len(ids) - 1)
         # One window fewer than fit, so that every offset of an epoch has as many.
@@ -54,12 +64,23 @@ class WindowBatches:
         """
         epoch, index = divmod(step, self.num_batches)
         starts = self._starts(epoch)[index * self.batch_windows : (index + 1) * self.batch_windows]
-        rows = [self._ids[start : start + self.window_tokens + 1] for start in starts]
+        ids = self._ids_of_epoch(epoch) if self._is_shuffled else self._ids
+        rows = [ids[start : start + self.window_tokens + 1] for start in starts]
         return torch.from_numpy(np.stack(rows).astype(np.int64))
 
     def epochs(self, num_steps: int) -> float:
         """Return how many times num_steps steps see every id."""
         return num_steps * self.tokens_per_batch / max(len(self._ids) - 1, 1)
+
+    @lru_cache(maxsize=1)  # noqa: B019 - lives as long as the training
+    def _ids_of_epoch(self, epoch: int) -> np.ndarray[Any, np.dtype[Any]]:
+        """Put the documents, each with its separator, into the epoch's order."""
+        ids = np.asarray(self._ids)
+        starts = np.asarray(self._starts_of_documents)
+        # The separator that closes the last document closes whichever comes last.
+        pieces = np.split(ids[:-1], starts[1:])
+        order = random_generator(self._seed, f"documents of epoch {epoch}").permutation(len(pieces))
+        return np.concatenate([*(pieces[index] for index in order), ids[-1:]])
 
     @lru_cache(maxsize=2)  # noqa: B019 - lives as long as the training
     def _starts(self, epoch: int) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -42,3 +42,18 @@ def test_batches_evaluation_windows_spread_over_the_text():
     assert windows[0, 0] == 0
     assert windows[-1, -1] == 999
     assert evaluation_windows(np.arange(3, dtype=np.uint16), 10, 5).shape == (1, 3)
+
+
+def test_batches_documents_change_places_and_stay_whole():
+    documents = [[0, 10 + n, *([1 + n] * n)] for n in range(1, 9)]
+    ids = np.array([token for document in documents for token in document] + [0], dtype=np.uint16)
+    starts = np.cumsum([0, *(len(document) for document in documents[:-1])])
+    batches = WindowBatches(ids, 4, 1, 0, starts)
+    orders = set()
+    for epoch in range(20):
+        text = batches._ids_of_epoch(epoch)
+        assert sorted(text.tolist()) == sorted(ids.tolist())
+        found = [tuple(part) for part in np.split(text[:-1], np.flatnonzero(text[:-1] == 0)[1:])]
+        assert sorted(found) == sorted(tuple(document) for document in documents)
+        orders.add(tuple(found))
+    assert len(orders) > 15
