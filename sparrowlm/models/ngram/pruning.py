@@ -1,7 +1,9 @@
 """Drop the n-grams that matter least, until the file is small enough.
 
-An n-gram matters as much as the text would lose in probability if its context backed off to the
-order below for this id: occurrences times the difference of the logarithms. What is dropped gives
+An n-gram matters as much as a text would lose in probability if its context backed off to the order
+below for this id: expected occurrences (those counted less the discount) times the difference of
+the logarithms. Counted occurrences alone would keep the highest orders' single finds, and cost
+0.03 bits per character on Chinese novels at 4 MB. What is dropped gives
 its whole share of A to the order below, so probabilities still sum to 1. An n-gram that others go
 on from stays; adjusted counts stay those of the whole text.
 
@@ -26,6 +28,8 @@ from sparrowlm.models.ngram.files import size_bytes
 from sparrowlm.models.ngram.scoring import distribution
 from sparrowlm.models.ngram.statistics import class_of
 from sparrowlm.models.ngram.table import Table, compacted
+
+_NUM_THRESHOLDS = 4096
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Discounts = Float64[np.ndarray, "orders classes"]
@@ -57,23 +61,46 @@ def pruned_to_size(
     needed = size_bytes(best, discounts_NC)
     if needed > max_bytes:
         raise SettingError("models.ngram-limit-too-small", needed=needed, received=max_bytes)
-    ranked = np.sort(np.concatenate(worth[1:]))
-    low, high = 0, len(ranked)
+    thresholds = _thresholds(worth)
+    row_bytes = [0 if n.tokens is None else n.tokens.itemsize for n in table.levels]
+    low, high = 0, len(thresholds) - 1
     while low < high:
         middle = (low + high) // 2
-        candidate = pruned(levels, worth, float(ranked[middle]), table.vocab_size)
-        if size_bytes(candidate, discounts_NC) <= max_bytes:
-            best, high = candidate, middle
+        kept = _kept(levels, worth, thresholds[middle])
+        if needed + _least_bytes(kept, row_bytes) <= max_bytes:
+            high = middle
         else:
             low = middle + 1
-    kept = sum(len(level.counts.small) for level in best.levels)
+    # The estimate leaves out the exceptions of large counts: a step or two more.
+    best = pruned(levels, worth, thresholds[low], table.vocab_size)
+    while size_bytes(best, discounts_NC) > max_bytes:
+        low += 1
+        best = pruned(levels, worth, thresholds[low], table.vocab_size)
+    num_kept = sum(len(level.counts.small) for level in best.levels)
     total = sum(len(level.tokens) for level in levels)
-    progress.note(say("models.ngram-pruned", kept=kept, total=total, bytes=max_bytes))
+    progress.note(say("models.ngram-pruned", kept=num_kept, total=total, bytes=max_bytes))
     return best
 
 
+def _thresholds(worth: list[Array]) -> list[float]:
+    """Return some thousand values that divide the n-grams evenly, and infinity."""
+    ranked = np.sort(np.concatenate(worth[1:]))
+    places = np.linspace(0, len(ranked) - 1, min(len(ranked), _NUM_THRESHOLDS))
+    return [*ranked[places.astype(np.int64)].tolist(), np.inf]
+
+
+def _least_bytes(kept: list[Array], token_bytes: list[int]) -> int:
+    """Return what kept n-grams need beyond order 1: an id, a count, and three more below N."""
+    highest = len(kept) - 1
+    return sum(
+        int(np.count_nonzero(rows)) * (token_bytes[n] + (1 if n == highest else 4))
+        for n, rows in enumerate(kept)
+        if n > 0
+    )
+
+
 def ngram_worth(table: Table, levels: tuple[Level, ...], discounts_NC: Discounts) -> list[Array]:
-    """Return what the counted text loses, in nats, when one n-gram alone is dropped.
+    """Return what a text as long as the counted one loses, in nats, without one n-gram.
 
     Args:
         table: all n-grams.
@@ -96,7 +123,10 @@ def ngram_worth(table: Table, levels: tuple[Level, ...], discounts_NC: Discounts
         free = discounts_NC[n] @ np.stack([sums.ones, sums.twos, sums.more]) / sums.mass
         whole = kept + free * lower[shorter]
         without = (free + kept) * lower[shorter]
-        worth.append(levels[n].counts * np.log(whole / without))
+        # The counted text flatters what it holds: elsewhere an n-gram comes less often, by about D.
+        counts = levels[n].counts.astype(np.int64)
+        expected = counts - np.array([0.0, *discounts_NC[n]])[class_of(counts)]
+        worth.append(expected * np.log(whole / without))
         lower, suffixes = whole, shorter
     return worth
 
@@ -105,25 +135,31 @@ def pruned(
     levels: tuple[Level, ...], worth: list[Array], threshold: float, vocab_size: int
 ) -> Table:
     """Drop the n-grams worth no more than threshold that no kept n-gram goes on from."""
-    kept = [np.ones(len(level.tokens), dtype=np.bool_) for level in levels]
+    kept = _kept(levels, worth, threshold)
     left = list(levels)
     lost: list[Array | None] = [None] * len(levels)
-    has_children = np.zeros(len(levels[-1].tokens), dtype=np.bool_)
     for n in range(len(levels) - 1, 0, -1):
-        kept[n] = (worth[n] > threshold) | has_children
+        level, size = levels[n], len(levels[n - 1].tokens)
         parents = _parents(levels[n - 1])
-        size = len(levels[n - 1].tokens)
         num_children = np.bincount(parents[kept[n]], minlength=size)
-        level = levels[n]
         weights = level.counts if n == len(levels) - 1 else level.adjusted
         gone = np.bincount(parents, weights=weights * ~kept[n], minlength=size)
-        has_children = num_children > 0
         # A context without continuations backs off as one that was never seen.
-        lost[n - 1] = np.where(has_children, gone, 0).astype(np.int64)
+        lost[n - 1] = np.where(num_children > 0, gone, 0).astype(np.int64)
         left[n - 1] = replace(levels[n - 1], num_children=num_children.astype(np.uint32))
     chosen = [_rows(level, rows) for level, rows in zip(left, kept, strict=True)]
     gone_rows = [g if g is None else g[rows] for g, rows in zip(lost, kept, strict=True)]
     return compacted(chosen, gone_rows, vocab_size)
+
+
+def _kept(levels: tuple[Level, ...], worth: list[Array], threshold: float) -> list[Array]:
+    kept = [np.ones(len(level.tokens), dtype=np.bool_) for level in levels]
+    has_children = np.zeros(len(levels[-1].tokens), dtype=np.bool_)
+    for n in range(len(levels) - 1, 0, -1):
+        kept[n] = (worth[n] > threshold) | has_children
+        has_children = np.zeros(len(levels[n - 1].tokens), dtype=np.bool_)
+        has_children[_parents(levels[n - 1])[kept[n]]] = True
+    return kept
 
 
 def _parents(level: Level) -> Array:
