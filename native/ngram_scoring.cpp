@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 #include <tuple>
 
 namespace {
@@ -14,6 +15,8 @@ constexpr std::int64_t kNone = -1;
 constexpr std::uint8_t kException = 255;
 constexpr std::uint32_t kWideContext = 8;  // as in table.py
 constexpr std::int64_t kSeparator = 0;
+constexpr std::size_t kMostThreads = 8;
+constexpr std::size_t kLeastIdsPerThread = 20000;
 
 struct SmallCounts {
   const std::uint8_t* small = nullptr;
@@ -235,13 +238,17 @@ struct Scores {
 };
 
 template <class Token>
-void score_text(const NgramTable& table, const double* discounts, const std::int64_t* ids,
-                std::size_t num_ids, bool leave_one_out, Scores scores) {
+void score_part(const NgramTable& table, const double* discounts, const std::int64_t* ids,
+                std::size_t begin, std::size_t end, bool leave_one_out, Scores scores) {
   const std::size_t order = table.order();
   Walk<Token> walk(table);
   std::vector<Statistics> found(order);
   std::vector<std::int64_t> nodes(order);
-  for (std::size_t t = 0; t < num_ids; ++t) {
+  for (std::size_t t = begin - std::min(begin, order - 1); t < begin; ++t) {
+    walk.find(ids[t], nodes);
+    walk.advance(ids[t], nodes);
+  }
+  for (std::size_t t = begin; t < end; ++t) {
     walk.find(ids[t], nodes);
     for (std::size_t n = 0; n < order; ++n) {
       const std::int64_t node = nodes[n];
@@ -272,23 +279,46 @@ void score_text(const NgramTable& table, const double* discounts, const std::int
   }
 }
 
+// Turns the distribution of order n into that of order n + 1 (orders counted from 1).
+template <class Token>
+void add_order(const NgramTable& table, const double* discounts, const Walk<Token>& walk,
+               std::size_t n, double* row) {
+  const std::int64_t context = walk.context(n);
+  const Sums sums = table.sums(n, context);
+  if (sums.mass == 0) return;
+  const double weight = back_off(sums, discounts + 3 * n);
+  for (std::size_t v = 0; v < table.vocab_size(); ++v) row[v] *= weight;
+  const Level& level = table.level(n);
+  for (std::uint32_t i = level.starts[context]; i < level.starts[context + 1]; ++i) {
+    const std::size_t id = n == 0 ? i : static_cast<const Token*>(level.tokens)[i];
+    row[id] += kept(level.weights.at(i), sums.mass, discounts + 3 * n);
+  }
+}
+
+// Divides a long text among the cores; no context reaches further back than N - 1 ids.
+template <class Token>
+void score_text(const NgramTable& table, const double* discounts, const std::int64_t* ids,
+                std::size_t num_ids, bool leave_one_out, Scores scores) {
+  const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  const std::size_t num_parts =
+      std::max<std::size_t>(1, std::min({cores, kMostThreads, num_ids / kLeastIdsPerThread}));
+  std::vector<std::thread> others;
+  const auto edge = [&](std::size_t part) { return num_ids * part / num_parts; };
+  for (std::size_t part = 1; part < num_parts; ++part) {
+    others.emplace_back([&, part] {
+      score_part<Token>(table, discounts, ids, edge(part), edge(part + 1), leave_one_out, scores);
+    });
+  }
+  score_part<Token>(table, discounts, ids, 0, edge(1), leave_one_out, scores);
+  for (auto& other : others) other.join();
+}
+
 template <class Token>
 void fill_distribution(const NgramTable& table, const double* discounts, const Walk<Token>& walk,
                        double* row) {
   const std::size_t vocab_size = table.vocab_size();
   std::fill(row, row + vocab_size, 1.0 / static_cast<double>(vocab_size));
-  for (std::size_t n = 0; n < table.order(); ++n) {
-    const std::int64_t context = walk.context(n);
-    const Sums sums = table.sums(n, context);
-    if (sums.mass == 0) continue;
-    const double weight = back_off(sums, discounts + 3 * n);
-    for (std::size_t v = 0; v < vocab_size; ++v) row[v] *= weight;
-    const Level& level = table.level(n);
-    for (std::uint32_t i = level.starts[context]; i < level.starts[context + 1]; ++i) {
-      const std::size_t id = n == 0 ? i : static_cast<const Token*>(level.tokens)[i];
-      row[id] += kept(level.weights.at(i), sums.mass, discounts + 3 * n);
-    }
-  }
+  for (std::size_t n = 0; n < table.order(); ++n) add_order(table, discounts, walk, n, row);
 }
 
 template <class Work>
@@ -329,10 +359,44 @@ void distributions(const NgramTable& table, InputMatrix<double> discounts,
   });
 }
 
+using OutputRows = nb::ndarray<float, nb::numpy, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+
+// What follows each of several contexts, at every order. The contexts stand one behind the other
+// in `ids`; each ends where `ends` says.
+void predict(const NgramTable& table, InputMatrix<double> discounts,
+             InputVector<std::int64_t> ids, InputVector<std::int64_t> ends, OutputRows rows,
+             OutputMatrix<float> context_counts, OutputMatrix<float> num_continuations) {
+  with_token_type(table, [&](auto token) {
+    const std::size_t order = table.order(), vocab_size = table.vocab_size();
+    std::vector<std::int64_t> nodes(order);
+    std::vector<double> row(vocab_size);
+    float* out = rows.data();
+    std::int64_t t = 0;
+    for (std::size_t b = 0; b < ends.size(); ++b) {
+      Walk<decltype(token)> walk(table);
+      for (; t < ends.data()[b]; ++t) {
+        walk.find(ids.data()[t], nodes);
+        walk.advance(ids.data()[t], nodes);
+      }
+      std::fill(row.begin(), row.end(), 1.0 / static_cast<double>(vocab_size));
+      for (std::size_t n = 0; n < order; ++n, out += vocab_size) {
+        add_order(table, discounts.data(), walk, n, row.data());
+        std::transform(row.begin(), row.end(), out, [](double p) { return static_cast<float>(p); });
+        const std::size_t at = b * order + n;
+        context_counts.data()[at] =
+            static_cast<float>(table.context_count(n, walk.context(n)));
+        num_continuations.data()[at] =
+            static_cast<float>(table.sums(n, walk.context(n)).num_continuations());
+      }
+    }
+  });
+}
+
 }  // namespace
 
 void define_ngram_scoring(nb::module_& module) {
   nb::class_<NgramTable>(module, "NgramTable").def(nb::init<nb::object>());
   module.def("score", &score, "Score every id of a text at every order.");
+  module.def("predict", &predict, "Fill the distributions of all orders after several contexts.");
   module.def("distributions", &distributions, "Fill the distributions after every id.");
 }

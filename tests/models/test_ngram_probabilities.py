@@ -135,7 +135,7 @@ def test_numpy_and_compiled_part_give_the_same_bits(monkeypatch):
     if native_part() is None:
         pytest.skip("the compiled part is not built")
     generator = np.random.default_rng(8)
-    for vocab_size, length, order in [(3, 5000, 9), (300, 20_000, 4), (70_000, 3000, 3)]:
+    for vocab_size, length, order in [(3, 5000, 9), (300, 90_000, 4), (70_000, 3000, 3)]:
         ids = np.concatenate([[0], generator.zipf(1.3, length) % vocab_size, [0]])
         monkeypatch.setenv("SPARROW_NATIVE", "1")
         native = train_ngram(ids, vocab_size, order=order)
