@@ -13,8 +13,9 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Float64, Int64
 from sparrowlm.models.mixture import Gate, gate_features
+from sparrowlm.models.ngram import NgramPredictions
 from sparrowlm.runtime.engines import NeuralEngine, log_probabilities, log_softmax
-from sparrowlm.runtime.ngram_engine import NgramCache, NgramEngine, NgramView
+from sparrowlm.runtime.ngram_engine import NgramCache, NgramEngine
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Losses = np.ndarray[Any, np.dtype[np.float64]]
@@ -118,7 +119,7 @@ class MixtureEngine:
                 yield experts_TK, features_TF
                 logs_TV, first, done = logs_TV[count:], first + count, done + count
 
-    def _mixed(self, view: NgramView, logits_BV: Matrix) -> Matrix:
+    def _mixed(self, view: NgramPredictions, logits_BV: Matrix) -> Matrix:
         logs_BV = log_softmax(logits_BV)
         features_BF = gate_features(view.context_counts_BN, view.num_continuations_BN, logs_BV)
         weights_BK = self._gate.weights(features_BF)

@@ -5,9 +5,9 @@ Shape letters: B rows, T positions, V vocabulary, N orders.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from sparrowlm.foundation.array_types import Float32, Float64, Int64
 from sparrowlm.runtime.engines import log_probabilities
 
 if TYPE_CHECKING:
-    from sparrowlm.models.ngram import NgramModel
+    from sparrowlm.models.ngram import NgramModel, NgramPredictions, NgramScores
 
 _SEPARATOR = 0
 # Text scored at once, beside the context in front of it.
@@ -31,21 +31,6 @@ class NgramCache:
     """
 
     contexts: list[list[int]]
-
-
-@dataclass(frozen=True)
-class NgramView:
-    """What the counting model knows about the next id of every row, or of every position.
-
-    Attributes:
-        probabilities_BNV: distributions of all orders.
-        context_counts_BN: how often each order's context was seen.
-        num_continuations_BN: how many different ids followed it.
-    """
-
-    probabilities_BNV: np.ndarray[Any, np.dtype[np.float32]]
-    context_counts_BN: np.ndarray[Any, np.dtype[np.float32]]
-    num_continuations_BN: np.ndarray[Any, np.dtype[np.float32]]
 
 
 class NgramEngine:
@@ -92,7 +77,7 @@ class NgramEngine:
         ]
         return np.concatenate(pieces) if pieces else np.zeros(0)
 
-    def scores(self, ids_T: Int64[np.ndarray, " time"]) -> Any:  # noqa: ANN401 - see Yields
+    def scores(self, ids_T: Int64[np.ndarray, " time"]) -> Iterator[NgramScores]:
         """Score a long text in bounded memory.
 
         Yields:
@@ -114,7 +99,7 @@ class NgramEngine:
 
     def view(
         self, ids_T: Int64[np.ndarray, " time"], cache: NgramCache, *, is_last_only: bool
-    ) -> NgramView:
+    ) -> NgramPredictions:
         """Feed ids to one row and return what is known after each, or after the last."""
         contexts = []
         for token_id in ids_T.tolist():
@@ -122,7 +107,7 @@ class NgramEngine:
             contexts.append(cache.contexts[0])
         return self._view(contexts[-1:] if is_last_only else contexts)
 
-    def view_rows(self, ids_B: Int64[np.ndarray, " batch"], cache: NgramCache) -> NgramView:
+    def view_rows(self, ids_B: Int64[np.ndarray, " batch"], cache: NgramCache) -> NgramPredictions:
         """Feed one id to every row and return what is known then."""
         pairs = zip(cache.contexts, ids_B.tolist(), strict=True)
         cache.contexts = [self._extended(context, token_id) for context, token_id in pairs]
@@ -134,10 +119,5 @@ class NgramEngine:
         # Order 1 still keeps one id: the model itself decides what it looks at.
         return [*context, token_id][-max(self.model.order - 1, 1) :]
 
-    def _view(self, contexts: list[list[int]]) -> NgramView:
-        found = [self.model.predict(np.array(context, dtype=np.int64)) for context in contexts]
-        return NgramView(
-            probabilities_BNV=np.stack([row.probabilities_NV for row in found]),
-            context_counts_BN=np.stack([row.context_counts_N for row in found]),
-            num_continuations_BN=np.stack([row.num_continuations_N for row in found]),
-        )
+    def _view(self, contexts: list[list[int]]) -> NgramPredictions:
+        return self.model.predict_each([np.array(ids, dtype=np.int64) for ids in contexts])

@@ -13,10 +13,10 @@ from sparrowlm.foundation.errors import DataError
 from sparrowlm.models.ngram import files
 from sparrowlm.models.ngram.scoring import (
     NgramPrediction,
+    NgramPredictions,
     NgramScores,
-    context_nodes,
-    distribution,
     distributions,
+    predict,
     score,
 )
 from sparrowlm.models.ngram.table import Table
@@ -94,20 +94,25 @@ class NgramModel:
         Raises:
             DataError: an id is outside the vocabulary.
         """
-        ids = self._checked(context_T[-(self.order - 1) :] if self.order > 1 else [])
-        nodes = context_nodes(self.table, ids)
-        contexts = [0, *(int(found[-1]) if len(found) else -1 for found in nodes)]
-        rows_NV = distribution(self.table, self.discounts_NC, contexts)
-        counts, continuations = [], []
-        for n, context in enumerate(contexts):
-            sums = self.table.sums(n, np.array([context], dtype=np.int64))
-            continuations.append(int(sums.ones[0] + sums.twos[0] + sums.more[0]))
-            counts.append(self.table.context_count(n, context))
+        found = self.predict_each([context_T])
         return NgramPrediction(
-            rows_NV.astype(np.float32),
-            np.array(counts, dtype=np.float32),
-            np.array(continuations, dtype=np.float32),
+            found.probabilities_BNV[0], found.context_counts_BN[0], found.num_continuations_BN[0]
         )
+
+    def predict_each(
+        self, contexts: Sequence[Integer[np.ndarray, " _"] | Sequence[int]]
+    ) -> NgramPredictions:
+        """Return the distributions of the id after each of several contexts, at every order.
+
+        Args:
+            contexts: as for predict.
+
+        Raises:
+            DataError: an id is outside the vocabulary.
+        """
+        reach = self.order - 1
+        ids = [self._checked(context_T[-reach:] if reach else []) for context_T in contexts]
+        return predict(self.table, self.discounts_NC, ids)
 
     def save(self, path: Path) -> None:
         """Write the model as one file, atomically.

@@ -62,6 +62,57 @@ class NgramPrediction:
     num_continuations_N: Float32[np.ndarray, " orders"]
 
 
+@dataclass(frozen=True)
+class NgramPredictions:
+    """Predictions after several contexts.
+
+    Attributes:
+        probabilities_BNV: [b, n - 1] is the distribution of order n after context b.
+        context_counts_BN: as in NgramScores.
+        num_continuations_BN: as in NgramScores.
+    """
+
+    probabilities_BNV: Float32[np.ndarray, "contexts orders vocab"]
+    context_counts_BN: Float32[np.ndarray, "contexts orders"]
+    num_continuations_BN: Float32[np.ndarray, "contexts orders"]
+
+
+def predict(
+    table: Table, discounts_NC: Discounts, contexts: Sequence[Int64[np.ndarray, " _"]]
+) -> NgramPredictions:
+    """Predict the id after each of several contexts, at every order.
+
+    Args:
+        table: counts.
+        discounts_NC: one row per order.
+        contexts: ids, each inside the vocabulary; nothing is known before the first of each.
+    """
+    sizes = (len(contexts), table.order)
+    found = NgramPredictions(
+        np.empty((*sizes, table.vocab_size), dtype=np.float32),
+        np.empty(sizes, dtype=np.float32),
+        np.empty(sizes, dtype=np.float32),
+    )
+    native = native_part()
+    if native is not None:
+        ends = np.cumsum([len(ids) for ids in contexts], dtype=np.int64)
+        ids = np.concatenate([*contexts, np.zeros(0, dtype=np.int64)])
+        native.predict(
+            table.native(native), discounts_NC, ids, ends, found.probabilities_BNV,
+            found.context_counts_BN, found.num_continuations_BN,
+        )  # fmt: skip
+        return found
+    for b, ids in enumerate(contexts):
+        nodes = context_nodes(table, ids)
+        ended = [0, *(int(found_T[-1]) if len(found_T) else -1 for found_T in nodes)]
+        found.probabilities_BNV[b] = distribution(table, discounts_NC, ended)
+        for n, context in enumerate(ended):
+            sums = table.sums(n, np.array([context], dtype=np.int64))
+            found.num_continuations_BN[b, n] = sums.ones[0] + sums.twos[0] + sums.more[0]
+            found.context_counts_BN[b, n] = table.context_count(n, context)
+    return found
+
+
 def score(
     table: Table, discounts_NC: Discounts, ids: Int64[np.ndarray, " time"], *, leave_one_out: bool
 ) -> NgramScores:
