@@ -17,7 +17,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP_FLAGS ?= --disable-pip-version-check
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install -q $(PIP_FLAGS)
-FROM_INDEX = $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --retries 1)
+FROM_INDEX = $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --retries 0)
 
 .PHONY: setup demo test test-fast check bench docs clean
 

@@ -9,14 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from sparrowlm.foundation.array_types import Float32
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.randomness import random_generator
 from sparrowlm.runtime.characters import WholeCharacters
 from sparrowlm.runtime.engines import Engine
-from sparrowlm.runtime.prompts import first_tokens, make_prompt
+from sparrowlm.runtime.prompts import Prompt, first_tokens, make_prompt
 from sparrowlm.runtime.sampling import REPETITION_WINDOW_TOKENS, SamplingSettings, draw
 from sparrowlm.text.streaming import StreamingDecoder
-from sparrowlm.text.tokenizers import TokenCodec
+from sparrowlm.text.tokenizers import SEPARATOR_ID, TokenCodec
+
+# Texts made side by side: more take more memory and are hardly faster.
+_MOST_ROWS = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,28 +74,27 @@ class Decoder:
             settings: see DecodingSettings.
             sample: number of the sample; with the same seed each number gives another text.
         """
-        watch = StopWatch(settings.stop)
-        decoder = StreamingDecoder()
-        begun = make_prompt(prompt, self._codec, self._characters).begun
-        for token_id in self.ids(prompt, settings, sample):
-            piece = self._characters.piece(token_id)[len(begun) :]
-            begun = b""
-            text = watch.feed(decoder.feed(piece))
+        for _token_id, text in self._run(prompt, settings, sample):
             if text:
                 yield text
-            if watch.has_stopped:
-                return
-        # A character left open by max_tokens is dropped: half of it is no text.
-        if rest := watch.finish():
-            yield rest
+
+    def ids(self, prompt: str, settings: DecodingSettings, sample: int = 0) -> Iterator[int]:
+        """Yield the ids drawn after a prompt, until the text ends.
+
+        The first one repeats the end of the prompt where make_prompt took that back.
+        """
+        for token_id, _text in self._run(prompt, settings, sample):
+            if token_id != self._codec.separator_id:
+                yield token_id
 
     def texts(self, prompt: str, settings: DecodingSettings, num_samples: int) -> list[str]:
-        """Return several continuations of one prompt.
+        """Return several continuations of one prompt, made side by side.
 
         Args:
             prompt: any text.
             settings: see DecodingSettings.
-            num_samples: >= 1.
+            num_samples: >= 1; sample n is the text that stream gives for it, up to the rounding
+                of matrix products with more rows.
 
         Raises:
             SettingError: num_samples is below 1.
@@ -99,33 +102,105 @@ class Decoder:
         if num_samples < 1:
             _refuse("num_samples", num_samples, ">= 1")
         settings = _with_seed(settings)
-        return ["".join(self.stream(prompt, settings, number)) for number in range(num_samples)]
+        if num_samples == 1:
+            return ["".join(self.stream(prompt, settings))]
+        texts: list[str] = []
+        for first in range(0, num_samples, _MOST_ROWS):
+            numbers = range(first, min(first + _MOST_ROWS, num_samples))
+            texts += self._side_by_side(prompt, settings, numbers)
+        return texts
 
-    def ids(self, prompt: str, settings: DecodingSettings, sample: int = 0) -> Iterator[int]:
-        """Yield the ids drawn after a prompt, until the model ends the document.
-
-        The first one repeats the end of the prompt where make_prompt took that back.
-        """
-        settings = _with_seed(settings)
-        sampling = settings.sampling
-        generator = random_generator(sampling.seed or 0, f"sample {sample}")
+    def _run(
+        self, prompt: str, settings: DecodingSettings, sample: int
+    ) -> Iterator[tuple[int, str]]:
+        """Yield every id drawn, the closing separator included, and the text it released."""
         start = make_prompt(prompt, self._codec, self._characters)
+        text = Continuation(start, self._characters, _with_seed(settings), sample)
+        if text.is_finished:
+            return
         cache = self._engine.start()
         logits_V = read_prompt(self._engine, start.ids, cache)
-        recent = start.ids[1:][-REPETITION_WINDOW_TOKENS:]
-        allowed_V = first_tokens(start, self._characters)
-        open_bytes = b""
-        for number in range(settings.max_tokens):
-            token_id = draw(logits_V, sampling, generator, recent, allowed_V)
-            if token_id == self._codec.separator_id:
+        while True:
+            released = text.advance(logits_V)
+            yield text.last_id, released
+            if text.is_finished:
                 return
-            yield token_id
-            open_bytes = self._characters.after(open_bytes, token_id)
-            allowed_V = self._characters.allowed(open_bytes)
-            recent = [*recent[1 - REPETITION_WINDOW_TOKENS :], token_id]
-            if number + 1 < settings.max_tokens:
-                fed = np.array([token_id], dtype=np.int64)
-                logits_V = self._engine.step(fed, cache, is_last_only=True)[-1]
+            fed = np.array([text.last_id], dtype=np.int64)
+            logits_V = self._engine.step(fed, cache, is_last_only=True)[-1]
+
+    def _side_by_side(
+        self, prompt: str, settings: DecodingSettings, numbers: Sequence[int]
+    ) -> list[str]:
+        start = make_prompt(prompt, self._codec, self._characters)
+        texts = [Continuation(start, self._characters, settings, n) for n in numbers]
+        pieces: list[list[str]] = [[] for _text in texts]
+        cache = self._engine.start()
+        logits_V = read_prompt(self._engine, start.ids, cache)
+        rows = list(range(len(texts)))
+        cache = self._engine.branch(cache, [0] * len(rows))
+        logits_BV = np.broadcast_to(logits_V, (len(rows), len(logits_V)))
+        while True:
+            for place, row in enumerate(rows):
+                if not texts[row].is_finished:
+                    pieces[row].append(texts[row].advance(logits_BV[place]))
+            unfinished = [place for place, row in enumerate(rows) if not texts[row].is_finished]
+            if not unfinished:
+                return ["".join(found) for found in pieces]
+            # Finished rows are carried along until half of them are: leaving them out costs a copy.
+            if 2 * len(unfinished) <= len(rows):
+                cache = self._engine.branch(cache, unfinished)
+                rows = [rows[place] for place in unfinished]
+            fed_B = np.array([texts[row].last_id for row in rows], dtype=np.int64)
+            logits_BV = self._engine.step_rows(fed_B, cache)
+
+
+class Continuation:
+    """One text in the making: draws ids, releases text, knows when it ends.
+
+    Args:
+        prompt: what it continues.
+        characters: the bytes of all tokens.
+        settings: with a seed.
+        sample: its number among the samples of one seed.
+    """
+
+    def __init__(
+        self, prompt: Prompt, characters: WholeCharacters, settings: DecodingSettings, sample: int
+    ) -> None:
+        self._characters = characters
+        self._settings = settings
+        self._generator = random_generator(settings.sampling.seed or 0, f"sample {sample}")
+        self._recent = prompt.ids[1:][-REPETITION_WINDOW_TOKENS:]
+        self._allowed_V = first_tokens(prompt, characters)
+        self._open_bytes = b""
+        self._num_repeated_bytes = len(prompt.begun)
+        self._watch = StopWatch(settings.stop)
+        self._decoder = StreamingDecoder()
+        self._num_drawn = 0
+        self.last_id = 0
+        self.is_finished = settings.max_tokens == 0
+
+    def advance(self, logits_V: Float32[np.ndarray, " vocab"]) -> str:
+        """Draw the next id and return the text that is certain now."""
+        sampling = self._settings.sampling
+        self.last_id = draw(logits_V, sampling, self._generator, self._recent, self._allowed_V)
+        if self.last_id == SEPARATOR_ID:
+            self.is_finished = True
+            return self._watch.finish()
+        self._num_drawn += 1
+        self._open_bytes = self._characters.after(self._open_bytes, self.last_id)
+        self._allowed_V = self._characters.allowed(self._open_bytes)
+        self._recent = [*self._recent[1 - REPETITION_WINDOW_TOKENS :], self.last_id]
+        piece = self._characters.piece(self.last_id)[self._num_repeated_bytes :]
+        self._num_repeated_bytes = 0
+        released = self._watch.feed(self._decoder.feed(piece))
+        if self._watch.has_stopped:
+            self.is_finished = True
+        elif self._num_drawn >= self._settings.max_tokens:
+            # A character left open here is dropped: half of it is no text.
+            self.is_finished = True
+            released += self._watch.finish()
+        return released
 
 
 def read_prompt(

@@ -109,6 +109,16 @@ def test_decoding_seed_decides_and_samples_differ():
     assert len(unseeded) > 1
 
 
+@pytest.mark.parametrize("make", [random_decoder, counting_decoder])
+def test_decoding_side_by_side_is_one_after_another(make):
+    decoder = make()
+    choice = settings_of(45, ["at"], seed=4, temperature=0.9)
+    together = decoder.texts("The ", choice, 70)
+    alone = ["".join(decoder.stream("The ", choice, number)) for number in range(70)]
+    assert together == alone
+    assert len({len(text) for text in together}) > 3  # they end at different times
+
+
 def test_decoding_ends_with_the_document():
     decoder = counting_decoder()
     texts = decoder.texts("人工智能将", settings_of(300, temperature=0), 1)
