@@ -116,14 +116,14 @@ class Decoder:
         """Yield every id drawn, the closing separator included, and the text it released."""
         start = make_prompt(prompt, self._codec, self._characters)
         text = Continuation(start, self._characters, _with_seed(settings), sample)
-        if text.is_finished:
+        if text.has_ended():
             return
         cache = self._engine.start()
         logits_V = read_prompt(self._engine, start.ids, cache)
         while True:
             released = text.advance(logits_V)
             yield text.last_id, released
-            if text.is_finished:
+            if text.has_ended():
                 return
             fed = np.array([text.last_id], dtype=np.int64)
             logits_V = self._engine.step(fed, cache, is_last_only=True)[-1]
@@ -141,9 +141,9 @@ class Decoder:
         logits_BV = np.broadcast_to(logits_V, (len(rows), len(logits_V)))
         while True:
             for place, row in enumerate(rows):
-                if not texts[row].is_finished:
+                if not texts[row].has_ended():
                     pieces[row].append(texts[row].advance(logits_BV[place]))
-            unfinished = [place for place, row in enumerate(rows) if not texts[row].is_finished]
+            unfinished = [place for place, row in enumerate(rows) if not texts[row].has_ended()]
             if not unfinished:
                 return ["".join(found) for found in pieces]
             # Finished rows are carried along until half of them are: leaving them out costs a copy.
@@ -178,14 +178,18 @@ class Continuation:
         self._decoder = StreamingDecoder()
         self._num_drawn = 0
         self.last_id = 0
-        self.is_finished = settings.max_tokens == 0
+        self._has_ended = settings.max_tokens == 0
+
+    def has_ended(self) -> bool:
+        """Say whether nothing more can come."""
+        return self._has_ended
 
     def advance(self, logits_V: Float32[np.ndarray, " vocab"]) -> str:
         """Draw the next id and return the text that is certain now."""
         sampling = self._settings.sampling
         self.last_id = draw(logits_V, sampling, self._generator, self._recent, self._allowed_V)
         if self.last_id == SEPARATOR_ID:
-            self.is_finished = True
+            self._has_ended = True
             return self._watch.finish()
         self._num_drawn += 1
         self._open_bytes = self._characters.after(self._open_bytes, self.last_id)
@@ -195,10 +199,10 @@ class Continuation:
         self._num_repeated_bytes = 0
         released = self._watch.feed(self._decoder.feed(piece))
         if self._watch.has_stopped:
-            self.is_finished = True
+            self._has_ended = True
         elif self._num_drawn >= self._settings.max_tokens:
             # A character left open here is dropped: half of it is no text.
-            self.is_finished = True
+            self._has_ended = True
             released += self._watch.finish()
         return released
 
