@@ -44,7 +44,7 @@ def build(vocab_size: int, parameters: int):  # noqa: ANN201 - transformers is i
                 max_position_embeddings=WINDOW,
                 tie_word_embeddings=True,
                 use_cache=False,
-            )  # fmt: skip
+            )
         )
 
     choices = [

@@ -241,8 +241,8 @@ def test_cli_columns_are_aligned_in_both_languages():
     rows = [("train", "a b"), ("下一个", "中文" * 30), ("x" * 40, "long label")]
     lines = aligned_rows(rows, 62)  # 16 wide characters fit, so that lines begin with 中
     assert all(cell_len(line) <= 62 for line in lines)
-    starts = {cell_len(line[: line.index(word)]) for line in lines for word in ("a b", "中文", "long")
-              if word in line}  # fmt: skip
+    words = ("a b", "中文", "long")
+    starts = {cell_len(x[: x.index(word)]) for x in lines for word in words if word in x}
     assert starts == {30}
     assert "".join(lines).replace(" ", "").count("中文") == 30
 
