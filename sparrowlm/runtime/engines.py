@@ -5,12 +5,13 @@ Shape letters: B rows, T positions, V vocabulary, N orders of an n-gram, K exper
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float32, Float64, Int64
+from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
 
 CacheT = TypeVar("CacheT")
 
@@ -59,7 +60,7 @@ class Engine(Protocol[CacheT]):
         """Feed one id to every row of a cache, in place, and return logits_BV."""
         ...
 
-    def surprisals(self, ids_T: Int64[np.ndarray, " time"]) -> Float64[np.ndarray, " targets"]:
+    def surprisals(self, ids_T: Int[np.ndarray, " time"]) -> Float64[np.ndarray, " targets"]:
         """Score a text.
 
         Args:
@@ -70,13 +71,19 @@ class Engine(Protocol[CacheT]):
         """
         ...
 
+    def surprisal_pieces(
+        self, ids_T: Int[np.ndarray, " time"]
+    ) -> Iterable[Float64[np.ndarray, " targets"]]:
+        """Yield what surprisals returns piece by piece, so that it need not fit into memory."""
+        ...
+
 
 @runtime_checkable
 class NeuralEngine(Engine[CacheT], Protocol[CacheT]):
     """An engine that can also hand out whole distributions over a text, piece by piece."""
 
     def predictions(
-        self, ids_T: Int64[np.ndarray, " time"]
+        self, ids_T: Int[np.ndarray, " time"]
     ) -> Iterable[Float32[np.ndarray, "rows vocab"]]:
         """Yield natural logarithms of probabilities, in order, one row for each of ids_T[1:]."""
         ...
@@ -90,17 +97,36 @@ def log_softmax(logits_TV: Float32[np.ndarray, "rows vocab"]) -> Float32[np.ndar
     return logs_TV
 
 
+class ScoresInPieces(ABC):
+    """What all engines share: a whole score from its pieces."""
+
+    @abstractmethod
+    def surprisal_pieces(
+        self, ids_T: Int[np.ndarray, " time"]
+    ) -> Iterable[Float64[np.ndarray, " targets"]]:
+        """See Engine.surprisal_pieces."""
+
+    def surprisals(self, ids_T: Int[np.ndarray, " time"]) -> Float64[np.ndarray, " targets"]:
+        """Score a text; see Engine.surprisals."""
+        return np.concatenate([np.zeros(0), *self.surprisal_pieces(ids_T)])
+
+
 def target_surprisals(
-    pieces: Iterable[Float32[np.ndarray, "_ vocab"]], ids_T: Int64[np.ndarray, " time"]
-) -> Float64[np.ndarray, " targets"]:
+    pieces: Iterable[Float32[np.ndarray, "_ vocab"]], ids_T: Int[np.ndarray, " time"]
+) -> Iterator[Float64[np.ndarray, " _"]]:
     """Pick from distributions, piece by piece, what was given to the ids that came."""
-    result_T = np.empty(max(len(ids_T) - 1, 0), dtype=np.float64)
-    done = 0
+    done = 1
     for logs_TV in pieces:
-        wanted_T = ids_T[1 + done : 1 + done + len(logs_TV)]
-        result_T[done : done + len(logs_TV)] = -logs_TV[np.arange(len(logs_TV)), wanted_T]
+        wanted_T = ids_T[done : done + len(logs_TV)]
+        yield -logs_TV[np.arange(len(logs_TV)), wanted_T].astype(np.float64)
         done += len(logs_TV)
-    return result_T
+
+
+def nats(probabilities_T: Float32[np.ndarray, " time"]) -> Float64[np.ndarray, " time"]:
+    """Return -ln p, rounding errors at 0 kept finite."""
+    clipped_T = np.maximum(probabilities_T.astype(np.float64), _SMALLEST_PROBABILITY)
+    losses_T: np.ndarray[Any, np.dtype[np.float64]] = -np.log(clipped_T)
+    return losses_T
 
 
 def log_probabilities(

@@ -11,10 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float32, Float64, Int64
+from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
 from sparrowlm.models.mixture import Gate, gate_features
 from sparrowlm.models.ngram import NgramPredictions
-from sparrowlm.runtime.engines import NeuralEngine, log_probabilities, log_softmax
+from sparrowlm.runtime.engines import (
+    NeuralEngine,
+    ScoresInPieces,
+    log_probabilities,
+    log_softmax,
+    nats,
+)
 from sparrowlm.runtime.ngram_engine import NgramCache, NgramEngine
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
@@ -29,7 +35,7 @@ class MixtureCache:
     neural: Any
 
 
-class MixtureEngine:
+class MixtureEngine(ScoresInPieces):
     """Runs a mixture.
 
     Args:
@@ -73,28 +79,35 @@ class MixtureEngine:
         logits_BV = self.neural.step_rows(ids_B, cache.neural)
         return self._mixed(self.ngram.view_rows(ids_B, cache.ngram), logits_BV)
 
-    def surprisals(self, ids_T: Int64[np.ndarray, " time"]) -> Float64[np.ndarray, " targets"]:
-        """Score a text."""
-        return self.surprisals_by_part(ids_T)["mixture"]
+    def surprisal_pieces(
+        self, ids_T: Int[np.ndarray, " time"]
+    ) -> Iterator[Float64[np.ndarray, " _"]]:
+        """Score a text; see Engine.surprisal_pieces."""
+        for piece in self._pieces_by_part(ids_T):
+            yield piece["mixture"]
 
-    def surprisals_by_part(self, ids_T: Int64[np.ndarray, " time"]) -> dict[str, Losses]:
+    def surprisals_by_part(self, ids_T: Int[np.ndarray, " time"]) -> dict[str, Losses]:
         """Score a text with the n-gram alone, the network alone, and both, in one reading.
 
         Returns:
             "ngram", "neural" and "mixture": nats for each of ids_T[1:].
         """
-        parts: dict[str, list[Losses]] = {"ngram": [], "neural": [], "mixture": []}
+        pieces = list(self._pieces_by_part(ids_T))
+        return {
+            part: np.concatenate([np.zeros(0), *(piece[part] for piece in pieces)])
+            for part in ("ngram", "neural", "mixture")
+        }
+
+    def _pieces_by_part(self, ids_T: Int[np.ndarray, " time"]) -> Iterator[dict[str, Losses]]:
         for experts_TK, features_TF in self._expert_views(ids_T):
             mixed_T = (self._gate.weights(features_TF) * experts_TK).sum(axis=1)
-            for name, probabilities_T in (
-                ("ngram", experts_TK[:, -2]),
-                ("neural", experts_TK[:, -1]),
-                ("mixture", mixed_T),
-            ):
-                parts[name].append(-np.log(np.maximum(probabilities_T.astype(np.float64), 1e-30)))
-        return {n: np.concatenate(found) if found else np.zeros(0) for n, found in parts.items()}
+            yield {
+                "ngram": nats(experts_TK[:, -2]),
+                "neural": nats(experts_TK[:, -1]),
+                "mixture": nats(mixed_T),
+            }
 
-    def _expert_views(self, ids_T: Int64[np.ndarray, " time"]) -> Iterator[tuple[Matrix, Matrix]]:
+    def _expert_views(self, ids_T: Int[np.ndarray, " time"]) -> Iterator[tuple[Matrix, Matrix]]:
         """Yield what each expert gave to the ids that came, and the gate's features."""
         pieces = iter(self.neural.predictions(ids_T))
         logs_TV = np.zeros((0, self.vocab_size), dtype=np.float32)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float32, Float64, Int64
-from sparrowlm.runtime.engines import log_probabilities
+from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
+from sparrowlm.runtime.engines import ScoresInPieces, log_probabilities, nats
 
 if TYPE_CHECKING:
     from sparrowlm.models.ngram import NgramModel, NgramPredictions, NgramScores
@@ -33,7 +33,7 @@ class NgramCache:
     contexts: list[list[int]]
 
 
-class NgramEngine:
+class NgramEngine(ScoresInPieces):
     """Runs a counting model.
 
     Args:
@@ -69,15 +69,14 @@ class NgramEngine:
         """Feed one id to every row."""
         return log_probabilities(self.view_rows(ids_B, cache).probabilities_BNV[:, -1])
 
-    def surprisals(self, ids_T: Int64[np.ndarray, " time"]) -> Float64[np.ndarray, " targets"]:
+    def surprisal_pieces(
+        self, ids_T: Int[np.ndarray, " time"]
+    ) -> Iterator[Float64[np.ndarray, " _"]]:
         """Score a text at the speed of the counting model's own scorer."""
-        pieces = [
-            -np.log(np.maximum(scores.probabilities_TN[:, -1].astype(np.float64), 1e-30))
-            for scores in self.scores(ids_T)
-        ]
-        return np.concatenate(pieces) if pieces else np.zeros(0)
+        for scores in self.scores(ids_T):
+            yield nats(scores.probabilities_TN[:, -1])
 
-    def scores(self, ids_T: Int64[np.ndarray, " time"]) -> Iterator[NgramScores]:
+    def scores(self, ids_T: Int[np.ndarray, " time"]) -> Iterator[NgramScores]:
         """Score a long text in bounded memory.
 
         Yields:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float32, Float64, Int64
+from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
 from sparrowlm.models.architectures import RecurrentShape
-from sparrowlm.runtime.engines import target_surprisals
+from sparrowlm.runtime.engines import ScoresInPieces, target_surprisals
 from sparrowlm.runtime.threads import one_thread_per_product
 from sparrowlm.runtime.weights import Tensors, take
 from sparrowlm.runtime.windows import window_predictions
@@ -38,7 +38,7 @@ class RecurrentCache:
     cell_LBS: Matrix
 
 
-class RecurrentEngine:
+class RecurrentEngine(ScoresInPieces):
     """Runs a RecurrentShape.
 
     Args:
@@ -99,14 +99,19 @@ class RecurrentEngine:
         """Feed one id to every row."""
         return self._logits(self._read(ids_B[:, None], cache)[:, -1])
 
-    def surprisals(self, ids_T: Int64[np.ndarray, " time"]) -> Float64[np.ndarray, " targets"]:
-        """Score a text; exact up to SCORING_WINDOW ids, then with a state warmed up in half."""
+    def surprisal_pieces(
+        self, ids_T: Int[np.ndarray, " time"]
+    ) -> Iterator[Float64[np.ndarray, " _"]]:
+        """Score a text; see Engine.surprisal_pieces."""
         return target_surprisals(self.predictions(ids_T), ids_T)
 
     def predictions(
-        self, ids_T: Int64[np.ndarray, " time"]
+        self, ids_T: Int[np.ndarray, " time"]
     ) -> Iterator[Float32[np.ndarray, "_ vocab"]]:
-        """Yield log-probabilities of what follows each of ids_T[:-1], in order."""
+        """Yield log-probabilities of what follows each of ids_T[:-1], in order.
+
+        Exact up to SCORING_WINDOW ids, then with a state warmed up in half a window.
+        """
         return window_predictions(
             ids_T, SCORING_WINDOW, self.vocab_size, self._read_windows, self._logits
         )

@@ -46,10 +46,10 @@ class Score:
         return math.exp(nats) if nats < 700 else math.inf
 
 
-def document_ids(codec: TokenCodec, text: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+def document_ids(codec: TokenCodec, text: str) -> np.ndarray[Any, np.dtype[np.int32]]:
     """Return the separator and the ids of a text."""
     encoded = codec.encode_batch([text])[0]
-    return np.concatenate([np.array([codec.separator_id]), encoded]).astype(np.int64)
+    return np.concatenate([np.array([codec.separator_id], dtype=np.int32), encoded])
 
 
 def score_text(engine: Engine[Any], codec: TokenCodec, text: str) -> Score:
@@ -66,9 +66,8 @@ def score_text(engine: Engine[Any], codec: TokenCodec, text: str) -> Score:
     if not text:
         raise DataError("runtime.nothing-to-score")
     ids_T = document_ids(codec, text)
-    surprisals_T = engine.surprisals(ids_T)
     return Score(
         num_characters=len(text),
         num_tokens=len(ids_T) - 1,
-        total_nats=float(surprisals_T.sum()),
+        total_nats=sum(float(piece_T.sum()) for piece_T in engine.surprisal_pieces(ids_T)),
     )

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float32, Float64, Int64
+from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
 from sparrowlm.models.architectures import TransformerShape
-from sparrowlm.runtime.engines import target_surprisals
+from sparrowlm.runtime.engines import ScoresInPieces, target_surprisals
 from sparrowlm.runtime.threads import one_thread_per_product
 from sparrowlm.runtime.transformer_cache import TransformerCache
 from sparrowlm.runtime.weights import Tensors, take
@@ -38,7 +38,7 @@ class _Block:
     down_DF: Matrix
 
 
-class TransformerEngine:
+class TransformerEngine(ScoresInPieces):
     """Runs a TransformerShape.
 
     The window rule: a cache that holds C ids (context_tokens) is rebuilt from its last C // 2
@@ -106,14 +106,19 @@ class TransformerEngine:
         """Feed one id to every row."""
         return self._logits(self._feed(ids_B[:, None], cache)[:, -1])
 
-    def surprisals(self, ids_T: Int64[np.ndarray, " time"]) -> Float64[np.ndarray, " targets"]:
-        """Score a text in parallel windows: the same numbers as feeding it id by id."""
+    def surprisal_pieces(
+        self, ids_T: Int[np.ndarray, " time"]
+    ) -> Iterator[Float64[np.ndarray, " _"]]:
+        """Score a text; see Engine.surprisal_pieces."""
         return target_surprisals(self.predictions(ids_T), ids_T)
 
     def predictions(
-        self, ids_T: Int64[np.ndarray, " time"]
+        self, ids_T: Int[np.ndarray, " time"]
     ) -> Iterator[Float32[np.ndarray, "_ vocab"]]:
-        """Yield log-probabilities of what follows each of ids_T[:-1], in order."""
+        """Yield log-probabilities of what follows each of ids_T[:-1], in order.
+
+        In parallel windows; the same numbers as feeding the text id by id.
+        """
         context = self.shape.context_tokens
         return window_predictions(ids_T, context, self.vocab_size, self._read, self._logits)
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float32, Float64, Int64
+from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
 from sparrowlm.models.word_vectors import WordVectors
-from sparrowlm.runtime.engines import log_softmax, target_surprisals
+from sparrowlm.runtime.engines import ScoresInPieces, log_softmax, target_surprisals
 from sparrowlm.runtime.threads import one_thread_per_product
 
 _SEPARATOR = 0
@@ -34,7 +34,7 @@ class VectorsCache:
     contexts: list[list[int]]
 
 
-class VectorsEngine:
+class VectorsEngine(ScoresInPieces):
     """Predicts from the mean vector of the last ids, as WordVectors.forward does.
 
     Args:
@@ -75,19 +75,21 @@ class VectorsEngine:
         cache.contexts = [self._extended(context, token_id) for context, token_id in pairs]
         return self._logits(cache.contexts)
 
-    def surprisals(self, ids_T: Int64[np.ndarray, " time"]) -> Float64[np.ndarray, " targets"]:
-        """Score a text."""
+    def surprisal_pieces(
+        self, ids_T: Int[np.ndarray, " time"]
+    ) -> Iterator[Float64[np.ndarray, " _"]]:
+        """Score a text; see Engine.surprisal_pieces."""
         return target_surprisals(self.predictions(ids_T), ids_T)
 
     def predictions(
-        self, ids_T: Int64[np.ndarray, " time"]
+        self, ids_T: Int[np.ndarray, " time"]
     ) -> Iterator[Float32[np.ndarray, "_ vocab"]]:
         """Yield log-probabilities of what follows each of ids_T[:-1], in order."""
         cache = self.start()
         at_once = max(4_000_000 // self.vocab_size, 1)
         for first in range(0, len(ids_T) - 1, at_once):
             piece_T = ids_T[first : min(first + at_once, len(ids_T) - 1)]
-            yield log_softmax(self.step(piece_T, cache))
+            yield log_softmax(self.step(piece_T.astype(np.int64), cache))
 
     def _extended(self, context: list[int], token_id: int) -> list[int]:
         return [] if token_id == _SEPARATOR else [*context, token_id][-self.vectors.window :]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float32, Int64
+from sparrowlm.foundation.array_types import Float32, Int
 from sparrowlm.runtime.engines import log_softmax
 from sparrowlm.runtime.threads import spread
 
@@ -24,7 +24,7 @@ Ids = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def window_predictions(
-    ids_T: Int64[np.ndarray, " time"],
+    ids_T: Int[np.ndarray, " time"],
     context_tokens: int,
     vocab_size: int,
     read: Callable[[Ids], Matrix],
@@ -52,7 +52,7 @@ def window_predictions(
         starts_B = np.arange(first, min(first + at_once, num_windows)) * stride
         # The last window may reach over the end: what it reads there counts for nothing.
         places_BT = np.minimum(starts_B[:, None] + np.arange(window), num_inputs - 1)
-        states_BTD = read(inputs_T[places_BT])
+        states_BTD = read(inputs_T[places_BT].astype(np.int64))
         fresh = [
             states_BTD[row, (window - stride if start else 0) : num_inputs - start]
             for row, start in enumerate(starts_B)

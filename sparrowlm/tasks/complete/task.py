@@ -62,7 +62,7 @@ class CompleteTask:
                 metrics[part].add(surprisals_T, characters_V[ids_T[1:]])
         return {part: metric.result() for part, metric in metrics.items()}
 
-    def _surprisals(self, ids_T: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Losses]:
+    def _surprisals(self, ids_T: np.ndarray[Any, np.dtype[np.int32]]) -> dict[str, Losses]:
         from sparrowlm.runtime.mixture_engine import MixtureEngine
 
         engine = self._model.engine
