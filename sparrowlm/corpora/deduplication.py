@@ -6,6 +6,7 @@ documents" (shingles and minima); Indyk and Motwani 1998, "Approximate nearest n
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ ROWS_PER_BAND = 12
 SHINGLE_CHARACTERS = 5
 # Below this many characters one changed word changes most shingles; only exact copies count.
 SHORTEST_NEAR_CHARACTERS = 64
+MOST_RUNS = 4
+# Bits of the bitmap for every digest in memory.
+_BITMAP_BITS = 128
 _SEED = 20_231
 _MULTIPLIER = 0x9E3779B97F4A7C15
 
@@ -29,9 +33,12 @@ _MULTIPLIER = 0x9E3779B97F4A7C15
 class DigestSet:
     """A set of 64-bit digests of which only the last ones are in memory.
 
+    The older ones lie in at most MOST_RUNS sorted files, which are searched, never loaded. In front
+    of them stands a bitmap of the leading bits, which answers most questions about new digests.
+
     Args:
-        directory: where older ones are kept, in sorted files that are searched, never loaded.
-        limit: digests in memory (about 90 bytes each).
+        directory: where the files are kept.
+        limit: digests in memory (about 90 bytes each, and 16 more for the bitmap).
         name: prefix of the files.
     """
 
@@ -41,9 +48,12 @@ class DigestSet:
         self._name = name
         self._recent: set[int] = set()
         self._older: list[Digests] = []
+        self._num_written = 0
+        self._shift = 64 - (limit * _BITMAP_BITS - 1).bit_length()
+        self._bitmap = bytearray()
 
     def __contains__(self, digest: int) -> bool:
-        return digest in self._recent or self._is_older(digest)
+        return digest in self._recent or (bool(self._older) and self._is_older(digest))
 
     def add(self, digest: int) -> bool:
         """Add a digest; say whether it is new."""
@@ -55,6 +65,9 @@ class DigestSet:
         return True
 
     def _is_older(self, digest: int) -> bool:
+        place = digest >> self._shift
+        if not self._bitmap[place >> 3] >> (place & 7) & 1:
+            return False
         wanted = np.uint64(digest)
         for run in self._older:
             position = int(np.searchsorted(run, wanted))
@@ -65,13 +78,44 @@ class DigestSet:
     def _write_out(self) -> None:
         digests = np.fromiter(self._recent, dtype="<u8", count=len(self._recent))
         digests.sort()
-        path = self._directory / f"{self._name}-{len(self._older)}.digests"
+        self._recent.clear()
+        if not self._bitmap:
+            self._bitmap = bytearray(1 << max(64 - self._shift - 3, 0))
+        places = digests >> np.uint64(self._shift)
+        bits = np.left_shift(1, places & np.uint64(7)).astype(np.uint8)
+        bitmap = np.frombuffer(self._bitmap, dtype=np.uint8)
+        np.bitwise_or.at(bitmap, (places >> np.uint64(3)).astype(np.int64), bits)
+        self._older.append(self._written([digests]))
+        if len(self._older) > MOST_RUNS:
+            merged = self._written(self._merged())
+            for number in range(self._num_written - len(self._older) - 1, self._num_written - 1):
+                self._path(number).unlink(missing_ok=True)
+            self._older = [merged]
+
+    def _merged(self) -> Iterator[Digests]:
+        """Yield all older digests in order, slice by slice of their range."""
+        num_slices = -(-sum(map(len, self._older)) // self._limit)
+        starts = [0] * len(self._older)
+        for number in range(1, num_slices + 1):
+            border = np.uint64((number << 64) // num_slices - 1)
+            ends = [int(np.searchsorted(run, border, side="right")) for run in self._older]
+            parts = [run[a:b] for run, a, b in zip(self._older, starts, ends, strict=True)]
+            yield np.sort(np.concatenate(parts))
+            starts = ends
+
+    def _path(self, number: int) -> Path:
+        return self._directory / f"{self._name}-{number}.digests"
+
+    def _written(self, parts: Iterable[Digests]) -> Digests:
+        path = self._path(self._num_written)
+        self._num_written += 1
         try:
-            digests.tofile(path)
+            with path.open("wb") as file:
+                for part in parts:
+                    file.write(part.tobytes())
         except OSError as error:
             raise atomic.resource_error(error, path) from error
-        self._older.append(np.memmap(path, dtype="<u8", mode="r"))
-        self._recent.clear()
+        return np.memmap(path, dtype="<u8", mode="r")
 
     def close(self) -> None:
         """Forget everything and remove the files."""

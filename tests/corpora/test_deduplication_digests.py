@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparrowlm.corpora.deduplication import NUM_BANDS, DigestSet, band_digests
+from sparrowlm.corpora.deduplication import MOST_RUNS, NUM_BANDS, DigestSet, band_digests
 
 WORDS = [*"春江花月夜灩隨波千萬里何處無明", "sea", "tide", "moon", "rises", "together", "with"]
 
 
-@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 9), max_size=60))
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 9), max_size=120))
 def test_deduplication_a_set_on_disk_is_a_set(tmp_path_factory, digests):
     directory = tmp_path_factory.mktemp("digests")
     kept = DigestSet(directory, limit=4, name="x")
@@ -23,7 +23,8 @@ def test_deduplication_a_set_on_disk_is_a_set(tmp_path_factory, digests):
         assert kept.add(digest) == (digest not in seen)
         seen.add(digest)
     assert all(digest in kept for digest in seen)
-    assert len(list(directory.iterdir())) == len(seen) // 4
+    assert len(list(directory.iterdir())) <= MOST_RUNS
+    assert bool(list(directory.iterdir())) == (len(seen) >= 4)
     kept.close()
     assert list(directory.iterdir()) == []
 
