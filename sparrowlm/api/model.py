@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sparrowlm.api.similarity import SimilarWord, WordSimilarity
     from sparrowlm.runtime.decoding import DecodingSettings
     from sparrowlm.runtime.loading import LoadedModel
     from sparrowlm.runtime.next_words import NextWord
@@ -93,6 +95,29 @@ class Model:
         from sparrowlm.tasks.complete.task import CompleteTask
 
         return CompleteTask(self._loaded).evaluate([Path(path) for path in paths])
+
+    def neighbours(self, word: str, k: int = 10) -> list[SimilarWord]:
+        """Return the k words most similar to one, best first (word vectors only).
+
+        Raises:
+            ModelError: the model has no word vectors.
+            DataError: the word has no vector.
+        """
+        return self._similarity.neighbours(word, k)
+
+    def similarity(self, a: str, b: str) -> float:
+        """Return how alike two words are, -1 to 1 (word vectors only); raises as neighbours."""
+        return self._similarity.similarity(a, b)
+
+    def analogy(self, a: str, b: str, c: str, k: int = 10) -> list[SimilarWord]:
+        """Return the words that are to c what b is to a (word vectors only); as neighbours."""
+        return self._similarity.analogy(a, b, c, k)
+
+    @cached_property
+    def _similarity(self) -> WordSimilarity:
+        from sparrowlm.api.similarity import WordSimilarity
+
+        return WordSimilarity(self._loaded)
 
     def info(self) -> dict[str, Any]:
         """Return what the model is and where it came from, as JSON values."""
