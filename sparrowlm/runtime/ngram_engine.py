@@ -101,6 +101,8 @@ class NgramEngine(ScoresInPieces):
     ) -> NgramPredictions:
         """Feed ids to one row and return what is known after each, or after the last."""
         contexts = []
+        if is_last_only:  # no more than the last ids can matter
+            ids_T = ids_T[-max(self.model.order - 1, 1) :]
         for token_id in ids_T.tolist():
             cache.contexts[0] = self._extended(cache.contexts[0], token_id)
             contexts.append(cache.contexts[0])

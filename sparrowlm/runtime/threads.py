@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -69,10 +69,11 @@ def spread(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator
     """
     waiting_pieces = iter(pieces)
     first = list(islice(waiting_pieces, 2))
-    if len(first) < 2:
-        with one_thread_per_product():
-            results = [work(piece) for piece in first]
-        yield from results
+    if len(first) < 2 or _thread_controls() is None:
+        # One piece needs no company; and a matrix library whose threads cannot be kept out
+        # (Accelerate, MKL) already uses all cores.
+        for piece in chain(first, waiting_pieces):
+            yield work(piece)
         return
     from concurrent.futures import Future, ThreadPoolExecutor
 

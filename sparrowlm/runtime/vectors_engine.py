@@ -62,6 +62,8 @@ class VectorsEngine(ScoresInPieces):
     ) -> Float32[np.ndarray, "rows vocab"]:
         """Feed ids to one row; see Engine.step."""
         contexts = []
+        if is_last_only:  # no more than the last ids can matter
+            ids_T = ids_T[-self.vectors.window :]
         for token_id in ids_T.tolist():
             cache.contexts[0] = self._extended(cache.contexts[0], token_id)
             contexts.append(cache.contexts[0])

@@ -44,6 +44,19 @@ def test_engines_score_what_their_steps_say(kind):
 
 
 @pytest.mark.parametrize("kind", ["ngram", "vectors", "mixture"])
+def test_engines_read_long_prompts_for_their_last_row(kind):
+    engine = engines()[kind]
+    ids_T = token_file(small_codec(), ENGLISH[:3])[:-1]
+    one, other = engine.start(), engine.start()
+    whole_TV = engine.step(ids_T, one)
+    last_TV = engine.step(ids_T, other, is_last_only=True)
+    assert last_TV.shape == (1, engine.vocab_size)
+    assert np.abs(last_TV[0] - whole_TV[-1]).max() < 1e-4
+    more = np.array([262])
+    assert np.abs(engine.step(more, one) - engine.step(more, other)).max() < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["ngram", "vectors", "mixture"])
 def test_engines_branch_into_texts_of_their_own(kind):
     engine = engines()[kind]
     prompt_T = token_file(small_codec(), ENGLISH[:1])[:20]
