@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# Tests are small: two threads gain nothing, and lose much where another program runs beside them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from hypothesis import settings
 
 # Times vary by a factor of ten between machines: a deadline would only test the machine.

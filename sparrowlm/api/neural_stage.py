@@ -28,6 +28,8 @@ _CONTEXT_TOKENS = 128
 _PROBE_SHARE = 0.02
 _SHORTEST_PROBE_STEPS, _LONGEST_PROBE_STEPS = 8, 60
 _MOST_EVALUATION_TOKENS = 16_384
+# Weights times targets of a step from which more than one thread pays.
+_WORK_FOR_ALL_CORES = 200_000_000
 # A look at held-out text and a sample; seen on small networks, on two cores.
 _SECONDS_PER_EVALUATION = 0.15
 # torch.compile takes about half a minute and then saves about a quarter of every step.
@@ -85,6 +87,10 @@ def make_plan(task: NeuralTask) -> Plan:
     num_threads, seconds_per_step = fastest_step(
         shape, batch, min(window, num_tokens - 1), task.dtype, task.machine.num_cores
     )
+    if task.budget.steps is not None:
+        # What a clock says must not decide about the bits of a run that can be repeated.
+        work = planning.work_per_token(shape) * batch * window
+        num_threads = 1 if work < _WORK_FOR_ALL_CORES else task.machine.num_cores
     num_steps = _num_steps(task, shape, 0.9 * (task.budget.seconds or 60.0) / seconds_per_step)
     settings = _settings(task, shape, num_steps, num_threads, seconds_per_step)
     probe = _probe(task, shape, settings)
