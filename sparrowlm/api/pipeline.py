@@ -29,6 +29,7 @@ from sparrowlm.api.mixture_stage import (
     weigh,
 )
 from sparrowlm.api.request import TrainRequest, split_data
+from sparrowlm.api.run_record import model_bytes
 from sparrowlm.corpora.preparation import Corpus, prepare_corpus
 from sparrowlm.corpora.settings import PreparationSettings
 from sparrowlm.foundation.errors import DependencyError, ModelError, SettingError
@@ -36,7 +37,7 @@ from sparrowlm.foundation.hardware import Machine, probe_machine
 from sparrowlm.foundation.interrupts import StoppedBySignal, StopRequest, stop_on_signal
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
-from sparrowlm.foundation.quantities import format_size
+from sparrowlm.foundation.quantities import format_duration, format_size
 from sparrowlm.planner.plan import Budget, Plan
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class _Training:
         self._pause(stop)
         finished = self._finished_model(corpus, fingerprint, stop)
         write_directory(request, finished, fingerprint)
+        for line in closing_lines(finished):
+            self._progress.note(line)
         shutil.rmtree(request.work, ignore_errors=True)
 
     def _corpus(self) -> Corpus:
@@ -259,6 +262,34 @@ class _Training:
 
     def _seconds(self) -> float:
         return time.monotonic() - self._began
+
+
+def closing_lines(finished: FinishedModel) -> list[str]:
+    """Say what the parts are worth, and what became of the predictions."""
+    lines = []
+    verdict, plan, result = finished.verdict, finished.plan, finished.result
+    if verdict is not None:
+        parts = {
+            "ngram": verdict.ngram_nats,
+            "neural": verdict.neural_nats,
+            "mixture": verdict.mixture_nats,
+        }
+        shown = {name: f"{finished.bits(nats) or 0:.3f}" for name, nats in parts.items()}
+        lines.append(say("api.verdict", kind=finished.kind, **shown))
+    if verdict is not None and plan is not None and result is not None:
+        expected = plan.expected_bits_per_character
+        lines.append(
+            say(
+                "api.predicted-measured",
+                bits_predicted="–" if expected is None else f"{expected:.3f}",
+                bits=f"{finished.bits(verdict.mixture_nats) or 0:.3f}",
+                time_predicted=format_duration(plan.predicted_seconds),
+                time=format_duration(result.seconds),
+                size_predicted=format_size(plan.predicted_file_bytes),
+                size=format_size(model_bytes(finished)),
+            )
+        )
+    return lines
 
 
 def room_for_weights(request: TrainRequest, corpus: Corpus) -> int | None:

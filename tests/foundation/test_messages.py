@@ -55,6 +55,31 @@ def formatted_beginnings() -> frozenset[str]:
     return frozenset(found)
 
 
+@cache
+def composed_prefixes() -> frozenset[str]:
+    """Beginnings of codes that are put together: f"export.kind-{kind}", "planner." + name."""
+    prefixes: set[str] = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            first = None
+            if isinstance(node, ast.JoinedStr) and node.values:
+                first = node.values[0]
+            elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+                first = node.left
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                prefixes.add(first.value)
+    rooms = {path.stem for path in CATALOGUES}
+    return frozenset(p for p in prefixes if p.partition(".")[0] in rooms and "." in p)
+
+
+def is_composed(code: str, anywhere: frozenset[str]) -> bool:
+    """Whether a known beginning and a string that stands in the source make up the code."""
+    return any(
+        code.startswith(prefix) and code.removeprefix(prefix) in anywhere
+        for prefix in composed_prefixes()
+    )
+
+
 def _speaks(function: ast.expr) -> bool:
     name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
     if name in SPEAKING_CALLS:
