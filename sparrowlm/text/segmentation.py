@@ -126,6 +126,8 @@ class WordSegmenter:
     def _longest(self, text: str, start: int) -> int:
         for length in self._lengths[text[start]]:
             end = start + length
+            if end > len(text):
+                continue
             if text[start:end] in self._words and _stands_alone(text, start, end):
                 return end
         return start

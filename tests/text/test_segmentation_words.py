@@ -74,3 +74,7 @@ def test_segmentation_reads_dictionaries_of_all_kinds(tmp_path):
     assert read_user_words(path) == ["小语言模型", "麻雀", "New York"]
     with pytest.raises(DataError, match="no-such"):
         read_user_words(tmp_path / "no-such")
+
+
+def test_segmentation_user_word_longer_than_the_rest_of_the_text():
+    assert WordSegmenter(["n", "n0"]).words("n") == ["n"]
