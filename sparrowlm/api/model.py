@@ -142,11 +142,11 @@ class Model:
 def decoding_settings(
     *,
     max_tokens: int = 200,
-    temperature: float = 1.0,
+    temperature: float | int = 1.0,
     top_k: int | None = None,
-    top_p: float | None = None,
-    min_p: float | None = None,
-    repetition_penalty: float = 1.0,
+    top_p: float | int | None = None,
+    min_p: float | int | None = None,
+    repetition_penalty: float | int = 1.0,
     stop: Sequence[str] = (),
     seed: int | None = None,
 ) -> DecodingSettings:

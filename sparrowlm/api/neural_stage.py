@@ -32,8 +32,9 @@ _MOST_EVALUATION_TOKENS = 16_384
 _WORK_FOR_ALL_CORES = 200_000_000
 # A look at held-out text and a sample; seen on small networks, on two cores.
 _SECONDS_PER_EVALUATION = 0.15
-# torch.compile takes about half a minute and then saves about a quarter of every step.
-_COMPILE_FROM_SECONDS = 240.0
+# torch.compile takes about half a minute once, and then a step takes well under two thirds.
+_COMPILE_FROM_SECONDS = 100.0
+_COMPILE_SECONDS, _COMPILED_SHARE = 30.0, 0.6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +98,10 @@ def make_plan(task: NeuralTask) -> Plan:
     if probe is not None:
         seconds_per_step = probe.seconds_per_step
         if task.budget.steps is None and task.budget.seconds is not None:
-            num_steps = _num_steps(task, shape, task.budget.seconds / seconds_per_step)
+            seconds = task.budget.seconds
+            if settings.is_compiled:
+                seconds = (seconds - _COMPILE_SECONDS) / _COMPILED_SHARE
+            num_steps = _num_steps(task, shape, seconds / seconds_per_step)
             settings = _settings(task, shape, num_steps, num_threads, seconds_per_step)
     return _described(task, shape, settings, probe, seconds_per_step)
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Longer than any story, whatever the tokenizer: a story that ends does so by itself.
 _MAX_TOKENS = 700
+# The world has some hundreds of words: with whole words a minute teaches what letters take five.
+_TOKENIZER = "word"
 _PROMPTS = {
     "en": ("Mia was hungry, so", "Soon it was", "Otto gave the red kite to"),
     "zh": ("米亚饿了，于是", "转眼就到了", "奥托把那架红色的风筝送给了"),
@@ -28,12 +30,13 @@ _PROMPTS = {
 class DemoOptions:
     """The few dials of the demonstration."""
 
-    minutes: Annotated[str, Parameter(help=say("cli.demo-minutes"))] = "3"
+    minutes: Annotated[str, Parameter(help=say("cli.demo-minutes"))] = "4"
     language: Annotated[Literal["both", "zh", "en"], Parameter(help=say("cli.demo-language"))] = (
         "both"
     )
     num_stories: Annotated[int, Parameter(help=say("cli.demo-num-stories"))] = 20_000
     num_samples: Annotated[int, Parameter(help=say("cli.demo-num-samples"))] = 100
+    temperature: Annotated[float, Parameter(help=say("cli.generate-temperature"))] = 0.7
     seed: Annotated[int, Parameter(help=say("cli.train-seed"))] = 0
 
     def __post_init__(self) -> None:
@@ -93,6 +96,7 @@ def demo_command(
         stories,
         output=output / "ngram",
         model="ngram",
+        tokenizer=_TOKENIZER,
         seed=options.seed,
         progress=progress,
     )
@@ -100,6 +104,7 @@ def demo_command(
         stories,
         output=output / "model",
         minutes=minutes,
+        tokenizer=_TOKENIZER,
         seed=options.seed,
         progress=progress,
     )
@@ -111,8 +116,8 @@ def demo_command(
         write_json({name: asdict(report) for name, report in reports.items()})
         return
     _show_next_words(models, options.language)
-    _show_stories(models, options.seed)
-    _show_reports(reports, output)
+    _show_stories(models, options)
+    _show_reports(reports, output, options.temperature)
 
 
 def judge_samples(samples: list[str], training_stories: list[str]) -> SampleReport:
@@ -150,10 +155,14 @@ def _sample_report(
     progress: Any,  # noqa: ANN401
 ) -> SampleReport:
     progress.start(say("cli.demo-sampling"), options.num_samples, say("cli.demo-unit"))
-    samples: list[str] = []
-    for number in range(options.num_samples):
-        samples += model.generate("", max_tokens=_MAX_TOKENS, seed=options.seed + number)
-        progress.advance(1)
+    samples = model.generate(
+        "",
+        max_tokens=_MAX_TOKENS,
+        num_samples=options.num_samples,
+        temperature=options.temperature,
+        seed=options.seed,
+    )
+    progress.advance(len(samples))
     progress.finish()
     return judge_samples(samples, stories)
 
@@ -172,14 +181,20 @@ def _show_next_words(models: dict[str, api.Model], language: str) -> None:
                 write_line(f"  {name:6} {words}")
 
 
-def _show_stories(models: dict[str, api.Model], seed: int) -> None:
+def _show_stories(models: dict[str, api.Model], options: DemoOptions) -> None:
     for name, model in models.items():
         write_line("\n" + say("cli.demo-writes", name=name))
-        for story in model.generate("", max_tokens=_MAX_TOKENS, num_samples=2, seed=seed):
+        for story in model.generate(
+            "",
+            max_tokens=_MAX_TOKENS,
+            num_samples=2,
+            temperature=options.temperature,
+            seed=options.seed,
+        ):
             write_line(f"  {story.strip()}")
 
 
-def _show_reports(reports: dict[str, SampleReport], output: Path) -> None:
+def _show_reports(reports: dict[str, SampleReport], output: Path, temperature: float) -> None:
     from sparrowlm.cli.help_page import aligned_rows
 
     labels = {
@@ -195,7 +210,7 @@ def _show_reports(reports: dict[str, SampleReport], output: Path) -> None:
         figures = "".join(f"{getattr(report, field):>10.1%}" for report in reports.values())
         rows.append((label, figures))
     write_line("")
-    write_line(say("cli.demo-checked"))
+    write_line(say("cli.demo-checked", temperature=temperature))
     for line in aligned_rows(rows, 100):
         write_line(line)
     write_line("\n" + say("cli.demo-done", path=output / "model"))

@@ -219,7 +219,9 @@ class TrainingLoop:
             while self._step < self._num_steps:
                 step_began = time.monotonic()
                 self._one_step()
-                if chooser is not None:
+                if self._step == self._first_step + 1:
+                    self._first_step_ended = time.monotonic()
+                elif chooser is not None:
                     chooser.after_step(time.monotonic() - step_began)
                 display.show(self._step, self._seconds())
                 if self._step >= min(self._next_evaluation(), self._num_steps):
@@ -306,7 +308,9 @@ class TrainingLoop:
         if seconds is None or self._step % _CLOCK_EVERY_STEPS or self._flattened_at is not None:
             return
         left_seconds = seconds - self._seconds()
-        rate = (time.monotonic() - self._began) / max(self._step - self._first_step, 1)
+        # The first step may have compiled the model; what it took says nothing about the others.
+        since_first = time.monotonic() - self._first_step_ended
+        rate = since_first / max(self._step - self._first_step - 1, 1)
         fitting = self._step + max(int(left_seconds / rate), 0)
         fitting = min(fitting, self._settings.most_steps)
         if abs(fitting - self._num_steps) > _CLOCK_TOLERANCE * self._num_steps:
