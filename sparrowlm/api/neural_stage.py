@@ -32,9 +32,6 @@ _MOST_EVALUATION_TOKENS = 16_384
 _WORK_FOR_ALL_CORES = 200_000_000
 # A look at held-out text and a sample; seen on small networks, on two cores.
 _SECONDS_PER_EVALUATION = 0.15
-# torch.compile takes about half a minute once, and then a step takes well under two thirds.
-_COMPILE_FROM_SECONDS = 100.0
-_COMPILE_SECONDS, _COMPILED_SHARE = 30.0, 0.6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,16 +90,13 @@ def make_plan(task: NeuralTask) -> Plan:
         work = planning.work_per_token(shape) * batch * window
         num_threads = 1 if work < _WORK_FOR_ALL_CORES else task.machine.num_cores
     num_steps = _num_steps(task, shape, 0.9 * (task.budget.seconds or 60.0) / seconds_per_step)
-    settings = _settings(task, shape, num_steps, num_threads, seconds_per_step)
+    settings = _settings(task, shape, num_steps, num_threads)
     probe = _probe(task, shape, settings)
     if probe is not None:
         seconds_per_step = probe.seconds_per_step
         if task.budget.steps is None and task.budget.seconds is not None:
-            seconds = task.budget.seconds
-            if settings.is_compiled:
-                seconds = (seconds - _COMPILE_SECONDS) / _COMPILED_SHARE
-            num_steps = _num_steps(task, shape, seconds / seconds_per_step)
-            settings = _settings(task, shape, num_steps, num_threads, seconds_per_step)
+            num_steps = _num_steps(task, shape, task.budget.seconds / seconds_per_step)
+            settings = _settings(task, shape, num_steps, num_threads)
     return _described(task, shape, settings, probe, seconds_per_step)
 
 
@@ -127,16 +121,8 @@ def _chosen_shape(task: NeuralTask, context: int) -> Shape:
     return planning.choose_shape(shapes, task.budget, speed)
 
 
-def _settings(
-    task: NeuralTask, shape: Shape, num_steps: int, num_threads: int, seconds_per_step: float
-) -> LoopSettings:
+def _settings(task: NeuralTask, shape: Shape, num_steps: int, num_threads: int) -> LoopSettings:
     settings = planning.loop_settings(shape, len(task.train.ids), num_steps, task.budget, task.seed)
-    is_compiled = (
-        task.kind == "transformer"
-        and task.budget.steps is None
-        and num_steps * seconds_per_step >= _COMPILE_FROM_SECONDS
-        and can_compile()
-    )
     if task.start is not None:
         # Weights that already know something must not be shaken up by the full rate.
         gentle = dataclasses.replace(
@@ -145,14 +131,7 @@ def _settings(
             other_rate=settings.optimizer.other_rate * 0.3,
         )
         settings = dataclasses.replace(settings, optimizer=gentle)
-    return dataclasses.replace(settings, is_compiled=is_compiled, num_threads=num_threads)
-
-
-def can_compile() -> bool:
-    """Say whether torch can generate code here: it needs a C++ compiler."""
-    import shutil
-
-    return any(shutil.which(name) for name in ("g++", "clang++", "c++"))
+    return dataclasses.replace(settings, num_threads=num_threads)
 
 
 def _probe(task: NeuralTask, shape: Shape, settings: LoopSettings) -> LearningProbe | None:

@@ -36,7 +36,8 @@ class DemoOptions:
     )
     num_stories: Annotated[int, Parameter(help=say("cli.demo-num-stories"))] = 20_000
     num_samples: Annotated[int, Parameter(help=say("cli.demo-num-samples"))] = 100
-    temperature: Annotated[float, Parameter(help=say("cli.generate-temperature"))] = 0.7
+    temperature: Annotated[float, Parameter(help=say("cli.generate-temperature"))] = 1.0
+    min_p: Annotated[float, Parameter(help=say("cli.generate-min-p"))] = 0.1
     seed: Annotated[int, Parameter(help=say("cli.train-seed"))] = 0
 
     def __post_init__(self) -> None:
@@ -117,7 +118,7 @@ def demo_command(
         return
     _show_next_words(models, options.language)
     _show_stories(models, options)
-    _show_reports(reports, output, options.temperature)
+    _show_reports(reports, output, options)
 
 
 def judge_samples(samples: list[str], training_stories: list[str]) -> SampleReport:
@@ -160,6 +161,7 @@ def _sample_report(
         max_tokens=_MAX_TOKENS,
         num_samples=options.num_samples,
         temperature=options.temperature,
+        min_p=options.min_p,
         seed=options.seed,
     )
     progress.advance(len(samples))
@@ -189,6 +191,7 @@ def _show_stories(models: dict[str, api.Model], options: DemoOptions) -> None:
             max_tokens=_MAX_TOKENS,
             num_samples=2,
             temperature=options.temperature,
+            min_p=options.min_p,
             seed=options.seed,
         ):
             write_line(f"  {story.strip()}")
@@ -210,7 +213,7 @@ def _show_reports(reports: dict[str, SampleReport], output: Path, temperature: f
         figures = "".join(f"{getattr(report, field):>10.1%}" for report in reports.values())
         rows.append((label, figures))
     write_line("")
-    write_line(say("cli.demo-checked", temperature=temperature))
+    write_line(say("cli.demo-checked", temperature=options.temperature, min_p=options.min_p))
     for line in aligned_rows(rows, 100):
         write_line(line)
     write_line("\n" + say("cli.demo-done", path=output / "model"))
