@@ -197,7 +197,7 @@ def _show_stories(models: dict[str, api.Model], options: DemoOptions) -> None:
             write_line(f"  {story.strip()}")
 
 
-def _show_reports(reports: dict[str, SampleReport], output: Path, temperature: float) -> None:
+def _show_reports(reports: dict[str, SampleReport], output: Path, options: DemoOptions) -> None:
     from sparrowlm.cli.help_page import aligned_rows
 
     labels = {
