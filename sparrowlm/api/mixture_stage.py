@@ -172,8 +172,3 @@ def _neural_view(
         features.append(gate_features(counts_TN[rows], continuations_TN[rows], logs_TV))
         done += len(logs_TV)
     return np.concatenate(targets).astype(np.float32), np.concatenate(features)
-
-
-def constant_mixture(experts_TK: np.ndarray[Any, np.dtype[np.float32]]) -> float:
-    """Return the loss of one fixed weight per expert, for comparison in reports."""
-    return float(-np.log(experts_TK @ constant_weights(experts_TK)).mean())

@@ -32,7 +32,7 @@ from sparrowlm.api.request import TrainRequest, split_data
 from sparrowlm.api.run_record import model_bytes
 from sparrowlm.corpora.preparation import Corpus, prepare_corpus
 from sparrowlm.corpora.settings import PreparationSettings
-from sparrowlm.foundation.errors import DependencyError, ModelError, SettingError
+from sparrowlm.foundation.errors import DependencyError, SettingError
 from sparrowlm.foundation.hardware import Machine, probe_machine
 from sparrowlm.foundation.interrupts import StoppedBySignal, StopRequest, stop_on_signal
 from sparrowlm.foundation.messages import say
@@ -321,14 +321,3 @@ def _needs_torch() -> None:
     if find_spec("torch") is None:
         command = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
         raise DependencyError("training.needs-torch", command=command)
-
-
-def checked_model_directory(path: Path) -> Path:
-    """Refuse a directory that holds no model of ours.
-
-    Raises:
-        ModelError: names the path.
-    """
-    if not (path / "sparrow.json").is_file():
-        raise ModelError("api.no-model", path=path)
-    return path
