@@ -13,7 +13,7 @@ from sparrowlm.foundation.progress import Progress
 from sparrowlm.models.mixture import Gate, gate_features
 from sparrowlm.models.network import Network
 from sparrowlm.models.ngram import NgramModel, recount_ngram, train_ngram
-from sparrowlm.training.mixture import constant_gate, constant_weights, learn_gate
+from sparrowlm.training.mixture import constant_gate, learn_gate
 from sparrowlm.training.scoring import log_probabilities
 
 # Positions the gate is learnt from: more cost time and no longer change it; with fewer than the
