@@ -75,6 +75,7 @@ class _Training:
         self._began = time.monotonic()
         self._samples: list[dict[str, Any]] = []
         self._room: int | None = None
+        self._ngram_seconds = 0.0
 
     def run(self, stop: StopRequest) -> None:
         request = self._request
@@ -126,10 +127,12 @@ class _Training:
         budget = Budget(size_bytes=self._room, seconds=None, steps=request.steps)
         has_network = request.model != "ngram"
         max_bytes = budget.ngram_bytes(has_network=has_network)
+        began = time.monotonic()
         ngram = count_ngrams(
             corpus.train, corpus.held_out, corpus.codec.vocab_size, max_bytes, request.work,
             self._progress,
         )  # fmt: skip
+        self._ngram_seconds = time.monotonic() - began
         self._pause(stop)
         floor = held_out_nats(ngram, corpus.held_out.ids) if len(corpus.held_out.ids) > 1 else None
         if not has_network:
@@ -163,7 +166,7 @@ class _Training:
                     is_training_text=corpus.is_held_out_training_text,
                     most_tokens=self._gate_tokens(trained.result),
                 )  # fmt: skip
-        kind = self._chosen_kind(plan, verdict)
+        kind = self._chosen_kind(plan, verdict, corpus)
         if kind in ("mixture", "ngram") and not corpus.is_held_out_training_text:
             ngram = recount_everything(
                 ngram, corpus.train, corpus.held_out, max_bytes, self._request.work, self._progress
@@ -181,8 +184,8 @@ class _Training:
         seconds = None
         if request.minutes is not None:
             whole = request.minutes * 60
-            left = whole - self._seconds() - _CLOSING_SECONDS - _CLOSING_SHARE * whole
-            seconds = max(left, _SHORTEST_LOOP_SECONDS)
+            closing = _CLOSING_SECONDS + _CLOSING_SHARE * whole + self._ngram_seconds
+            seconds = max(whole - self._seconds() - closing, _SHORTEST_LOOP_SECONDS)
         held_out = corpus.held_out
         characters = held_out.num_characters / max(len(held_out.ids) - 1, 1)
         kind = request.model if request.model in ("rnn", "lstm") else "transformer"
@@ -207,10 +210,13 @@ class _Training:
         affordable = int(_CLOSING_SHARE * self._request.minutes * 60 * tokens_per_second)
         return min(max(affordable, LEAST_GATE_TOKENS), MOST_GATE_TOKENS)
 
-    def _chosen_kind(self, plan: Plan, verdict: Verdict | None) -> str:
+    def _chosen_kind(self, plan: Plan, verdict: Verdict | None, corpus: Corpus) -> str:
         if self._request.model not in ("auto", "mixture"):
             return plan.kind
         if self._request.model == "mixture" or verdict is None:
+            return "mixture"
+        if corpus.is_held_out_training_text:
+            # What was learnt by heart says nothing about who would do better elsewhere.
             return "mixture"
         winner = verdict.winner()
         return plan.kind if winner == "neural" else winner

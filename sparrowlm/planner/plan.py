@@ -23,6 +23,7 @@ _BYTES_PER_TRAINED_WEIGHT = 28  # weight, gradient, two moments, average, best a
 _ACTIVATIONS_PER_WIDTH = 24  # floats kept per token, layer and unit of width for the way back
 _BASE_RAM_MIB = 450  # Python with torch
 _NGRAM_SHARE_OF_SIZE = 0.35
+_DEFAULT_NGRAM_BYTES = 32_000_000
 # Targets per weight (inner weights) in a run that time limits: fewer, and a smaller network that
 # sees more text is better; docs/decisions/004-size-of-the-network.md.
 _TOKENS_PER_WEIGHT = 3.5
@@ -48,10 +49,10 @@ class Budget:
     seconds: float | None
     steps: int | None
 
-    def ngram_bytes(self, *, has_network: bool) -> int | None:
-        """Return the n-gram's share of the size."""
+    def ngram_bytes(self, *, has_network: bool) -> int:
+        """Return the n-gram's share of the size; without a size, what a laptop never notices."""
         if self.size_bytes is None:
-            return None
+            return _DEFAULT_NGRAM_BYTES
         return int(self.size_bytes * (_NGRAM_SHARE_OF_SIZE if has_network else 0.95))
 
 
