@@ -22,10 +22,10 @@ from benchmarks.data import read_text
 from sparrowlm import api
 from sparrowlm.foundation.hardware import probe_machine
 from sparrowlm.foundation.progress import PlainProgress
+from sparrowlm.runtime.scoring import BITS_PER_NAT
 from sparrowlm.text.tokenizers import load_tokenizer
 
 NOVELS = ("sanguo", "shuihu", "xiyou")
-BITS_PER_NAT = 1.4426950408889634
 
 
 def score(model: api.Model, texts: list[str]) -> float:

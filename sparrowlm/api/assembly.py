@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparrowlm.api.mixture_stage import Verdict
-from sparrowlm.api.neural_stage import round_weights
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.corpora.preparation import Corpus
 from sparrowlm.export.model_directory import ModelParts, write_model
@@ -21,6 +20,7 @@ from sparrowlm.models.architectures import RecurrentShape, TransformerShape
 from sparrowlm.models.ngram import NgramModel
 from sparrowlm.planner.plan import Plan
 from sparrowlm.runtime.directory import ModelDirectory, has_model
+from sparrowlm.runtime.scoring import BITS_PER_NAT
 
 if TYPE_CHECKING:
     import torch
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from sparrowlm.models.network import Network
     from sparrowlm.models.word_vectors import WordVectors
     from sparrowlm.training.loop import LoopResult
-
-_BITS_PER_NAT = 1.4426950408889634
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +68,7 @@ class FinishedModel:
         if nats_per_token is None or held_out.num_characters == 0:
             return None
         tokens = len(held_out.ids) - 1
-        return nats_per_token * _BITS_PER_NAT * tokens / held_out.num_characters
+        return nats_per_token * BITS_PER_NAT * tokens / held_out.num_characters
 
 
 def facts_of(finished: FinishedModel, request: TrainRequest, fingerprint: str) -> dict[str, Any]:
@@ -157,8 +155,7 @@ def shape_of(network: Network) -> TransformerShape | RecurrentShape:
 
 
 def stored_tensors(network: Network) -> dict[str, np.ndarray[Any, np.dtype[np.float16]]]:
-    """Return the weights as they are stored: float16, which costs half and changes no figure."""
-    round_weights(network)
+    """Return the weights as they are stored: float16; the stage has rounded them already."""
     return {n: t.detach().numpy().astype(np.float16) for n, t in network.tensors().items()}
 
 

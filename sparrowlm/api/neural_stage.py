@@ -18,6 +18,7 @@ from sparrowlm.models.network import Network
 from sparrowlm.planner import plan as planning
 from sparrowlm.planner.plan import Budget, Plan, Shape
 from sparrowlm.planner.probe import LearningProbe, build_network, fastest_step, probe_learning
+from sparrowlm.runtime.scoring import BITS_PER_NAT
 from sparrowlm.training.batches import WindowBatches, evaluation_windows
 from sparrowlm.training.loop import LoopResult, LoopSettings, Observer, TrainingLoop
 from sparrowlm.training.optimizers import OptimizerSettings
@@ -154,7 +155,7 @@ def _described(
 ) -> Plan:
     batches = _batches(task, settings)
     num_tokens = settings.num_steps * batches.tokens_per_batch
-    bits_per_nat = 1.4426950408889634 / task.characters_per_token
+    bits_per_nat = BITS_PER_NAT / task.characters_per_token
     expected = None
     if probe is not None:
         nats = expected_mixture_nats(probe, num_tokens, task.floor_nats)

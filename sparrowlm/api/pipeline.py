@@ -38,6 +38,7 @@ from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 from sparrowlm.foundation.quantities import format_duration, format_size
 from sparrowlm.planner.plan import Budget, Plan
+from sparrowlm.runtime.scoring import BITS_PER_NAT
 
 if TYPE_CHECKING:
     from sparrowlm.models.network import Network
@@ -225,8 +226,8 @@ class _Training:
         from sparrowlm.api.samples import sample_of_network
 
         codec = corpus.codec
-        points_per_nat = 1.4426950408889634 * max(len(corpus.held_out.ids) - 1, 1)
-        per_character = points_per_nat / max(corpus.held_out.num_characters, 1)
+        bits_per_nat = BITS_PER_NAT * max(len(corpus.held_out.ids) - 1, 1)
+        per_character = bits_per_nat / max(corpus.held_out.num_characters, 1)
 
         def observe(point: CurvePoint, network: Network) -> None:
             text = sample_of_network(network, codec, _SAMPLE_TOKENS, self._request.seed)

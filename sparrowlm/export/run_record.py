@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-_BITS_PER_NAT = 1.4426950408889634
+from sparrowlm.runtime.scoring import BITS_PER_NAT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class RunRecord:
         """Turn a loss per token into bits per character."""
         if nats_per_token is None:
             return None
-        return nats_per_token * _BITS_PER_NAT / max(self.characters_per_token, 1e-9)
+        return nats_per_token * BITS_PER_NAT / max(self.characters_per_token, 1e-9)
 
     def curve_points(self, loss: str) -> list[tuple[float, float]]:
         """Return (seconds, bits per character) for "train_nats" or "held_out_nats"."""
