@@ -168,8 +168,9 @@ def _whole_documents(keys: Keys, sizes: Offsets, allowed: Flags, target: float) 
     filled = np.cumsum(sizes[order])
     count = int(np.searchsorted(filled, target)) + 1
     last = keys[order[min(count, len(order)) - 1]]
-    chosen[candidates] = keys[candidates] <= last  # equal documents: all of them
-    return chosen
+    # Equal documents: all of them, also where one copy has a little more white space than is allowed.
+    copies: Flags = np.isin(keys, keys[candidates][keys[candidates] <= last])
+    return copies
 
 
 def _blocks(sizes: Offsets, allowed: Flags, target: float, seed: int) -> Flags:

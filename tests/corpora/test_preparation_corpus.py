@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sparrowlm.corpora.preparation import open_corpus, prepare_corpus
@@ -64,8 +64,13 @@ def test_preparation_everything_comes_back_from_the_ids(tmp_path, tokenizer):
 DOCUMENTS = st.lists(st.text(st.sampled_from("ab我们 \n。"), max_size=120), min_size=1, max_size=40)
 
 
+# Five copies count as short beside the target, the sixth, one space longer, as long.
+COPIES_AROUND_THE_LIMIT = ["", "", "", "", "", " "]
+
+
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(DOCUMENTS, st.sampled_from([None, 0.1, 0.3, 0.5]), st.integers(0, 3), st.booleans())
+@example(COPIES_AROUND_THE_LIMIT, 0.5, 0, False)
 def test_preparation_no_document_stands_on_both_sides(tmp_path_factory, texts, share, seed, drops):
     directory = tmp_path_factory.mktemp("corpus")
     wanted = PreparationSettings(
