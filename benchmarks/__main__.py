@@ -11,6 +11,7 @@ _NAMES = (
     "corpus_preparation",
     "word_vectors",
     "start_up",
+    "lstm",
     "training_speed",
     "kills",
     "tinyshakespeare",

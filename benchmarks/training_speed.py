@@ -26,6 +26,7 @@ from sparrowlm.foundation.hardware import probe_machine
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.models.transformer import TransformerModel
 from sparrowlm.training.loop import cross_entropy
+from sparrowlm.training.memory import keep_freed_memory
 from sparrowlm.training.optimizers import HybridOptimizer, OptimizerSettings
 
 VOCABULARY = 384
@@ -112,8 +113,8 @@ def rival_step(
     return step, rows * length, sum(p.numel() for p in model.parameters())
 
 
-def our_step(size: Size, dtype: torch.dtype, *, is_compiled: bool) -> Contestant:
-    heads = max(size.width // 128, 1)
+def our_step(size: Size, dtype: torch.dtype) -> Contestant:
+    heads = max(size.width // 64, 1)
     shape = TransformerShape(
         vocab_size=VOCABULARY, width=size.width, num_layers=size.layers, num_heads=heads,
         num_kv_heads=heads, head_width=size.width // heads,
@@ -125,11 +126,10 @@ def our_step(size: Size, dtype: torch.dtype, *, is_compiled: bool) -> Contestant
     model = TransformerModel(shape, torch.Generator().manual_seed(0))
     model.compute_dtype = dtype
     optimizer = HybridOptimizer(model, OptimizerSettings(), dtype)
-    run = torch.compile(model) if is_compiled else model
     ids = torch.randint(VOCABULARY, (TARGETS // WINDOW, WINDOW + 1))
 
     def step() -> None:
-        cross_entropy(run(ids[:, :-1]), ids[:, 1:]).backward()
+        cross_entropy(model(ids[:, :-1]), ids[:, 1:]).backward()
         optimizer.step(1.0)
 
     return step, TARGETS, shape.num_parameters()
@@ -152,11 +152,7 @@ def contestants(size: Size) -> dict[str, Contestant]:
                     rows=rows, length=WINDOW,
                 )  # fmt: skip
     dtype = torch.bfloat16 if probe_machine().precision == "bfloat16" else torch.float32
-    for is_compiled in (False, True):
-        how = "compiled" if is_compiled else "eager"
-        found[f"Sparrow {str(dtype).removeprefix('torch.')} {how}"] = our_step(
-            size, dtype, is_compiled=is_compiled
-        )
+    found[f"Sparrow {str(dtype).removeprefix('torch.')}"] = our_step(size, dtype)
     return found
 
 
@@ -184,6 +180,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     machine = probe_machine()
+    keep_freed_memory()  # for the rivals as well
     results = {name: measure(SIZES[name], options.seconds) for name in options.parameters}
     if options.json:
         print(json.dumps({"machine": str(machine), "tokens_per_second": results}))

@@ -1,13 +1,19 @@
-// sparrowlm._native: the loops that Python is too slow for. Every function here has a NumPy twin.
+// sparrowlm._native: the loops that Python is too slow for. Every function here has a twin in Python.
 #include <nanobind/nanobind.h>
 
 namespace nb = nanobind;
 
+void define_attention_kernels(nb::module_& module);
+void define_norm_kernels(nb::module_& module);
+void define_output_kernels(nb::module_& module);
 void define_ngram_counting(nb::module_& module);
 void define_ngram_scoring(nb::module_& module);
 void define_word_vectors(nb::module_& module);
 
 NB_MODULE(_native, module) {
+  define_attention_kernels(module);
+  define_norm_kernels(module);
+  define_output_kernels(module);
   define_ngram_counting(module);
   define_ngram_scoring(module);
   define_word_vectors(module);

@@ -8,25 +8,18 @@
 // compositionality"; Ji et al. 2016, "Parallelizing word2vec in shared and distributed memory"
 // (shared negatives); Bojanowski et al. 2017, "Enriching word vectors with subword information".
 #include "arrays.h"
+#include "lanes.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define RUNS_ON_WHAT_IS_THERE \
-  __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define RUNS_ON_WHAT_IS_THERE
-#endif
-
 namespace {
 
-constexpr std::size_t kLanes = 16;
+constexpr std::size_t kLanes = lanes::kCount;
 constexpr std::uint32_t kBreak = 0;  // the separator: no window reaches over it
 
-// Not to be named by auto, which would forget that addresses need no alignment.
-typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
+using lanes::Lanes;
 
 // Splitmix64: one addition and three multiplications for 64 random bits.
 class Random {

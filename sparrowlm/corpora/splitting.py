@@ -168,7 +168,7 @@ def _whole_documents(keys: Keys, sizes: Offsets, allowed: Flags, target: float) 
     filled = np.cumsum(sizes[order])
     count = int(np.searchsorted(filled, target)) + 1
     last = keys[order[min(count, len(order)) - 1]]
-    # Equal documents: all of them, also where one copy has a little more white space than is allowed.
+    # Equal documents: all of them, also where one copy has so much white space that it is long.
     copies: Flags = np.isin(keys, keys[candidates][keys[candidates] <= last])
     return copies
 

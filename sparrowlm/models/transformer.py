@@ -20,6 +20,12 @@ from torch.nn import functional
 
 from sparrowlm.foundation.array_types import Float, Int
 from sparrowlm.models.architectures import TransformerShape
+from sparrowlm.models.fused_transformer import (
+    FusedLayers,
+    LayerSetting,
+    LayerWeights,
+    can_fuse,
+)
 from sparrowlm.models.network import Network
 
 _EMBEDDING_STD = 0.02
@@ -80,6 +86,15 @@ class Block(nn.Module):
         self.feed_forward_norm_D = nn.Parameter(torch.ones(shape.width))
         self.feed_forward = FeedForward(shape)
 
+    def weights(self) -> LayerWeights:
+        """Return all weights of the block, for the fused way through it."""
+        attention, feed_forward = self.attention, self.feed_forward
+        return LayerWeights(
+            self.attention_norm_D, attention.qkv_PD, attention.q_norm_E, attention.k_norm_E,
+            attention.out_DQ, self.feed_forward_norm_D, feed_forward.gate_up_GD,
+            feed_forward.down_DF,
+        )  # fmt: skip
+
     def forward(self, x_BTD: Tensor, rotation: Rotation, dropout: float) -> Tensor:
         """Add what attention and feed-forward say to the residual stream."""
         normed_BTD = rms_norm(x_BTD, self.attention_norm_D, self.epsilon)
@@ -136,9 +151,18 @@ class TransformerModel(Network):
         dropout = self.dropout if self.training else 0.0
         x_BTD = functional.embedding(ids_BT, self.embedding_VD).to(self.compute_dtype)
         x_BTD = dropped(x_BTD, dropout)
+        if can_fuse(self.shape, self.compute_dtype):
+            return self._fused(x_BTD, rotation, dropout)
         for block in self.layers():
             x_BTD = block(x_BTD, rotation, dropout)
         return rms_norm(x_BTD, self.final_norm_D, self.shape.norm_epsilon)
+
+    def _fused(self, x_BTD: Tensor, rotation: Rotation, dropout: float) -> Tensor:
+        seed = int(torch.randint(1 << 31, ())) if dropout > 0.0 else 0
+        setting = LayerSetting(self.shape, rotation.cosine_TE, rotation.sine_TE, dropout, seed)
+        weights = [weight for block in self.layers() for weight in block.weights()]
+        normed_BTD: Tensor = FusedLayers.apply(setting, x_BTD, *weights, self.final_norm_D)  # type: ignore[no-untyped-call]
+        return normed_BTD
 
     def tensors(self) -> dict[str, Tensor]:
         """Return views of the weights under their names in model.safetensors."""
@@ -191,9 +215,9 @@ class Rotation:
         half = shape.head_width // 2
         frequencies_E = shape.rope_base ** (-torch.arange(half, dtype=torch.float32) / half)
         angles_TE = torch.outer(torch.arange(length, dtype=torch.float32), frequencies_E)
-        cosine_TE, sine_TE = angles_TE.cos(), angles_TE.sin()
-        self.cosine_T1E = torch.cat((cosine_TE, cosine_TE), dim=-1)[:, None, :].to(dtype)
-        self.sine_T1E = torch.cat((-sine_TE, sine_TE), dim=-1)[:, None, :].to(dtype)
+        self.cosine_TE, self.sine_TE = angles_TE.cos(), angles_TE.sin()
+        self.cosine_T1E = torch.cat((self.cosine_TE, self.cosine_TE), dim=-1)[:, None, :].to(dtype)
+        self.sine_T1E = torch.cat((-self.sine_TE, self.sine_TE), dim=-1)[:, None, :].to(dtype)
         self.mask_TT = torch.full((length, length), -math.inf, dtype=dtype).triu(1)
 
     def turn(self, x_BTHE: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ _BASE_RAM_MIB = 450  # Python with torch
 _NGRAM_SHARE_OF_SIZE = 0.35
 _DEFAULT_NGRAM_BYTES = 32_000_000
 # Targets per weight (inner weights) in a run that time limits: fewer, and a smaller network that
-# sees more text is better; docs/decisions/004-size-of-the-network.md.
+# sees more text is better; docs/decisions/001-muon-and-small-batches.md.
 _TOKENS_PER_WEIGHT = 3.5
 # Inner weights per different token of training text beyond which a network learns by heart.
 _MOST_WEIGHTS_PER_TOKEN = 4.0

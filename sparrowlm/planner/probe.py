@@ -146,9 +146,7 @@ def probe_learning(
     seconds = 0.0
     for num_steps in lengths:
         batches = WindowBatches(ids, settings.window_tokens, settings.batch_windows, settings.seed)
-        short = replace(
-            settings, num_steps=num_steps, seconds=None, num_evaluations=1, is_compiled=False
-        )
+        short = replace(settings, num_steps=num_steps, seconds=None, num_evaluations=1)
         network = build_network(shape, settings.seed, compute_dtype)
         with TemporaryDirectory() as directory:
             loop = TrainingLoop(network, batches, held_out, short, Path(directory), "probe")

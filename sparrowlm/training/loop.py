@@ -21,6 +21,7 @@ from sparrowlm.foundation.interrupts import StoppedBySignal, StopRequest
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 from sparrowlm.foundation.randomness import derive_seed
+from sparrowlm.models.fused_kernels import can_fuse_loss, fused_loss
 from sparrowlm.models.network import Network
 from sparrowlm.training.batches import WindowBatches
 from sparrowlm.training.checkpoints import (
@@ -30,6 +31,7 @@ from sparrowlm.training.checkpoints import (
     save_checkpoint,
     unprefixed,
 )
+from sparrowlm.training.memory import keep_freed_memory
 from sparrowlm.training.optimizers import HybridOptimizer, OptimizerSettings, WeightAverage
 from sparrowlm.training.schedule import Schedule
 from sparrowlm.training.threads import ThreadChooser, threads
@@ -58,7 +60,6 @@ class LoopSettings:
         num_evaluations: held-out evaluations per run.
         checkpoint_seconds: time between two checkpoints.
         seed: of data order and dropout.
-        is_compiled: let torch generate fused code first (half a minute, pays on long runs).
         num_threads: of torch during the run; None leaves them as they are. The last bits of a
             result depend on it, so a run by steps keeps it; a run by the clock may change it.
     """
@@ -75,7 +76,6 @@ class LoopSettings:
     num_evaluations: int = 20
     checkpoint_seconds: float = 30.0
     seed: int = 0
-    is_compiled: bool = False
     num_threads: int | None = None
 
 
@@ -163,9 +163,6 @@ class TrainingLoop:
         self._flattened_at: int | None = None
         self._losses: list[Tensor] = []
         model.dropout = settings.dropout
-        self._forward: Callable[[Tensor], Tensor] = model
-        if settings.is_compiled:
-            self._forward = torch.compile(model)
 
     def resume(self, note: Callable[[str], None]) -> bool:
         """Continue from the newest whole checkpoint, if there is one.
@@ -210,6 +207,7 @@ class TrainingLoop:
         Raises:
             StoppedBySignal: after saving.
         """
+        keep_freed_memory()
         self._began = self._last_saved = time.monotonic()
         self._first_step = self._step
         display = _Display(progress, self._settings.seconds, self._num_steps)
@@ -267,7 +265,7 @@ class TrainingLoop:
             torch.manual_seed(derive_seed(settings.seed, f"dropout of step {self._step}"))
         windows = self._batches.batch(self._step)
         self.model.train()
-        logits_BTV = self._forward(windows[:, :-1])
+        logits_BTV = self.model(windows[:, :-1])
         loss = cross_entropy(logits_BTV, windows[:, 1:])
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step(settings.schedule.scale(self._step, self._num_steps))
@@ -308,7 +306,7 @@ class TrainingLoop:
         if seconds is None or self._step % _CLOCK_EVERY_STEPS or self._flattened_at is not None:
             return
         left_seconds = seconds - self._seconds()
-        # The first step may have compiled the model; what it took says nothing about the others.
+        # The first step meets cold caches; what it took says nothing about the others.
         since_first = time.monotonic() - self._first_step_ended
         rate = since_first / max(self._step - self._first_step - 1, 1)
         fitting = self._step + max(int(left_seconds / rate), 0)
@@ -359,9 +357,16 @@ def best_point(curve: list[CurvePoint]) -> CurvePoint:
 
 
 def cross_entropy(logits_BTV: Tensor, targets_BT: Tensor) -> Tensor:
-    """Return the mean loss per target in nats, computed in float32."""
-    flat_NV = logits_BTV.flatten(0, 1).float()
-    return functional.cross_entropy(flat_NV, targets_BT.flatten())
+    """Return the mean loss per target in nats, computed in float32.
+
+    Args:
+        logits_BTV: not to be used afterwards, their memory may hold the gradient.
+        targets_BT: the ids that follow.
+    """
+    flat_NV = logits_BTV.flatten(0, 1)
+    if can_fuse_loss(flat_NV):
+        return fused_loss(flat_NV, targets_BT.flatten())
+    return functional.cross_entropy(flat_NV.float(), targets_BT.flatten())
 
 
 @torch.no_grad()

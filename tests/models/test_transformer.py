@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.models.architectures import TransformerShape, shape_from_config
+from sparrowlm.models.fused_kernels import kernels
+from sparrowlm.models.fused_transformer import can_fuse
 from sparrowlm.models.transformer import TransformerModel, rms_norm
 
 
@@ -30,11 +32,13 @@ def randomised(shape: TransformerShape, seed: int = 0) -> TransformerModel:
     return model
 
 
+@pytest.mark.parametrize("widths", [{}, {"head_width": 32, "feed_forward_width": 96}])
 @pytest.mark.parametrize(("heads", "kv_heads"), [(4, 2), (4, 4), (4, 1), (1, 1)])
-def test_transformer_gives_the_logits_of_transformers_qwen3(heads, kv_heads):
+def test_transformer_gives_the_logits_of_transformers_qwen3(heads, kv_heads, widths):
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    shape = tiny(num_heads=heads, num_kv_heads=kv_heads)
+    shape = tiny(num_heads=heads, num_kv_heads=kv_heads, **widths)
+    assert not widths or kernels() is None or can_fuse(shape, torch.float32)
     model = randomised(shape)
     config = shape.hugging_face_config()
     config.pop("architectures")
