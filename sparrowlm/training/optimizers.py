@@ -156,8 +156,9 @@ def orthogonalised(matrices_NRC: Tensor, dtype: torch.dtype) -> Tensor:
     first, second, third = _NEWTON_SCHULZ
     for _round in range(_ROUNDS):
         gram_NRR = x_NRC @ x_NRC.mT
-        polynomial_NRR = second * gram_NRR + third * (gram_NRR @ gram_NRR)
-        x_NRC = first * x_NRC + polynomial_NRR @ x_NRC
+        # second * gram + third * gram gram, then first * x + polynomial x: one call each.
+        polynomial_NRR = torch.baddbmm(gram_NRR, gram_NRR, gram_NRR, beta=second, alpha=third)
+        x_NRC = torch.baddbmm(x_NRC, polynomial_NRR, x_NRC, beta=first)
     orthogonal_NRC: Tensor = x_NRC.mT if is_tall else x_NRC
     return orthogonal_NRC.float()
 
