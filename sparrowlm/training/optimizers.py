@@ -23,6 +23,9 @@ from sparrowlm.models.network import Network
 # The polynomial of Jordan et al.: steep at zero, so that five rounds suffice.
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 _ROUNDS = 5
+# Wider matrices are made orthogonal in blocks of so many rows: a fraction of the products, no loss
+# seen (docs/decisions/001-muon-and-small-batches.md).
+_MOST_BLOCK_ROWS = 128
 _MOMENTUM_WARM_UP_STEPS = 100
 _MOMENTUM_AT_START = 0.85
 
@@ -58,7 +61,9 @@ class HybridOptimizer:
     def __init__(self, model: Network, settings: OptimizerSettings, dtype: torch.dtype) -> None:
         self._settings = settings
         self._dtype = dtype
-        self._matrices = model.matrices()
+        self._matrices = [
+            (matrix, num_row_blocks(matrix, joined)) for matrix, joined in model.matrices()
+        ]
         inner = {id(matrix) for matrix, _blocks in self._matrices}
         self._momenta = [torch.zeros_like(matrix) for matrix, _blocks in self._matrices]
         self._others = [p for p in model.parameters() if id(p) not in inner]
@@ -136,6 +141,26 @@ class HybridOptimizer:
             raise DamagedFileError(
                 "foundation.file-damaged", path="optimizer", reason=error
             ) from error
+
+
+def num_row_blocks(matrix: Tensor, num_joined: int) -> int:
+    """Return into how many blocks of rows a matrix is cut before each is made orthogonal.
+
+    Args:
+        matrix: several matrices of equal height, one below the other.
+        num_joined: how many they are.
+
+    Returns:
+        A multiple of num_joined. The update's size per row is that of uncut matrices.
+
+    >>> num_row_blocks(torch.empty(3 * 128, 128), 3), num_row_blocks(torch.empty(3 * 320, 320), 3)
+    (3, 12)
+    """
+    rows, columns = matrix.shape[0] // num_joined, matrix.shape[1]
+    if min(rows, columns) <= _MOST_BLOCK_ROWS:
+        return num_joined
+    fewest = -(-rows // _MOST_BLOCK_ROWS)
+    return num_joined * next(n for n in range(fewest, rows + 1) if rows % n == 0)
 
 
 def orthogonalised(matrices_NRC: Tensor, dtype: torch.dtype) -> Tensor:

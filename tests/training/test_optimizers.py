@@ -9,6 +9,7 @@ from sparrowlm.training.optimizers import (
     HybridOptimizer,
     OptimizerSettings,
     WeightAverage,
+    num_row_blocks,
     orthogonalised,
 )
 
@@ -29,6 +30,24 @@ def test_optimizers_orthogonalised_has_the_same_singular_vectors(size):
     nearest = left @ right
     cosine = (found * nearest).sum((1, 2)) / (found.norm(dim=(1, 2)) * nearest.norm(dim=(1, 2)))
     assert cosine.min() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "joined"), [(128, 128, 3), (192, 192, 3), (960, 320, 2), (131, 260, 1)]
+)
+def test_optimizers_blocks_of_rows_are_equal_and_keep_the_joints(rows, columns, joined):
+    num_blocks = num_row_blocks(torch.empty(rows * joined, columns), joined)
+    assert num_blocks % joined == 0
+    height, rest = divmod(rows * joined, num_blocks)
+    assert rest == 0
+    assert height <= 128 or min(rows, columns) <= 128
+
+
+def test_optimizers_blocks_move_rows_as_far_as_whole_matrices():
+    update = torch.randn(768, 256, generator=torch.Generator().manual_seed(0))
+    whole = orthogonalised(update[None], torch.float32)[0] * (768 / 256) ** 0.5
+    cut = orthogonalised(update.view(6, 128, 256), torch.float32)
+    assert float(cut.norm()) == pytest.approx(float(whole.norm()), rel=0.1)
 
 
 def test_optimizers_every_weight_is_updated_once():
