@@ -11,6 +11,8 @@
 #include "lanes.h"
 #include "team.h"
 
+#include <limits>
+
 using lanes::BFloat16;
 using lanes::Bits;
 using lanes::every;
@@ -26,6 +28,44 @@ template <class Value>
 IN_EVERY_CLONE Value* at(Address address) {
   return reinterpret_cast<Value*>(address);
 }
+
+// Where a head of row n begins in (B, H, T, E), as a number of values.
+IN_EVERY_CLONE std::size_t head_place(std::size_t n, std::size_t head, std::size_t num_heads,
+                                      std::size_t length, std::size_t width) {
+  return (((n / length) * num_heads + head) * length + n % length) * width;
+}
+
+// Softmax over the first count numbers of a row: their maximum and the sum of the exponentials,
+// then the shares, written over the row.
+template <class Value>
+struct RowSoftmax {
+  std::size_t count, whole;  // whole: the part that fills all lanes
+  float highest, sum;
+  Lanes rest;  // exponentials of the others
+
+  IN_EVERY_CLONE RowSoftmax(const Value* row, std::size_t count_)
+      : count(count_), whole(count_ / kLanes * kLanes) {
+    const float least = -std::numeric_limits<float>::infinity();
+    rest = every(least);
+    if (whole < count) rest = lanes::load_some(row + whole, count - whole, least);
+    Lanes top = rest;
+    for (std::size_t i = 0; i < whole; i += kLanes) top = lanes::larger(top, load(row + i));
+    highest = lanes::largest(top);
+    rest = lanes::exponential(rest - highest);
+    Lanes total = rest;
+    for (std::size_t i = 0; i < whole; i += kLanes) {
+      total += lanes::exponential(load(row + i) - highest);
+    }
+    sum = lanes::sum(total);
+  }
+
+  IN_EVERY_CLONE void write(Value* row, float share) const {
+    for (std::size_t i = 0; i < whole; i += kLanes) {
+      store(row + i, lanes::exponential(load(row + i) - highest) * share);
+    }
+    if (whole < count) lanes::store_some(row + whole, rest * share, count - whole);
+  }
+};
 
 // Compiles a kernel for both precisions and every instruction set, and defines run_<kernel>, which
 // hands its rows out to the threads.

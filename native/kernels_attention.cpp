@@ -2,7 +2,6 @@
 #include "kernels.h"
 
 #include <cmath>
-#include <limits>
 
 namespace {
 
@@ -18,7 +17,7 @@ struct HeadsJob {
   float epsilon, query_scale;
 
   IN_EVERY_CLONE std::size_t place(std::size_t n, std::size_t head, std::size_t heads) const {
-    return (((n / length) * heads + head) * length + n % length) * head_width;
+    return head_place(n, head, heads, length, head_width);
   }
 };
 
@@ -122,8 +121,7 @@ IN_EVERY_CLONE void sort_heads(const SortJob& job, std::size_t, std::size_t begi
   const std::size_t width = job.head_width, heads = job.num_heads;
   for (std::size_t n = begin; n < end; ++n) {
     for (std::size_t head = 0; head < heads; ++head) {
-      const std::size_t place = ((n / job.length) * heads + head) * job.length + n % job.length;
-      Value* sorted = at<Value>(job.by_head) + place * width;
+      Value* sorted = at<Value>(job.by_head) + head_place(n, head, heads, job.length, width);
       Value* row = at<Value>(job.by_row) + (n * heads + head) * width;
       if (job.is_to_rows) {
         std::memcpy(row, sorted, width * sizeof(Value));
@@ -147,26 +145,11 @@ template <class Value>
 IN_EVERY_CLONE void softmax_forward(const SoftmaxJob& job, std::size_t, std::size_t begin,
                                     std::size_t end) {
   const std::size_t length = job.length;
-  const float least = -std::numeric_limits<float>::infinity();
   for (std::size_t r = begin; r < end; ++r) {
     Value* row = at<Value>(job.scores) + r * length;
-    const std::size_t count = r % length + 1, whole = count / kLanes * kLanes;
-    Lanes rest = every(least);
-    if (whole < count) rest = lanes::load_some(row + whole, count - whole, least);
-    Lanes top = rest;
-    for (std::size_t i = 0; i < whole; i += kLanes) top = lanes::larger(top, load(row + i));
-    const float highest = lanes::largest(top);
-    rest = lanes::exponential(rest - highest);
-    Lanes total = rest;
-    for (std::size_t i = 0; i < whole; i += kLanes) {
-      const Lanes value = lanes::exponential(load(row + i) - highest);
-      total += value;
-    }
-    const float share = 1.0f / lanes::sum(total);
-    for (std::size_t i = 0; i < whole; i += kLanes) {
-      store(row + i, lanes::exponential(load(row + i) - highest) * share);
-    }
-    if (whole < count) lanes::store_some(row + whole, rest * share, count - whole);
+    const std::size_t count = r % length + 1;
+    const RowSoftmax<Value> softmax(row, count);
+    softmax.write(row, 1.0f / softmax.sum);
     std::memset(row + count, 0, (length - count) * sizeof(Value));
   }
 }

@@ -2,7 +2,6 @@
 #include "kernels.h"
 
 #include <cmath>
-#include <limits>
 
 namespace {
 
@@ -51,37 +50,23 @@ FOR_BOTH_PRECISIONS(GateJob, gate_backward)
 
 struct LossJob {
   Address logits, targets, losses;  // (N, V), int64 (N), float32 (N)
-  std::size_t vocab_size, row_stride;
+  std::size_t vocab_size;
   float scale;
 };
 
 template <class Value>
 IN_EVERY_CLONE void loss_and_gradient(const LossJob& job, std::size_t, std::size_t begin,
                                       std::size_t end) {
-  const std::size_t count = job.vocab_size, whole = count / kLanes * kLanes;
-  const float least = -std::numeric_limits<float>::infinity();
+  const std::size_t count = job.vocab_size;
   for (std::size_t n = begin; n < end; ++n) {
-    Value* row = at<Value>(job.logits) + n * job.row_stride;
+    Value* row = at<Value>(job.logits) + n * count;
     const auto target = static_cast<std::size_t>(at<const std::int64_t>(job.targets)[n]);
     const float at_target = lanes::to_float(row[target]);
-    Lanes rest = every(least);
-    if (whole < count) rest = lanes::load_some(row + whole, count - whole, least);
-    Lanes top = rest;
-    for (std::size_t i = 0; i < whole; i += kLanes) top = lanes::larger(top, load(row + i));
-    const float highest = lanes::largest(top);
-    rest = lanes::exponential(rest - highest);
-    Lanes total = rest;
-    for (std::size_t i = 0; i < whole; i += kLanes) {
-      total += lanes::exponential(load(row + i) - highest);
-    }
-    const float sum = lanes::sum(total);
-    const float share = job.scale / sum;
-    at<float>(job.losses)[n] = std::log(sum) + highest - at_target;
-    const float own = std::exp(at_target - highest) * share - job.scale;
-    for (std::size_t i = 0; i < whole; i += kLanes) {
-      store(row + i, lanes::exponential(load(row + i) - highest) * share);
-    }
-    if (whole < count) lanes::store_some(row + whole, rest * share, count - whole);
+    const RowSoftmax<Value> softmax(row, count);
+    const float share = job.scale / softmax.sum;
+    at<float>(job.losses)[n] = std::log(softmax.sum) + softmax.highest - at_target;
+    const float own = std::exp(at_target - softmax.highest) * share - job.scale;
+    softmax.write(row, share);
     Value kept[kLanes];
     store(kept, every(own));
     row[target] = kept[0];
@@ -105,10 +90,9 @@ void define_output_kernels(nb::module_& module) {
   }, "The gradient of gate_forward.");
 
   module.def("loss_and_gradient", [](Address logits, Address targets, Address losses,
-                                     std::size_t rows, std::size_t vocab_size,
-                                     std::size_t row_stride, float scale, bool is_bfloat16,
-                                     unsigned threads) {
-    run_loss_and_gradient({logits, targets, losses, vocab_size, row_stride, scale}, rows,
-                          is_bfloat16, threads);
+                                     std::size_t rows, std::size_t vocab_size, float scale,
+                                     bool is_bfloat16, unsigned threads) {
+    run_loss_and_gradient({logits, targets, losses, vocab_size, scale}, rows, is_bfloat16,
+                          threads);
   }, "Cross-entropy per row; the logits become their gradient times scale.");
 }

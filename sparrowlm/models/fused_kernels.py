@@ -71,7 +71,7 @@ class FusedLoss(torch.autograd.Function):
         losses_N = torch.empty(num_rows)
         native.loss_and_gradient(
             logits_NV.data_ptr(), targets_N.data_ptr(), losses_N.data_ptr(), num_rows, vocab_size,
-            vocab_size, 1.0 / num_rows, logits_NV.dtype == torch.bfloat16, torch.get_num_threads(),
+            1.0 / num_rows, logits_NV.dtype == torch.bfloat16, torch.get_num_threads(),
         )  # fmt: skip
         ctx.grad_NV = logits_NV
         return losses_N.mean()

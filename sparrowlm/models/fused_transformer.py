@@ -1,8 +1,8 @@
 """The decoder's layers as one function of torch: products by torch, the rest compiled and fused.
 
 Between two matrix products the plain network in models/transformer.py walks over memory five to
-ten times; the kernels of native/transformer_kernels.cpp do it once, forward and backward, and run
-on torch's own threads. Same numbers as the plain network up to rounding, about half the time.
+ten times; the kernels of native/kernels_*.cpp do it once, forward and backward, and run
+on torch's own threads. Same numbers as the plain network up to rounding.
 
 Shape letters: see models/protocol.py; N is batch times time, P the sum of query, key and value
 widths, G twice the feed-forward width.
@@ -23,8 +23,6 @@ from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.models.fused_kernels import PRECISIONS, kernels
 
 _LANES = 16
-# Weights of one layer, in the order in which FusedLayers takes them.
-_PER_LAYER = 8
 
 
 class LayerWeights(NamedTuple):
@@ -89,7 +87,7 @@ class _Layer:
         "residual_ND",
         "value",
         "weights",
-    )  # fmt: skip
+    )
 
     residual_ND: Tensor
     normed_ND: Tensor
@@ -372,7 +370,8 @@ class FusedLayers(torch.autograd.Function):
 
 def _by_layer(weights: Sequence[Tensor], dtype: torch.dtype) -> list[LayerWeights]:
     """Group the weights, matrices in the precision of the products."""
-    groups = [weights[i : i + _PER_LAYER] for i in range(0, len(weights), _PER_LAYER)]
+    per_layer = len(LayerWeights._fields)
+    groups = [weights[i : i + per_layer] for i in range(0, len(weights), per_layer)]
     return [
         LayerWeights(*(w.detach().to(dtype) if w.ndim > 1 else w.detach() for w in group))
         for group in groups
