@@ -26,6 +26,7 @@ _ROUNDS = 5
 # Wider matrices are made orthogonal in blocks of so many rows: a fraction of the products, no loss
 # seen (docs/decisions/001-muon-and-small-batches.md).
 _MOST_BLOCK_ROWS = 128
+_LEAST_BLOCK_ROWS = 32
 _MOMENTUM_WARM_UP_STEPS = 100
 _MOMENTUM_AT_START = 0.85
 
@@ -155,12 +156,15 @@ def num_row_blocks(matrix: Tensor, num_joined: int) -> int:
 
     >>> num_row_blocks(torch.empty(3 * 128, 128), 3), num_row_blocks(torch.empty(3 * 320, 320), 3)
     (3, 12)
+    >>> num_row_blocks(torch.empty(2 * 257, 320), 2)  # a prime height
+    2
     """
     rows, columns = matrix.shape[0] // num_joined, matrix.shape[1]
     if min(rows, columns) <= _MOST_BLOCK_ROWS:
         return num_joined
-    fewest = -(-rows // _MOST_BLOCK_ROWS)
-    return num_joined * next(n for n in range(fewest, rows + 1) if rows % n == 0)
+    fewest, most = -(-rows // _MOST_BLOCK_ROWS), rows // _LEAST_BLOCK_ROWS
+    # A height without a fitting divisor stays whole: single rows would make it another method.
+    return num_joined * next((n for n in range(fewest, most + 1) if rows % n == 0), 1)
 
 
 def orthogonalised(matrices_NRC: Tensor, dtype: torch.dtype) -> Tensor:

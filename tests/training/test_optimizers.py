@@ -33,7 +33,7 @@ def test_optimizers_orthogonalised_has_the_same_singular_vectors(size):
 
 
 @pytest.mark.parametrize(
-    ("rows", "columns", "joined"), [(128, 128, 3), (192, 192, 3), (960, 320, 2), (131, 260, 1)]
+    ("rows", "columns", "joined"), [(128, 128, 3), (192, 192, 3), (960, 320, 2), (1024, 384, 1)]
 )
 def test_optimizers_blocks_of_rows_are_equal_and_keep_the_joints(rows, columns, joined):
     num_blocks = num_row_blocks(torch.empty(rows * joined, columns), joined)
@@ -41,6 +41,11 @@ def test_optimizers_blocks_of_rows_are_equal_and_keep_the_joints(rows, columns, 
     height, rest = divmod(rows * joined, num_blocks)
     assert rest == 0
     assert height <= 128 or min(rows, columns) <= 128
+    assert height >= 32
+
+
+def test_optimizers_a_height_without_divisors_stays_whole():
+    assert num_row_blocks(torch.empty(3 * 131, 260), 3) == 3
 
 
 def test_optimizers_blocks_move_rows_as_far_as_whole_matrices():
