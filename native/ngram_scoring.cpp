@@ -1,7 +1,5 @@
 // Looks events up and scores them (the twin of table.py, statistics.py and scoring.py).
-//
-// Whole numbers are exact and the floating-point operations stand in the same order as in Python,
-// so both give the same bits.
+// Whole numbers are exact, floating-point operations in the order of Python: the same bits.
 #include "arrays.h"
 
 #include <algorithm>
@@ -383,10 +381,10 @@ void predict(const NgramTable& table, InputMatrix<double> discounts,
         add_order(table, discounts.data(), walk, n, row.data());
         std::transform(row.begin(), row.end(), out, [](double p) { return static_cast<float>(p); });
         const std::size_t at = b * order + n;
-        context_counts.data()[at] =
-            static_cast<float>(table.context_count(n, walk.context(n)));
+        const auto context = walk.context(n);
+        context_counts.data()[at] = static_cast<float>(table.context_count(n, context));
         num_continuations.data()[at] =
-            static_cast<float>(table.sums(n, walk.context(n)).num_continuations());
+            static_cast<float>(table.sums(n, context).num_continuations());
       }
     }
   });

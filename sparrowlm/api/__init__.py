@@ -51,7 +51,7 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
     user_dictionary: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Model:
-    """Train a model on a person's own text and write it to a directory.
+    """Train a model on a person's own text, write it to a directory, and return it loaded.
 
     Args:
         data: one file or folder; a list of paths; or a list of strings, each a document.
@@ -67,10 +67,7 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
         start_from: a model directory whose tokenizer and weights are the start.
         held_out: text to measure on, never trained on; otherwise split off the data.
         user_dictionary: file of words, one per line, that outrank the segmentation.
-        progress: told about everything; None watches on a terminal and is silent elsewhere.
-
-    Returns:
-        The model, loaded from its directory.
+        progress: told about everything; None is silent.
 
     Raises:
         SettingError: a dial is wrong.

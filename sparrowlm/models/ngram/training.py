@@ -96,22 +96,28 @@ def train_ngram(
     text = countable(np.asarray(ids), vocab_size)
     checked = None if held_out is None else countable(np.asarray(held_out), vocab_size)
     with _counter(vocab_size, progress or SilentProgress(), checkpoint_directory) as counter:
-        if order is None and checked is None and len(text) < _LEAST_IDS_TO_CHOOSE:
-            order = min(_ORDER_WITHOUT_CHOICE, max_order)
-        if order is not None:
-            levels = counter.count(text, order, "text")
-            discounts_NC = _estimates(levels)
-            if checked is not None:
-                discounts_NC = counter.refine(levels, discounts_NC, checked).discounts_NC
-        elif checked is not None:
-            choice, state = counter.choose(text, checked, max_order, "text")
-            levels, discounts_NC = state.levels[: choice.order], choice.discounts_NC
-        else:
-            part, kept_apart = _held_out_part(text)
-            choice, _ = counter.choose(part, kept_apart, max_order, "part")
-            levels = counter.count(text, choice.order, "text")
-            discounts_NC = choice.discounts_NC
+        levels, discounts_NC = _counted(counter, text, checked, order, max_order)
         return counter.finish(levels, discounts_NC, max_bytes)
+
+
+def _counted(
+    counter: _Counter, text: Ids, held_out: Ids | None, order: int | None, max_order: int
+) -> tuple[tuple[Level, ...], Discounts]:
+    """Count text; choose order and discounts as train_ngram promises."""
+    if order is None and held_out is None and len(text) < _LEAST_IDS_TO_CHOOSE:
+        order = min(_ORDER_WITHOUT_CHOICE, max_order)
+    if order is not None:
+        levels = counter.count(text, order, "text")
+        discounts_NC = _estimates(levels)
+        if held_out is not None:
+            discounts_NC = counter.refine(levels, discounts_NC, held_out).discounts_NC
+        return levels, discounts_NC
+    if held_out is not None:
+        choice, state = counter.choose(text, held_out, max_order, "text")
+        return state.levels[: choice.order], choice.discounts_NC
+    part, kept_apart = _held_out_part(text)
+    choice, _ = counter.choose(part, kept_apart, max_order, "part")
+    return counter.count(text, choice.order, "text"), choice.discounts_NC
 
 
 def recount_ngram(

@@ -101,23 +101,7 @@ def train_word_vectors(
     """
     settings = settings or WordVectorSettings()
     progress = progress or SilentProgress()
-    if settings.subword_buckets and (token_bytes is None or len(token_bytes) != vocab_size):
-        received = 0 if token_bytes is None else len(token_bytes)
-        raise SettingError("models.token-bytes-missing", received=received, expected=vocab_size)
-    text = countable(np.asarray(ids), vocab_size)
-    if text.dtype.itemsize < 2:
-        text = text.astype(np.uint16)
-    counts_V = np.bincount(text, minlength=vocab_size)
-    kind = json.dumps([settings.as_json(), native_part() is not None])
-    mark = hashlib.blake2b(f"{fingerprint(text, vocab_size)}{kind}".encode(), digest_size=16)
-    job = _Job(
-        text=text,
-        settings=settings,
-        draws=draws_of(counts_V, settings),
-        parts=parts_of_ids(vocab_size, settings, token_bytes),
-        mark=mark.hexdigest(),
-        path=None if checkpoint_directory is None else checkpoint_directory / _CHECKPOINT_NAME,
-    )
+    job = _job_of(np.asarray(ids), vocab_size, settings, token_bytes, checkpoint_directory)
     if native_part() is None:
         progress.note(say("models.vectors-without-native"))
     state = _restored(job) or _fresh(job, vocab_size)
@@ -128,7 +112,32 @@ def train_word_vectors(
             progress.finish()
     if job.path is not None:
         job.path.unlink(missing_ok=True)
-    return _finished(job, state, counts_V)
+    return _finished(job, state, np.bincount(job.text, minlength=vocab_size))
+
+
+def _job_of(
+    ids: Integer[np.ndarray, " time"],
+    vocab_size: int,
+    settings: WordVectorSettings,
+    token_bytes: Sequence[bytes] | None,
+    checkpoint_directory: Path | None,
+) -> _Job:
+    if settings.subword_buckets and (token_bytes is None or len(token_bytes) != vocab_size):
+        received = 0 if token_bytes is None else len(token_bytes)
+        raise SettingError("models.token-bytes-missing", received=received, expected=vocab_size)
+    text = countable(ids, vocab_size)
+    if text.dtype.itemsize < 2:
+        text = text.astype(np.uint16)
+    kind = json.dumps([settings.as_json(), native_part() is not None])
+    mark = hashlib.blake2b(f"{fingerprint(text, vocab_size)}{kind}".encode(), digest_size=16)
+    return _Job(
+        text=text,
+        settings=settings,
+        draws=draws_of(np.bincount(text, minlength=vocab_size), settings),
+        parts=parts_of_ids(vocab_size, settings, token_bytes),
+        mark=mark.hexdigest(),
+        path=None if checkpoint_directory is None else checkpoint_directory / _CHECKPOINT_NAME,
+    )
 
 
 def _fresh(job: _Job, vocab_size: int) -> _State:
