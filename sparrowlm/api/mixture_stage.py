@@ -13,6 +13,7 @@ from sparrowlm.foundation.progress import Progress
 from sparrowlm.models.mixture import Gate, gate_features
 from sparrowlm.models.network import Network
 from sparrowlm.models.ngram import NgramModel, recount_ngram, train_ngram
+from sparrowlm.models.recent_text import score_by_recent
 from sparrowlm.training.mixture import constant_gate, learn_gate
 from sparrowlm.training.scoring import log_probabilities
 
@@ -115,7 +116,7 @@ def weigh(
     is_training_text: bool,
     most_tokens: int = MOST_GATE_TOKENS,
 ) -> Verdict:
-    """Measure both experts on held-out text and learn the gate.
+    """Measure the experts on held-out text and learn the gate.
 
     Args:
         ngram: counted on the training text only.
@@ -128,15 +129,19 @@ def weigh(
     """
     ids = _spread(np.asarray(held_out.ids), most_tokens)
     scores = ngram.score(ids)
-    counts_TN, continuations_TN = scores.context_counts_TN[1:], scores.num_continuations_TN[1:]
-    neural_T, features_TF = _neural_view(network, ids, counts_TN, continuations_TN)
-    experts_TK = np.concatenate([scores.probabilities_TN[1:], neural_T[:, None]], axis=1)
-    ngram_nats = float(-np.log(experts_TK[:, -2]).mean())
-    neural_nats = float(-np.log(experts_TK[:, -1]).mean())
+    recent_T, recent_TF = (
+        np.concatenate(parts) for parts in zip(*score_by_recent(ids, ngram.vocab_size), strict=True)
+    )
+    known = scores.context_counts_TN[1:], scores.num_continuations_TN[1:], recent_TF
+    neural_T, features_TF = _neural_view(network, ids, known)
+    ngram_TN = scores.probabilities_TN[1:]
+    experts_TK = np.concatenate([ngram_TN, recent_T[:, None], neural_T[:, None]], axis=1)
+    ngram_nats = float(-np.log(ngram_TN[:, -1]).mean())
+    neural_nats = float(-np.log(neural_T).mean())
     if is_training_text:
-        weights_K = np.zeros(experts_TK.shape[1], dtype=np.float32)
-        weights_K[-2:] = 0.5
-        gate = constant_gate(np.maximum(weights_K, 1e-9), features_TF.shape[1])
+        weights_K = np.full(experts_TK.shape[1], 1e-9, dtype=np.float32)
+        weights_K[[ngram_TN.shape[1] - 1, -1]] = 0.5
+        gate = constant_gate(weights_K, features_TF.shape[1])
         mixture_nats = float(-np.log(experts_TK @ weights_K).mean())
     else:
         learnt = learn_gate(experts_TK, features_TF, seed)
@@ -159,7 +164,7 @@ def _spread(ids: Ids, most_tokens: int) -> Ids:
 
 
 def _neural_view(
-    network: Network, ids: Ids, counts_TN: Ids, continuations_TN: Ids
+    network: Network, ids: Ids, known: tuple[Ids, Ids, Ids]
 ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, np.dtype[np.float32]]]:
     """Score ids with the network, piece by piece; keep targets and features, not distributions."""
     targets: list[Ids] = []
@@ -169,6 +174,7 @@ def _neural_view(
         rows = slice(done, done + len(logs_TV))
         wanted_T = ids[1:][rows].astype(np.int64)
         targets.append(np.exp(logs_TV[np.arange(len(logs_TV)), wanted_T]))
-        features.append(gate_features(counts_TN[rows], continuations_TN[rows], logs_TV))
+        counts, continuations, recent = (part[rows] for part in known)
+        features.append(gate_features(counts, continuations, recent, logs_TV))
         done += len(logs_TV)
     return np.concatenate(targets).astype(np.float32), np.concatenate(features)

@@ -113,7 +113,9 @@ def recommended_precision(float32_gflops: float | None, bfloat16_gflops: float |
 
 
 def usable_cores(cgroup: Path = _CGROUP, proc: Path = _PROC) -> int:
-    """Count the cores this process may use: affinity, then the container's quota.
+    """Count the cores this process may use: affinity, the container's quota, OMP_NUM_THREADS.
+
+    The last is where people say that other programs need cores too.
 
     Args:
         cgroup: root of the cgroup file system.
@@ -130,6 +132,9 @@ def usable_cores(cgroup: Path = _CGROUP, proc: Path = _PROC) -> int:
         quota = _cgroup_core_quota(directory)
         if quota is not None:
             num_cores = min(num_cores, int(quota))
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if asked.isdecimal():
+        num_cores = min(num_cores, int(asked))
     return max(num_cores, 1)
 
 

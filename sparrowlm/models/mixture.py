@@ -1,9 +1,11 @@
-"""The n-gram and the neural model as one: a small gate decides, position by position, who is heard.
+"""Three kinds of experts as one model: a small gate decides, position by position, who is heard.
 
-    p(id) = sum over k of w_k p_k(id)      experts k: every order of the n-gram, and the network
+    p(id) = sum over k of w_k p_k(id)      experts k: every order of the n-gram, what the text so
+                                           far says (models/recent_text.py), and the network
 
-The weights come from what is known before the id: how often each context was seen, in how many
-ways it went on, and how sure the network is. They are learnt on held-out text.
+The weights come from what is known before the id: how often each context was seen, in training
+and in the text so far, in how many ways it went on, and how sure the network is. They are learnt on
+held-out text.
 
 Source: Jelinek and Mercer 1980, "Interpolated estimation of Markov source parameters from sparse
 data" (weights that depend on counts); Jacobs et al. 1991, "Adaptive mixtures of local experts".
@@ -19,6 +21,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float, Float32
 from sparrowlm.foundation.errors import DamagedFileError
+from sparrowlm.models.recent_text import NUM_RECENT_FEATURES
 
 GATE_FILE = "gate.safetensors"
 _TENSORS = ("mean_F", "scale_F", "hidden_HF", "hidden_bias_H", "output_KH", "output_bias_K")
@@ -26,17 +29,18 @@ _TENSORS = ("mean_F", "scale_F", "hidden_HF", "hidden_bias_H", "output_KH", "out
 
 def num_gate_features(num_orders: int) -> int:
     """Return F for an n-gram of that many orders."""
-    return 3 * num_orders + 3
+    return 3 * num_orders + NUM_RECENT_FEATURES + 3
 
 
 def num_experts(num_orders: int) -> int:
-    """Return K: the n-gram's orders and the neural model."""
-    return num_orders + 1
+    """Return K: the n-gram's orders, the recent text and the neural model, in this sequence."""
+    return num_orders + 2
 
 
 def gate_features(
     context_counts_TN: Float[np.ndarray, "time orders"],
     num_continuations_TN: Float[np.ndarray, "time orders"],
+    recent_TF: Float[np.ndarray, "time recent_features"],
     neural_log_probabilities_TV: Float[np.ndarray, "time vocab"],
 ) -> Float32[np.ndarray, "time features"]:
     """Describe every position to the gate, without looking at the id that follows.
@@ -44,11 +48,13 @@ def gate_features(
     Args:
         context_counts_TN: how often the n-gram saw the context of each order.
         num_continuations_TN: how many different ids followed it.
+        recent_TF: what models.recent_text knows of each context.
         neural_log_probabilities_TV: the network's natural logarithms of probabilities.
 
     Returns:
-        features_TF: logarithms of counts and continuations, whether the context is known, and
-        the network's entropy, highest and second highest log-probability.
+        features_TF: logarithms of counts and continuations, whether the context is known, the
+        recent text's features, and the network's entropy, highest and second highest
+        log-probability.
     """
     top_T2 = np.partition(neural_log_probabilities_TV, -2, axis=-1)[:, -2:]
     entropy_T = -(np.exp(neural_log_probabilities_TV) * neural_log_probabilities_TV).sum(axis=-1)
@@ -56,6 +62,7 @@ def gate_features(
         np.log1p(context_counts_TN),
         np.log1p(num_continuations_TN),
         context_counts_TN > 0,
+        recent_TF,
         entropy_T[:, None],
         top_T2,
     )

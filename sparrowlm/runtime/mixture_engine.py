@@ -1,6 +1,7 @@
-"""The counting model and the network as one engine: p = sum over k of w_k p_k.
+"""Counting model, recent text and network as one engine: p = sum over k of w_k p_k.
 
-Shape letters: B rows, T positions, V vocabulary, N orders, K experts, F features of the gate.
+Shape letters: B rows, T positions, V vocabulary, N orders, K experts, F features of the gate, R ids
+of recent text.
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ import numpy as np
 from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
 from sparrowlm.models.mixture import Gate, gate_features
 from sparrowlm.models.ngram import NgramPredictions
+from sparrowlm.models.recent_text import (
+    extended,
+    no_recent_text,
+    predict_from_recent,
+    score_by_recent,
+)
 from sparrowlm.runtime.engines import (
     NeuralEngine,
     ScoresInPieces,
@@ -25,21 +32,29 @@ from sparrowlm.runtime.ngram_engine import NgramCache, NgramEngine
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Losses = np.ndarray[Any, np.dtype[np.float64]]
+Whole = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass
 class MixtureCache:
-    """Both experts' caches."""
+    """The experts' caches.
+
+    Attributes:
+        ngram: the counting model's.
+        neural: the network's.
+        recent: the recent text of every row; never changed in place.
+    """
 
     ngram: NgramCache
     neural: Any
+    recent: list[Whole]
 
 
 class MixtureEngine(ScoresInPieces):
     """Runs a mixture.
 
     Args:
-        ngram: every order of it is an expert.
+        ngram: every order of it is an expert; the recent text is the next.
         neural: the last expert; same vocabulary.
         gate: their weights, position by position.
     """
@@ -56,12 +71,14 @@ class MixtureEngine(ScoresInPieces):
 
     def start(self) -> MixtureCache:
         """Return a cache of one row that has seen nothing."""
-        return MixtureCache(self.ngram.start(), self.neural.start())
+        return MixtureCache(self.ngram.start(), self.neural.start(), [no_recent_text()])
 
     def branch(self, cache: MixtureCache, rows: Sequence[int]) -> MixtureCache:
         """Return a cache whose row i continues row rows[i]."""
         return MixtureCache(
-            self.ngram.branch(cache.ngram, rows), self.neural.branch(cache.neural, rows)
+            self.ngram.branch(cache.ngram, rows),
+            self.neural.branch(cache.neural, rows),
+            [cache.recent[row] for row in rows],
         )
 
     def step(
@@ -70,14 +87,22 @@ class MixtureEngine(ScoresInPieces):
         """Feed ids to one row; see Engine.step."""
         logits_TV = self.neural.step(ids_T, cache.neural, is_last_only=is_last_only)
         view = self.ngram.view(ids_T, cache.ngram, is_last_only=is_last_only)
-        return self._mixed(view, logits_TV)
+        pieces = [ids_T] if is_last_only else np.split(ids_T, range(1, len(ids_T)))
+        recent = []
+        for piece_T in pieces:
+            cache.recent = [extended(cache.recent[0], piece_T)]
+            recent += cache.recent
+        return self._mixed(view, recent, logits_TV)
 
     def step_rows(
         self, ids_B: Int64[np.ndarray, " batch"], cache: MixtureCache
     ) -> Float32[np.ndarray, "batch vocab"]:
         """Feed one id to every row."""
         logits_BV = self.neural.step_rows(ids_B, cache.neural)
-        return self._mixed(self.ngram.view_rows(ids_B, cache.ngram), logits_BV)
+        view = self.ngram.view_rows(ids_B, cache.ngram)
+        rows = zip(cache.recent, ids_B[:, None], strict=True)
+        cache.recent = [extended(recent_R, id_1) for recent_R, id_1 in rows]
+        return self._mixed(view, cache.recent, logits_BV)
 
     def surprisal_pieces(
         self, ids_T: Int[np.ndarray, " time"]
@@ -102,39 +127,67 @@ class MixtureEngine(ScoresInPieces):
         for experts_TK, features_TF in self._expert_views(ids_T):
             mixed_T = (self._gate.weights(features_TF) * experts_TK).sum(axis=1)
             yield {
-                "ngram": nats(experts_TK[:, -2]),
+                "ngram": nats(experts_TK[:, self.ngram.model.order - 1]),
                 "neural": nats(experts_TK[:, -1]),
                 "mixture": nats(mixed_T),
             }
 
     def _expert_views(self, ids_T: Int[np.ndarray, " time"]) -> Iterator[tuple[Matrix, Matrix]]:
         """Yield what each expert gave to the ids that came, and the gate's features."""
-        pieces = iter(self.neural.predictions(ids_T))
-        logs_TV = np.zeros((0, self.vocab_size), dtype=np.float32)
-        done = 0
-        for scores in self.ngram.scores(ids_T):
-            first, total = 0, len(scores.probabilities_TN)
-            while first < total:
-                if len(logs_TV) == 0:
-                    logs_TV = next(pieces)
-                count = min(len(logs_TV), total - first)
-                rows = slice(first, first + count)
-                wanted_T = ids_T[1 + done : 1 + done + count]
-                neural_T = np.exp(logs_TV[np.arange(count), wanted_T])
-                experts_TK = np.concatenate(
-                    [scores.probabilities_TN[rows], neural_T[:, None]], axis=1
-                )
-                features_TF = gate_features(
-                    scores.context_counts_TN[rows],
-                    scores.num_continuations_TN[rows],
-                    logs_TV[:count],
-                )
-                yield experts_TK, features_TF
-                logs_TV, first, done = logs_TV[count:], first + count, done + count
+        neural = _Rows((logs_TV,) for logs_TV in self.neural.predictions(ids_T))
+        recent = _Rows(score_by_recent(ids_T, self.vocab_size))
+        counted = _Rows(
+            (s.probabilities_TN, s.context_counts_TN, s.num_continuations_TN)
+            for s in self.ngram.scores(ids_T)
+        )
+        done = 1
+        while count := min(rows.num_ready() for rows in (neural, recent, counted)):
+            (logs_TV,) = neural.take(count)
+            recent_T, recent_TF = recent.take(count)
+            ngram_TN, counts_TN, continuations_TN = counted.take(count)
+            neural_T = np.exp(logs_TV[np.arange(count), ids_T[done : done + count]])
+            done += count
+            yield (
+                np.concatenate([ngram_TN, recent_T[:, None], neural_T[:, None]], axis=1),
+                gate_features(counts_TN, continuations_TN, recent_TF, logs_TV),
+            )
 
-    def _mixed(self, view: NgramPredictions, logits_BV: Matrix) -> Matrix:
+    def _mixed(self, view: NgramPredictions, recent: list[Whole], logits_BV: Matrix) -> Matrix:
         logs_BV = log_softmax(logits_BV)
-        features_BF = gate_features(view.context_counts_BN, view.num_continuations_BN, logs_BV)
+        known = [predict_from_recent(recent_R, self.vocab_size) for recent_R in recent]
+        recent_BV, recent_BF = (np.stack(parts) for parts in zip(*known, strict=True))
+        features_BF = gate_features(
+            view.context_counts_BN, view.num_continuations_BN, recent_BF, logs_BV
+        )
         weights_BK = self._gate.weights(features_BF)
-        counted_BV = np.einsum("bn,bnv->bv", weights_BK[:, :-1], view.probabilities_BNV)
-        return log_probabilities(counted_BV + weights_BK[:, -1:] * np.exp(logs_BV))
+        mixed_BV = np.einsum("bn,bnv->bv", weights_BK[:, :-2], view.probabilities_BNV)
+        mixed_BV += weights_BK[:, -2:-1] * recent_BV
+        mixed_BV += weights_BK[:, -1:] * np.exp(logs_BV)
+        return log_probabilities(mixed_BV)
+
+
+class _Rows:
+    """Rows that come in pieces, handed out in pieces of another size.
+
+    Args:
+        pieces: tuples of arrays with equally many rows.
+    """
+
+    def __init__(self, pieces: Iterator[tuple[Matrix, ...]]) -> None:
+        self._pieces = pieces
+        self._ready: tuple[Matrix, ...] = ()
+
+    def num_ready(self) -> int:
+        """Return how many rows can be taken now; 0 at the end."""
+        while not self._ready or len(self._ready[0]) == 0:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._ready = piece
+        return len(self._ready[0])
+
+    def take(self, count: int) -> tuple[Matrix, ...]:
+        """Hand out the next count rows, at most num_ready()."""
+        taken = tuple(part[:count] for part in self._ready)
+        self._ready = tuple(part[count:] for part in self._ready)
+        return taken

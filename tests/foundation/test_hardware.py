@@ -72,10 +72,19 @@ def test_hardware_memory_limit_of_version_one(machine_files):
 @pytest.mark.parametrize(
     ("quota", "expected"), [("50000 100000", 1), ("max 100000", None), ("900000 1000", None)]
 )
-def test_hardware_core_quota(machine_files, quota, expected):
+def test_hardware_core_quota(machine_files, monkeypatch, quota, expected):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     roots = machine_files({"proc/self/cgroup": "0::/\n", "cgroup/cpu.max": quota})
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert usable_cores(**roots) == (expected or affinity)
+
+
+@pytest.mark.parametrize(("asked", "is_one"), [("1", True), ("1,2", True), ("many", False)])
+def test_hardware_cores_asked_for_by_the_environment(machine_files, monkeypatch, asked, is_one):
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    roots = machine_files({"proc/self/cgroup": "0::/\n"})
+    monkeypatch.setattr("os.sched_getaffinity", lambda _process: {0, 1, 2}, raising=False)
+    assert usable_cores(**roots) == (1 if is_one else 3)
 
 
 def test_hardware_unreadable_numbers_are_no_limit(machine_files):

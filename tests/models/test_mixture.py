@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.models.mixture import gate_features, gate_from_tensors, num_gate_features
+from sparrowlm.models.recent_text import NUM_RECENT_FEATURES
 from sparrowlm.training.mixture import constant_gate, constant_weights, learn_gate
 
 
@@ -16,9 +17,10 @@ def test_mixture_weights_are_distributions(seed, time, orders):
     random = np.random.default_rng(seed)
     counts_TN = random.integers(0, 1000, (time, orders)).astype(np.float32)
     logs_TV = np.log(random.dirichlet(np.ones(7), time)).astype(np.float32)
-    features_TF = gate_features(counts_TN, counts_TN // 2, logs_TV)
+    recent_TF = random.random((time, NUM_RECENT_FEATURES)).astype(np.float32)
+    features_TF = gate_features(counts_TN, counts_TN // 2, recent_TF, logs_TV)
     assert features_TF.shape == (time, num_gate_features(orders))
-    weights_K = random.dirichlet(np.ones(orders + 1)).astype(np.float32)
+    weights_K = random.dirichlet(np.ones(orders + 2)).astype(np.float32)
     gate = constant_gate(weights_K, features_TF.shape[1])
     weights_TK = gate.weights(features_TF)
     assert np.allclose(weights_TK, weights_K, atol=1e-5)
@@ -63,7 +65,7 @@ def test_mixture_constant_weights_find_the_source():
 
 
 def test_mixture_gate_survives_its_file_and_refuses_another_order():
-    gate = constant_gate(np.full(4, 0.25, dtype=np.float32), num_gate_features(3))
+    gate = constant_gate(np.full(5, 0.2, dtype=np.float32), num_gate_features(3))
     again = gate_from_tensors(gate.tensors(), 3, "gate.safetensors")
     assert np.array_equal(again.output_bias_K, gate.output_bias_K)
     with pytest.raises(DamagedFileError):

@@ -7,6 +7,7 @@ import pytest
 from small_models import ENGLISH, small_codec, small_ngram, small_parts, small_vectors, token_file
 
 from sparrowlm.models.mixture import gate_features
+from sparrowlm.models.recent_text import score_by_recent
 from sparrowlm.runtime import ngram_engine
 from sparrowlm.runtime.engines import log_softmax
 from sparrowlm.runtime.mixture_engine import MixtureEngine
@@ -101,12 +102,15 @@ def test_mixture_engine_follows_its_formula():
     fed_T = ids_T[:40]
     scores = parts.ngram.score(ids_T[:41])
     neural_TV = log_softmax(engine.neural.step(fed_T, engine.neural.start()))
+    recent_T, recent_TF = next(iter(score_by_recent(ids_T[:41], engine.vocab_size)))
     features_TF = gate_features(
-        scores.context_counts_TN[1:], scores.num_continuations_TN[1:], neural_TV
+        scores.context_counts_TN[1:], scores.num_continuations_TN[1:], recent_TF, neural_TV
     )
     weights_TK = parts.gate.weights(features_TF)
     neural_T = np.exp(neural_TV[np.arange(40), ids_T[1:41]])
-    experts_TK = np.concatenate([scores.probabilities_TN[1:], neural_T[:, None]], axis=1)
+    experts_TK = np.concatenate(
+        [scores.probabilities_TN[1:], recent_T[:, None], neural_T[:, None]], axis=1
+    )
     expected_T = -np.log((weights_TK * experts_TK).sum(axis=1))
     by_part = engine.surprisals_by_part(ids_T[:41])
     assert np.abs(by_part["mixture"] - expected_T).max() < 1e-4
@@ -119,6 +123,7 @@ def test_mixture_engine_joins_pieces_of_different_sizes(monkeypatch):
     whole = engine.surprisals_by_part(ids_T)
     monkeypatch.setattr(ngram_engine, "_SCORED_AT_ONCE", 11)
     monkeypatch.setattr("sparrowlm.runtime.windows._TOKENS_AT_ONCE", 32)
+    monkeypatch.setattr("sparrowlm.models.recent_text._FORGOTTEN_AT_ONCE", 1 << 20)
     for name, losses_T in engine.surprisals_by_part(ids_T).items():
         assert losses_T.shape == (len(ids_T) - 1,)
         assert np.abs(losses_T - whole[name]).max() < 1e-4
