@@ -9,7 +9,8 @@ c_m(id) counts how often the id followed the last m ids, n_m is the sum, k_m the
 ids that did; k_0 is taken as 1/2.
 
 What is recent: the ids since the separator; of a long text the last 4,096 to 8,191, the older half
-being forgotten whenever 8,192 are reached.
+being forgotten whenever 8,192 are reached. What a model drafts itself is context, but no evidence:
+otherwise a phrase said twice would be said for ever.
 
 Source: Kuhn and De Mori 1990, "A cache-based natural language model for speech recognition"; Witten
 and Bell 1991, "The zero-frequency problem".
@@ -20,6 +21,7 @@ Shape letters: T positions, V vocabulary, R ids of recent text, F features, M or
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,53 +39,62 @@ Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Whole = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def no_recent_text() -> Whole:
-    """Return the recent text before anything has been read."""
+def _nothing() -> Whole:
     return np.zeros(0, dtype=np.int64)
 
 
-def extended(recent_R: Int64[np.ndarray, " recent"], ids_T: Int[np.ndarray, " time"]) -> Whole:
-    """Read on.
+@dataclass(frozen=True)
+class RecentText:
+    """The ids that count; never changed in place.
 
-    Args:
-        recent_R: what was recent; stays as it is.
-        ids_T: what follows; a separator begins a new text.
-
-    Returns:
-        What is recent then.
+    Attributes:
+        given_R: read, since the last separator.
+        drafted_D: proposed by a model after it.
     """
-    separators = np.flatnonzero(ids_T == _SEPARATOR)
-    if len(separators):
-        recent_R, ids_T = no_recent_text(), ids_T[separators[-1] + 1 :]
-    joined_R = np.concatenate([recent_R, np.asarray(ids_T, dtype=np.int64)])
-    surplus = len(joined_R) // _FORGOTTEN_AT_ONCE - 1
-    return joined_R[max(surplus, 0) * _FORGOTTEN_AT_ONCE :]
 
+    given_R: Int64[np.ndarray, " recent"] = field(default_factory=_nothing)
+    drafted_D: Int64[np.ndarray, " drafted"] = field(default_factory=_nothing)
 
-def predict_from_recent(
-    recent_R: Int64[np.ndarray, " recent"], vocab_size: int
-) -> tuple[Float32[np.ndarray, " vocab"], Float32[np.ndarray, " features"]]:
-    """Return the distribution of what follows, and how much is known: ln(1 + n_m), ln(1 + k_m).
+    def read(self, ids_T: Int[np.ndarray, " time"]) -> RecentText:
+        """Read on; what was drafted is thereby accepted, and a separator begins a new text."""
+        ids_T = np.concatenate([self.given_R, self.drafted_D, ids_T])
+        separators = np.flatnonzero(ids_T == _SEPARATOR)
+        if len(separators):
+            ids_T = ids_T[separators[-1] + 1 :]
+        surplus = len(ids_T) // _FORGOTTEN_AT_ONCE - 1
+        return RecentText(ids_T[max(surplus, 0) * _FORGOTTEN_AT_ONCE :])
 
-    Args:
-        recent_R: see extended.
-        vocab_size: V.
-    """
-    probabilities_V = np.full(vocab_size, 1.0 / vocab_size)
-    known_F = np.zeros(NUM_RECENT_FEATURES)
-    follows_R = np.ones(len(recent_R), dtype=bool)
-    for order in range(min(RECENT_ORDERS, len(recent_R) + 1)):
-        if order:  # what follows the last `order` ids: extend by one id to the left
-            follows_R[order:] &= recent_R[: len(recent_R) - order] == recent_R[-order]
-            follows_R[:order] = False
-        counts_V = np.bincount(recent_R[follows_R], minlength=vocab_size)
-        total, kinds = int(counts_V.sum()), int(np.count_nonzero(counts_V))
-        if total == 0:
-            break
-        escape = kinds if order else _UNSEEN
-        probabilities_V = (counts_V + escape * probabilities_V) / (total + escape)
-        known_F[2 * order : 2 * order + 2] = total, kinds
-    return probabilities_V.astype(np.float32), np.log1p(known_F).astype(np.float32)
+    def draft(self, token_id: int) -> RecentText:
+        """Go on with an id that nobody has given."""
+        if token_id == _SEPARATOR:
+            return RecentText()
+        return RecentText(self.given_R, np.append(self.drafted_D, token_id))
+
+    def predict(
+        self, vocab_size: int
+    ) -> tuple[Float32[np.ndarray, " vocab"], Float32[np.ndarray, " features"]]:
+        """Return the distribution of what follows, and what is known: ln(1 + n_m), ln(1 + k_m).
+
+        Args:
+            vocab_size: V.
+        """
+        given_R = self.given_R
+        context = np.concatenate([given_R[1 - RECENT_ORDERS :], self.drafted_D])
+        probabilities_V = np.full(vocab_size, 1.0 / vocab_size)
+        known_F = np.zeros(NUM_RECENT_FEATURES)
+        follows_R = np.ones(len(given_R), dtype=bool)
+        for order in range(min(RECENT_ORDERS, len(context) + 1)):
+            if order:  # what follows the last `order` ids: extend by one id to the left
+                follows_R[order:] &= given_R[:-order] == context[-order]
+                follows_R[:order] = False
+            counts_V = np.bincount(given_R[follows_R], minlength=vocab_size)
+            total, kinds = int(counts_V.sum()), int(np.count_nonzero(counts_V))
+            if total == 0:
+                break
+            escape = kinds if order else _UNSEEN
+            probabilities_V = (counts_V + escape * probabilities_V) / (total + escape)
+            known_F[2 * order : 2 * order + 2] = total, kinds
+        return probabilities_V.astype(np.float32), np.log1p(known_F).astype(np.float32)
 
 
 def score_by_recent(
@@ -96,7 +107,7 @@ def score_by_recent(
         vocab_size: V.
 
     Yields:
-        Probabilities of the ids that came and features of predict_from_recent, in order, together
+        Probabilities of the ids that came and features of RecentText.predict, in order, together
         one row for each of ids_T[1:].
     """
     separators = (np.flatnonzero(ids_T[1:] == _SEPARATOR) + 2).tolist()

@@ -15,12 +15,7 @@ import numpy as np
 from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
 from sparrowlm.models.mixture import Gate, gate_features
 from sparrowlm.models.ngram import NgramPredictions
-from sparrowlm.models.recent_text import (
-    extended,
-    no_recent_text,
-    predict_from_recent,
-    score_by_recent,
-)
+from sparrowlm.models.recent_text import RecentText, score_by_recent
 from sparrowlm.runtime.engines import (
     NeuralEngine,
     ScoresInPieces,
@@ -32,7 +27,6 @@ from sparrowlm.runtime.ngram_engine import NgramCache, NgramEngine
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Losses = np.ndarray[Any, np.dtype[np.float64]]
-Whole = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass
@@ -42,12 +36,12 @@ class MixtureCache:
     Attributes:
         ngram: the counting model's.
         neural: the network's.
-        recent: the recent text of every row; never changed in place.
+        recent: what every row has read and drafted.
     """
 
     ngram: NgramCache
     neural: Any
-    recent: list[Whole]
+    recent: list[RecentText]
 
 
 class MixtureEngine(ScoresInPieces):
@@ -71,7 +65,7 @@ class MixtureEngine(ScoresInPieces):
 
     def start(self) -> MixtureCache:
         """Return a cache of one row that has seen nothing."""
-        return MixtureCache(self.ngram.start(), self.neural.start(), [no_recent_text()])
+        return MixtureCache(self.ngram.start(), self.neural.start(), [RecentText()])
 
     def branch(self, cache: MixtureCache, rows: Sequence[int]) -> MixtureCache:
         """Return a cache whose row i continues row rows[i]."""
@@ -90,18 +84,18 @@ class MixtureEngine(ScoresInPieces):
         pieces = [ids_T] if is_last_only else np.split(ids_T, range(1, len(ids_T)))
         recent = []
         for piece_T in pieces:
-            cache.recent = [extended(cache.recent[0], piece_T)]
+            cache.recent = [cache.recent[0].read(piece_T)]
             recent += cache.recent
         return self._mixed(view, recent, logits_TV)
 
     def step_rows(
         self, ids_B: Int64[np.ndarray, " batch"], cache: MixtureCache
     ) -> Float32[np.ndarray, "batch vocab"]:
-        """Feed one id to every row."""
+        """Feed one id to every row: a draft, see RecentText."""
         logits_BV = self.neural.step_rows(ids_B, cache.neural)
         view = self.ngram.view_rows(ids_B, cache.ngram)
-        rows = zip(cache.recent, ids_B[:, None], strict=True)
-        cache.recent = [extended(recent_R, id_1) for recent_R, id_1 in rows]
+        pairs = zip(cache.recent, ids_B.tolist(), strict=True)
+        cache.recent = [recent.draft(token_id) for recent, token_id in pairs]
         return self._mixed(view, cache.recent, logits_BV)
 
     def surprisal_pieces(
@@ -152,9 +146,9 @@ class MixtureEngine(ScoresInPieces):
                 gate_features(counts_TN, continuations_TN, recent_TF, logs_TV),
             )
 
-    def _mixed(self, view: NgramPredictions, recent: list[Whole], logits_BV: Matrix) -> Matrix:
+    def _mixed(self, view: NgramPredictions, recent: list[RecentText], logits_BV: Matrix) -> Matrix:
         logs_BV = log_softmax(logits_BV)
-        known = [predict_from_recent(recent_R, self.vocab_size) for recent_R in recent]
+        known = [text.predict(self.vocab_size) for text in recent]
         recent_BV, recent_BF = (np.stack(parts) for parts in zip(*known, strict=True))
         features_BF = gate_features(
             view.context_counts_BN, view.num_continuations_BN, recent_BF, logs_BV

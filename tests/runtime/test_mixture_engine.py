@@ -69,8 +69,24 @@ def test_engines_branch_into_texts_of_their_own(kind):
     found_BV = engine.step_rows(np.array([261, 262, 263]), cache)
     suffixes = [[0, 261], [260, 262], [0, 263]]
     for suffix, found_V in zip(suffixes, found_BV, strict=True):
-        alone_V = engine.step(np.array([*prompt_T, *suffix]), engine.start())[-1]
+        alone = engine.start()
+        alone_V = engine.step(prompt_T, alone)[-1]
+        for token_id in suffix:
+            alone_V = engine.step_rows(np.array([token_id]), alone)[0]
         assert np.abs(found_V - alone_V).max() < 1e-4
+        if kind != "mixture":  # where a draft is less than a text that was given
+            given_V = engine.step(np.array([*prompt_T, *suffix]), engine.start())[-1]
+            assert np.abs(found_V - given_V).max() < 1e-4
+
+
+def test_mixture_engine_accepts_drafts_when_the_text_goes_on():
+    engine, ids_T = mixture()
+    one, other = engine.start(), engine.start()
+    engine.step(ids_T[:20], one)
+    engine.step_rows(ids_T[20:21], one)
+    engine.step(ids_T[:21], other)
+    more_T = ids_T[21:23]
+    assert np.abs(engine.step(more_T, one) - engine.step(more_T, other)).max() < 1e-4
 
 
 def test_ngram_engine_is_its_model():
