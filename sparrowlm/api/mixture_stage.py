@@ -14,7 +14,7 @@ from sparrowlm.models.mixture import Gate, gate_features
 from sparrowlm.models.network import Network
 from sparrowlm.models.ngram import NgramModel, recount_ngram, train_ngram
 from sparrowlm.models.recent_text import score_by_recent
-from sparrowlm.training.mixture import constant_gate, learn_gate
+from sparrowlm.training.mixture import constant_gate, constant_weights, learn_gate
 from sparrowlm.training.scoring import log_probabilities
 
 # Positions the gate is learnt from: more cost time and no longer change it; with fewer than the
@@ -54,6 +54,28 @@ def held_out_nats(ngram: NgramModel, ids: Ids) -> float:
     """Return the n-gram's loss per token; the separator in front is given, not predicted."""
     probabilities_T = ngram.score(np.asarray(ids)).probabilities_TN[1:, -1]
     return float(-np.log(probabilities_T).mean())
+
+
+def recent_text_gain(ngram: NgramModel, ids: Ids, most_tokens: int = MOST_GATE_TOKENS) -> float:
+    """Measure by which share the recent text lowers the n-gram's loss on held-out text.
+
+    Constant weights, so that the network's share of a plan costs no time: a gate gains as much.
+
+    Args:
+        ngram: counted on the training text only.
+        ids: held out, at least two.
+        most_tokens: positions to look at.
+
+    Returns:
+        0 to below 1.
+    """
+    ids = _spread(np.asarray(ids), most_tokens)
+    counted_TN = ngram.score(ids).probabilities_TN[1:]
+    recent_T = np.concatenate([part_T for part_T, _known in score_by_recent(ids, ngram.vocab_size)])
+    experts_TK = np.stack([counted_TN[:, -1], recent_T], axis=1).astype(np.float32)
+    mixed_T = experts_TK @ constant_weights(experts_TK)
+    alone = float(-np.log(experts_TK[:, 0]).mean())
+    return max(1.0 + float(np.log(mixed_T).mean()) / alone, 0.0) if alone > 0 else 0.0
 
 
 def count_ngrams(

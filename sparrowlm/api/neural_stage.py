@@ -50,7 +50,8 @@ class NeuralTask:
         characters_per_token: of the held-out text, to turn nats into bits per character.
         floor_nats: the n-gram's loss per token on held-out text, None where not measured.
         ngram_bytes: its size.
-        start_tensors: weights to start from, with their shape; None for fresh ones.
+        start: weights to start from, with their shape; None for fresh ones.
+        recent_gain: share of the loss that the text so far takes away, see mixture_stage.
     """
 
     kind: str
@@ -64,6 +65,7 @@ class NeuralTask:
     floor_nats: float | None
     ngram_bytes: int
     start: tuple[Shape, dict[str, torch.Tensor]] | None = None
+    recent_gain: float = 0.0
 
     @property
     def dtype(self) -> torch.dtype:
@@ -159,7 +161,7 @@ def _described(
     expected = None
     if probe is not None:
         nats = expected_mixture_nats(probe, num_tokens, task.floor_nats)
-        expected = nats * bits_per_nat
+        expected = nats * (1.0 - task.recent_gain) * bits_per_nat
     mapped = task.ngram_bytes + task.train.ids.nbytes
     ram_mib = planning.ram_mib(shape, settings, mapped)
     planning.refuse_too_little_ram(ram_mib, task.machine)

@@ -24,6 +24,7 @@ from sparrowlm.api.mixture_stage import (
     Verdict,
     count_ngrams,
     held_out_nats,
+    recent_text_gain,
     recount_everything,
     weigh,
 )
@@ -195,11 +196,15 @@ class _Training:
             from sparrowlm.api.assembly import start_weights
 
             start = start_weights(request.start_from)
+        gain = 0.0
+        if request.model in ("auto", "mixture") and floor and not corpus.is_held_out_training_text:
+            gain = recent_text_gain(ngram, held_out.ids)
         return neural_stage.NeuralTask(
             kind=kind, train=corpus.train, held_out=held_out, vocab_size=corpus.codec.vocab_size,
             budget=Budget(size_bytes=self._room, seconds=seconds, steps=request.steps),
             seed=request.seed, machine=machine, characters_per_token=characters or 1.0,
             floor_nats=floor, ngram_bytes=ngram.size_bytes(), start=start,
+            recent_gain=gain,
         )  # fmt: skip
 
     def _gate_tokens(self, result: LoopResult) -> int:

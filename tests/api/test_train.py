@@ -207,3 +207,15 @@ def test_train_keeps_the_minutes(tmp_path):
     began = time.monotonic()
     sp.train([ENGLISH * 20], output=tmp_path / "m", minutes=0.4)
     assert time.monotonic() - began < 40
+
+
+def test_recent_text_gain_sees_names_that_come_again():
+    from sparrowlm.api.mixture_stage import recent_text_gain
+    from sparrowlm.models.ngram import train_ngram
+
+    chance = np.random.default_rng(0)
+    ngram = train_ngram(chance.integers(1, 200, 20_000), 200, order=2)
+    again_T = np.concatenate([[0], np.tile(chance.integers(1, 200, 300), 20)])
+    never_T = np.concatenate([[0], chance.integers(1, 200, 6_000)])
+    assert recent_text_gain(ngram, again_T) > 0.5
+    assert 0 <= recent_text_gain(ngram, never_T) < 0.02
