@@ -71,8 +71,7 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
 
     Raises:
         SettingError: a dial is wrong.
-        DataError: the text cannot be used.
-        ResourceError: disk or memory.
+        DataError, ResourceError: the text cannot be used; disk or memory.
         StoppedBySignal: after Ctrl-C; what was learnt is kept for resume.
     """
     from sparrowlm.api.pipeline import run_training

@@ -71,7 +71,7 @@ def recent_text_gain(ngram: NgramModel, ids: Ids, most_tokens: int = MOST_GATE_T
     """
     ids = _spread(np.asarray(ids), most_tokens)
     counted_TN = ngram.score(ids).probabilities_TN[1:]
-    recent_T = np.concatenate([part_T for part_T, _known in score_by_recent(ids, ngram.vocab_size)])
+    recent_T, _known = _recent_scores(ids, ngram.vocab_size)
     experts_TK = np.stack([counted_TN[:, -1], recent_T], axis=1).astype(np.float32)
     mixed_T = experts_TK @ constant_weights(experts_TK)
     alone = float(-np.log(experts_TK[:, 0]).mean())
@@ -151,9 +151,7 @@ def weigh(
     """
     ids = _spread(np.asarray(held_out.ids), most_tokens)
     scores = ngram.score(ids)
-    recent_T, recent_TF = (
-        np.concatenate(parts) for parts in zip(*score_by_recent(ids, ngram.vocab_size), strict=True)
-    )
+    recent_T, recent_TF = _recent_scores(ids, ngram.vocab_size)
     known = scores.context_counts_TN[1:], scores.num_continuations_TN[1:], recent_TF
     neural_T, features_TF = _neural_view(network, ids, known)
     ngram_TN = scores.probabilities_TN[1:]
@@ -171,6 +169,14 @@ def weigh(
     return Verdict(
         ngram_nats=ngram_nats, neural_nats=neural_nats, mixture_nats=mixture_nats, gate=gate
     )
+
+
+def _recent_scores(ids: Ids, vocab_size: int) -> tuple[Ids, Ids]:
+    """Return what score_by_recent yields, as a whole: probabilities_T and features_TF."""
+    probabilities_T, features_TF = (
+        np.concatenate(parts) for parts in zip(*score_by_recent(ids, vocab_size), strict=True)
+    )
+    return probabilities_T, features_TF
 
 
 def _spread(ids: Ids, most_tokens: int) -> Ids:

@@ -10,6 +10,7 @@ directory   written whole, in place of what was there (export)
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -153,7 +154,8 @@ class _Training:
         task = self._neural_task(corpus, ngram, floor, machine)
         plan = neural_stage.kept_plan(self._request.work, fingerprint)
         if plan is None:
-            plan = neural_stage.make_plan(task)
+            gain = self._recent_gain(corpus, ngram, floor)
+            plan = neural_stage.make_plan(dataclasses.replace(task, recent_gain=gain))
             neural_stage.keep_plan(self._request.work, fingerprint, plan)
         self._tell(plan)
         trained = neural_stage.train_network(
@@ -196,16 +198,18 @@ class _Training:
             from sparrowlm.api.assembly import start_weights
 
             start = start_weights(request.start_from)
-        gain = 0.0
-        if request.model in ("auto", "mixture") and floor and not corpus.is_held_out_training_text:
-            gain = recent_text_gain(ngram, held_out.ids)
         return neural_stage.NeuralTask(
             kind=kind, train=corpus.train, held_out=held_out, vocab_size=corpus.codec.vocab_size,
             budget=Budget(size_bytes=self._room, seconds=seconds, steps=request.steps),
             seed=request.seed, machine=machine, characters_per_token=characters or 1.0,
             floor_nats=floor, ngram_bytes=ngram.size_bytes(), start=start,
-            recent_gain=gain,
         )  # fmt: skip
+
+    def _recent_gain(self, corpus: Corpus, ngram: NgramModel, floor: float | None) -> float:
+        is_mixed = self._request.model in ("auto", "mixture")
+        if not is_mixed or not floor or corpus.is_held_out_training_text:
+            return 0.0
+        return recent_text_gain(ngram, corpus.held_out.ids)
 
     def _gate_tokens(self, result: LoopResult) -> int:
         """Return how much held-out text can be looked at in the time kept for the closing."""

@@ -1,7 +1,6 @@
 """Counting model, recent text and network as one engine: p = sum over k of w_k p_k.
 
-Shape letters: B rows, T positions, V vocabulary, N orders, K experts, F features of the gate, R ids
-of recent text.
+Shape letters: B rows, T positions, V vocabulary, N orders, K experts, F features of the gate.
 """
 
 from __future__ import annotations
