@@ -143,11 +143,13 @@ class ExperimentalModel(TransformerModel):
         for order, table_SD in zip(self.features.ngram_orders, self.ngram_tables_SD, strict=True):
             x_BTD = x_BTD + functional.embedding(self._buckets(ids_BT, order), table_SD)
         x_BTD = dropped(x_BTD.to(self.compute_dtype), dropout)
+        lengths_B = None
         if sees_all:
             rotation = copy(rotation)
             rotation.mask_TT = torch.zeros_like(rotation.mask_TT)
-        elif not self.features.changes_layers() and can_fuse(self.shape, self.compute_dtype):
-            return self._fused(x_BTD, rotation, dropout)
+            lengths_B = torch.full((len(ids_BT),), ids_BT.shape[1], dtype=torch.int32)
+        if not self.features.changes_layers() and can_fuse(self.shape, self.compute_dtype):
+            return self._fused(x_BTD, rotation, dropout, lengths_B)
         return self._plain(ids_BT, x_BTD, rotation, dropout)
 
     def _buckets(self, ids_BT: Tensor, order: int) -> Tensor:

@@ -1,4 +1,4 @@
-// What attention needs beside its products: heads normalised, turned and sorted; causal softmax.
+// What attention needs beside its products: heads normalised, turned and sorted; masked softmax.
 #include "kernels.h"
 
 #include <cmath>
@@ -134,11 +134,18 @@ IN_EVERY_CLONE void sort_heads(const SortJob& job, std::size_t, std::size_t begi
 
 FOR_BOTH_PRECISIONS(SortJob, sort_heads)
 
-// ---- causal softmax, in place ----
+// ---- softmax over what a position may see, in place ----
 
 struct SoftmaxJob {
   Address scores, probabilities;  // rows of length numbers; row r belongs to time r % length
   std::size_t length;
+  Address seen;  // (B), int32: every row of a sequence sees so many positions; 0: causal
+  std::size_t rows_per_sequence;
+
+  IN_EVERY_CLONE std::size_t count(std::size_t row) const {
+    if (!seen) return row % length + 1;
+    return static_cast<std::size_t>(at<const std::int32_t>(seen)[row / rows_per_sequence]);
+  }
 };
 
 template <class Value>
@@ -147,7 +154,7 @@ IN_EVERY_CLONE void softmax_forward(const SoftmaxJob& job, std::size_t, std::siz
   const std::size_t length = job.length;
   for (std::size_t r = begin; r < end; ++r) {
     Value* row = at<Value>(job.scores) + r * length;
-    const std::size_t count = r % length + 1;
+    const std::size_t count = job.count(r);
     const RowSoftmax<Value> softmax(row, count);
     softmax.write(row, 1.0f / softmax.sum);
     std::memset(row + count, 0, (length - count) * sizeof(Value));
@@ -161,7 +168,7 @@ IN_EVERY_CLONE void softmax_backward(const SoftmaxJob& job, std::size_t, std::si
   for (std::size_t r = begin; r < end; ++r) {
     Value* grad = at<Value>(job.scores) + r * length;
     const Value* row = at<const Value>(job.probabilities) + r * length;
-    const std::size_t count = r % length + 1, whole = count / kLanes * kLanes;
+    const std::size_t count = job.count(r), whole = count / kLanes * kLanes;
     Lanes rest{}, rest_grad{};
     if (whole < count) {
       rest = lanes::load_some(row + whole, count - whole, 0.0f);
@@ -223,12 +230,16 @@ void define_attention_kernels(nb::module_& module) {
   }, "(B, H, T, E) to (N, H E), or back.");
 
   module.def("softmax_forward", [](Address scores, std::size_t rows, std::size_t length,
-                                   bool is_bfloat16, unsigned threads) {
-    run_softmax_forward({scores, 0, length}, rows, is_bfloat16, threads);
-  }, "Causal softmax over rows, in place.");
+                                   Address seen, std::size_t rows_per_sequence, bool is_bfloat16,
+                                   unsigned threads) {
+    run_softmax_forward({scores, 0, length, seen, rows_per_sequence}, rows, is_bfloat16, threads);
+  }, "Softmax over rows, in place; causal where seen is 0.");
 
   module.def("softmax_backward", [](Address grad, Address probabilities, std::size_t rows,
-                                    std::size_t length, bool is_bfloat16, unsigned threads) {
-    run_softmax_backward({grad, probabilities, length}, rows, is_bfloat16, threads);
+                                    std::size_t length, Address seen,
+                                    std::size_t rows_per_sequence, bool is_bfloat16,
+                                    unsigned threads) {
+    run_softmax_backward({grad, probabilities, length, seen, rows_per_sequence}, rows,
+                         is_bfloat16, threads);
   }, "The gradient of softmax_forward, in place.");
 }

@@ -14,7 +14,7 @@ _ALIGNMENT = 64
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TransformerShape:
-    """A causal decoder that Hugging Face calls Qwen3ForCausalLM, output tied to the embedding.
+    """What Hugging Face calls Qwen3, output tied to the embedding: a decoder or an encoder.
 
     Attributes:
         vocab_size: V, number of ids.
@@ -27,6 +27,7 @@ class TransformerShape:
         context_tokens: longest window the model was trained on.
         rope_base: base of the rotary angles.
         norm_epsilon: added to the mean square inside RMSNorm.
+        is_causal: every position sees those before it (decoder), else all (encoder).
 
     Source: Qwen3 technical report 2025, arXiv:2505.09388, section 2; RMSNorm: Zhang and Sennrich
     2019, arXiv:1910.07467; rotary positions: Su et al. 2021, arXiv:2104.09864; SwiGLU: Shazeer
@@ -43,6 +44,7 @@ class TransformerShape:
     context_tokens: int
     rope_base: float = 10_000.0
     norm_epsilon: float = 1e-6
+    is_causal: bool = True
 
     def num_parameters(self) -> int:
         """Count the weights, the tied embedding once."""
@@ -54,8 +56,10 @@ class TransformerShape:
     def hugging_face_config(self) -> dict[str, Any]:
         """Return the content of config.json."""
         return {
-            "architectures": ["Qwen3ForCausalLM"],
+            "architectures": ["Qwen3ForCausalLM" if self.is_causal else "Qwen3Model"],
             "model_type": "qwen3",
+            # transformers reads this key: false makes the very same weights see both sides.
+            **({} if self.is_causal else {"is_causal": False}),
             "vocab_size": self.vocab_size,
             "hidden_size": self.width,
             "num_hidden_layers": self.num_layers,
@@ -163,6 +167,7 @@ def _transformer_shape(config: Mapping[str, Any]) -> TransformerShape:
         context_tokens=int(config["max_position_embeddings"]),
         rope_base=float(config["rope_theta"]),
         norm_epsilon=float(config["rms_norm_eps"]),
+        is_causal=bool(config.get("is_causal", True)),
     )
 
 

@@ -1,4 +1,4 @@
-"""The decoder's layers as one function of torch: products by torch, the rest compiled and fused.
+"""All layers as one function of torch: products by torch, the rest compiled and fused.
 
 Between two matrix products the plain network in models/transformer.py walks over memory five to
 ten times; the kernels of native/kernels_*.cpp do it once, forward and backward, and run
@@ -48,6 +48,8 @@ class LayerSetting:
         sine_TE: the same.
         dropout: share of the activations dropped, 0 to below 1.
         seed: of dropout, 32 bits.
+        lengths_B: how many positions of each row all its positions see, int32, 1 to T; None where
+            every position sees itself and those before it.
     """
 
     shape: TransformerShape
@@ -55,6 +57,7 @@ class LayerSetting:
     sine_TE: Tensor
     dropout: float
     seed: int
+    lengths_B: Tensor | None = None
 
 
 def can_fuse(shape: TransformerShape, dtype: torch.dtype) -> bool:
@@ -223,16 +226,23 @@ class _Calls:
     def softmax_(self, scores: Tensor) -> Tensor:
         """Turn scores into probabilities, in place."""
         rows = scores.shape[0] * scores.shape[1]
-        self.kernels.softmax_forward(scores.data_ptr(), rows, self.length, *self.how)
+        self.kernels.softmax_forward(
+            scores.data_ptr(), rows, self.length, *self._seen(rows), *self.how
+        )
         return scores
 
     def softmax_backward_(self, grad: Tensor, probabilities: Tensor) -> Tensor:
         """Turn the gradient of probabilities into that of scores, in place."""
         rows = grad.shape[0] * grad.shape[1]
         self.kernels.softmax_backward(
-            grad.data_ptr(), probabilities.data_ptr(), rows, self.length, *self.how
-        )
+            grad.data_ptr(), probabilities.data_ptr(), rows, self.length, *self._seen(rows),
+            *self.how,
+        )  # fmt: skip
         return grad
+
+    def _seen(self, rows: int) -> tuple[int, int]:
+        lengths_B = self.setting.lengths_B
+        return (0 if lengths_B is None else lengths_B.data_ptr()), rows // self.batch
 
     def gate(self, both_NG: Tensor) -> Tensor:
         """Return silu(gate) * up."""

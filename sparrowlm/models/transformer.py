@@ -1,4 +1,7 @@
-"""The causal decoder in torch: Hugging Face's Qwen3ForCausalLM, built to train fast on CPUs.
+"""The Transformer in torch: Hugging Face's Qwen3, built to train fast on CPUs.
+
+It reads causally, as a decoder, or in both directions, as an encoder: the same weights, another
+mask.
 
 Three choices differ from the usual code, none of them from the usual numbers: matrices that read
 the same input are stored as one (a wide product runs at full speed where three narrow ones do
@@ -32,7 +35,7 @@ _EMBEDDING_STD = 0.02
 
 
 class Attention(nn.Module):
-    """Causal self-attention with grouped queries, normalised queries and keys, rotary positions."""
+    """Self-attention with grouped queries, normalised queries and keys, rotary positions."""
 
     def __init__(self, shape: TransformerShape) -> None:
         super().__init__()
@@ -44,8 +47,8 @@ class Attention(nn.Module):
         self.q_norm_E = nn.Parameter(torch.ones(head))
         self.k_norm_E = nn.Parameter(torch.ones(head))
 
-    def forward(self, x_BTD: Tensor, rotation: Rotation) -> Tensor:
-        """Mix every position with those before it."""
+    def forward(self, x_BTD: Tensor, rotation: Rotation, mask: Tensor) -> Tensor:
+        """Mix every position with those that it may see."""
         shape = self.shape
         batch, length, _width = x_BTD.shape
         qkv_BTHE = functional.linear(x_BTD, self.qkv_PD.to(x_BTD.dtype)).view(
@@ -55,7 +58,7 @@ class Attention(nn.Module):
         q_BTHE, k_BTKE, v_BTKE = torch.split(qkv_BTHE, [num_heads, num_kv, num_kv], dim=2)
         q_BTHE = rotation.turn(rms_norm(q_BTHE, self.q_norm_E, shape.norm_epsilon))
         k_BTKE = rotation.turn(rms_norm(k_BTKE, self.k_norm_E, shape.norm_epsilon))
-        mixed_BHTE = attend(q_BTHE, k_BTKE, v_BTKE, rotation.mask_TT)
+        mixed_BHTE = attend(q_BTHE, k_BTKE, v_BTKE, mask)
         mixed_BTQ = mixed_BHTE.transpose(1, 2).reshape(batch, length, -1)
         return functional.linear(mixed_BTQ, self.out_DQ.to(x_BTD.dtype))
 
@@ -95,10 +98,10 @@ class Block(nn.Module):
             feed_forward.down_DF,
         )  # fmt: skip
 
-    def forward(self, x_BTD: Tensor, rotation: Rotation, dropout: float) -> Tensor:
+    def forward(self, x_BTD: Tensor, rotation: Rotation, mask: Tensor, dropout: float) -> Tensor:
         """Add what attention and feed-forward say to the residual stream."""
         normed_BTD = rms_norm(x_BTD, self.attention_norm_D, self.epsilon)
-        x_BTD = x_BTD + dropped(self.attention(normed_BTD, rotation), dropout)
+        x_BTD = x_BTD + dropped(self.attention(normed_BTD, rotation, mask), dropout)
         normed_BTD = rms_norm(x_BTD, self.feed_forward_norm_D, self.epsilon)
         return x_BTD + dropped(self.feed_forward(normed_BTD), dropout)
 
@@ -145,21 +148,44 @@ class TransformerModel(Network):
         x_BTD = self.hidden(ids_BT)
         return functional.linear(x_BTD, self.embedding_VD.to(x_BTD.dtype))
 
-    def hidden(self, ids_BT: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time width"]:
-        """Return the normalised residual stream that the output product reads."""
+    def hidden(
+        self,
+        ids_BT: Int[Tensor, "batch time"],
+        lengths_B: Int[Tensor, " batch"] | None = None,
+        features_BTD: Float[Tensor, "batch time width"] | None = None,
+    ) -> Float[Tensor, "batch time width"]:
+        """Return the normalised residual stream that the output product reads.
+
+        Args:
+            ids_BT: the ids, rows filled up at their ends with any id.
+            lengths_B: how many ids of every row count, 1 to T, int32: all positions then see all
+                of them. None reads causally.
+            features_BTD: added to the embeddings.
+        """
         rotation = self._rotation(ids_BT.shape[1])
         dropout = self.dropout if self.training else 0.0
-        x_BTD = functional.embedding(ids_BT, self.embedding_VD).to(self.compute_dtype)
-        x_BTD = dropped(x_BTD, dropout)
+        x_BTD = functional.embedding(ids_BT, self.embedding_VD)
+        if features_BTD is not None:
+            x_BTD = x_BTD + features_BTD
+        x_BTD = dropped(x_BTD.to(self.compute_dtype), dropout)
         if can_fuse(self.shape, self.compute_dtype):
-            return self._fused(x_BTD, rotation, dropout)
+            return self._fused(x_BTD, rotation, dropout, lengths_B)
+        mask = rotation.mask_TT
+        if lengths_B is not None:
+            mask = length_mask(lengths_B, ids_BT.shape[1], self.compute_dtype)
         for block in self.layers():
-            x_BTD = block(x_BTD, rotation, dropout)
+            x_BTD = block(x_BTD, rotation, mask, dropout)
         return rms_norm(x_BTD, self.final_norm_D, self.shape.norm_epsilon)
 
-    def _fused(self, x_BTD: Tensor, rotation: Rotation, dropout: float) -> Tensor:
+    def _fused(
+        self, x_BTD: Tensor, rotation: Rotation, dropout: float, lengths_B: Tensor | None
+    ) -> Tensor:
         seed = int(torch.randint(1 << 31, ())) if dropout > 0.0 else 0
-        setting = LayerSetting(self.shape, rotation.cosine_TE, rotation.sine_TE, dropout, seed)
+        if lengths_B is not None:
+            lengths_B = lengths_B.to(torch.int32).contiguous()
+        setting = LayerSetting(
+            self.shape, rotation.cosine_TE, rotation.sine_TE, dropout, seed, lengths_B
+        )
         weights = [weight for block in self.layers() for weight in block.weights()]
         normed_BTD: Tensor = FusedLayers.apply(setting, x_BTD, *weights, self.final_norm_D)  # type: ignore[no-untyped-call]
         return normed_BTD
@@ -227,7 +253,14 @@ class Rotation:
         return x_BTHE * self.cosine_T1E + swapped_BTHE * self.sine_T1E
 
 
-def attend(q_BTHE: Tensor, k_BTKE: Tensor, v_BTKE: Tensor, mask_TT: Tensor) -> Tensor:
+def length_mask(lengths_B: Tensor, length: int, dtype: torch.dtype) -> Tensor:
+    """Return what is added to scores (B, H, T, T): -inf behind the end of every row."""
+    is_behind_BT = torch.arange(length) >= lengths_B[:, None]
+    mask_BT = torch.zeros(is_behind_BT.shape, dtype=dtype).masked_fill(is_behind_BT, -math.inf)
+    return mask_BT[:, None, None, :]
+
+
+def attend(q_BTHE: Tensor, k_BTKE: Tensor, v_BTKE: Tensor, mask: Tensor) -> Tensor:
     """Return softmax(q k^T / sqrt(E) + mask) v as (B, H, T, E)."""
     num_repeats = q_BTHE.shape[2] // k_BTKE.shape[2]
     q_BHTE = q_BTHE.transpose(1, 2)
@@ -237,7 +270,7 @@ def attend(q_BTHE: Tensor, k_BTKE: Tensor, v_BTKE: Tensor, mask_TT: Tensor) -> T
         k_BHTE = k_BHTE.repeat_interleave(num_repeats, dim=1)
         v_BHTE = v_BHTE.repeat_interleave(num_repeats, dim=1)
     scale = 1.0 / math.sqrt(q_BTHE.shape[-1])
-    scores_BHTT = (q_BHTE * scale) @ k_BHTE.transpose(-1, -2) + mask_TT
+    scores_BHTT = (q_BHTE * scale) @ k_BHTE.transpose(-1, -2) + mask
     return scores_BHTT.softmax(dim=-1) @ v_BHTE
 
 

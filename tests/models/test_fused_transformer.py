@@ -39,7 +39,7 @@ def network(size, dtype, seed=0):
     return model
 
 
-def outcome(model, size, monkeypatch, *, is_fused, dropout=0.0):
+def outcome(model, size, monkeypatch, *, is_fused, dropout=0.0, lengths=None):
     """Return the hidden stream and the gradients of a fixed function of it."""
     monkeypatch.setenv("SPARROW_NATIVE", "1" if is_fused else "0")
     batch, time = size[-2:]
@@ -48,10 +48,13 @@ def outcome(model, size, monkeypatch, *, is_fused, dropout=0.0):
     model.train(dropout > 0)
     model.zero_grad()
     torch.manual_seed(11)
-    hidden = model.hidden(ids)
+    hidden = model.hidden(ids, lengths)
     used_fused = "FusedLayers" in type(hidden.grad_fn).__name__
     assert used_fused == is_fused
     mixer = torch.randn(hidden.shape, generator=torch.Generator().manual_seed(6))
+    if lengths is not None:  # what stands behind the end of a row means nothing
+        is_inside = torch.arange(time) < lengths[:, None]
+        hidden, mixer = hidden * is_inside[..., None], mixer * is_inside[..., None]
     value = (hidden.float() * mixer).sum()
     value.backward()
     return (
@@ -70,6 +73,23 @@ def test_float32_equals_the_plain_network(size, monkeypatch):
     model = network(size, torch.float32)
     wanted, wanted_gradients, _ = outcome(model, size, monkeypatch, is_fused=False)
     found, found_gradients, _ = outcome(model, size, monkeypatch, is_fused=True)
+    assert difference(found, wanted) < 2e-6
+    for name, gradient in wanted_gradients.items():
+        assert difference(found_gradients[name], gradient) < 2e-5, name
+
+
+def some_lengths(size):
+    batch, time = size[-2:]
+    lengths = torch.randint(1, time + 1, (batch,), generator=torch.Generator().manual_seed(3))
+    lengths[0] = time
+    return lengths.to(torch.int32)
+
+
+@pytest.mark.parametrize("size", SHAPES.values(), ids=SHAPES.keys())
+def test_reading_both_ways_equals_the_plain_network(size, monkeypatch):
+    model, lengths = network(size, torch.float32), some_lengths(size)
+    wanted, wanted_gradients, _ = outcome(model, size, monkeypatch, is_fused=False, lengths=lengths)
+    found, found_gradients, _ = outcome(model, size, monkeypatch, is_fused=True, lengths=lengths)
     assert difference(found, wanted) < 2e-6
     for name, gradient in wanted_gradients.items():
         assert difference(found_gradients[name], gradient) < 2e-5, name

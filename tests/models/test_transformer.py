@@ -67,6 +67,38 @@ def test_transformer_never_sees_the_future():
     assert not torch.allclose(before[:, 12:], after[:, 12:], atol=1e-3)
 
 
+@pytest.mark.parametrize("widths", [{}, {"head_width": 32, "feed_forward_width": 96}])
+def test_encoder_gives_the_states_of_transformers_qwen3_that_is_not_causal(widths):
+    from transformers import Qwen3Config, Qwen3Model
+
+    shape = tiny(is_causal=False, **widths)
+    model = randomised(shape)
+    config = shape.hugging_face_config()
+    config.pop("architectures")
+    peer = Qwen3Model(Qwen3Config(**config)).eval()
+    peer.load_state_dict({n.removeprefix("model."): t for n, t in model.tensors().items()})
+    ids_BT = torch.randint(0, shape.vocab_size, (3, 24), generator=torch.Generator().manual_seed(1))
+    lengths_B = torch.tensor([24, 7, 1], dtype=torch.int32)
+    is_inside_BT = torch.arange(24) < lengths_B[:, None]
+    with torch.no_grad():
+        wanted_BTD = peer(ids_BT, attention_mask=is_inside_BT.long()).last_hidden_state
+        found_BTD = model.hidden(ids_BT, lengths_B)
+    assert (found_BTD - wanted_BTD)[is_inside_BT].abs().max() < 1e-4
+
+
+def test_encoder_sees_both_sides_and_nothing_behind_the_end():
+    model = randomised(tiny(is_causal=False))
+    ids_BT = torch.arange(20)[None] % 41
+    lengths_B = torch.tensor([15], dtype=torch.int32)
+    changed_BT = ids_BT.clone()
+    changed_BT[0, 15:] = 3
+    before, after = model.hidden(ids_BT, lengths_B), model.hidden(changed_BT, lengths_B)
+    assert torch.allclose(before[:, :15], after[:, :15], atol=1e-6)
+    changed_BT[0, 14] = 3
+    after = model.hidden(changed_BT, lengths_B)
+    assert not torch.allclose(before[:, 0], after[:, 0], atol=1e-3)
+
+
 def test_transformer_starts_as_the_identity():
     model = TransformerModel(tiny(), torch.Generator().manual_seed(0))
     ids_BT = torch.tensor([[5, 6, 7]])
