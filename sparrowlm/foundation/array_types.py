@@ -10,7 +10,19 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or "jaxtyping" in sys.modules:
-    from jaxtyping import Bool, Float, Float32, Float64, Int, Int32, Int64, Integer, UInt64
+    from jaxtyping import (
+        Bool,
+        Float,
+        Float32,
+        Float64,
+        Int,
+        Int8,
+        Int32,
+        Int64,
+        Integer,
+        UInt32,
+        UInt64,
+    )
 else:
 
     class _Unchecked:
@@ -19,6 +31,19 @@ else:
         def __class_getitem__(cls, _axes: object) -> type[_Unchecked]:
             return cls
 
-    Bool = Float = Float32 = Float64 = Int = Int32 = Int64 = Integer = UInt64 = _Unchecked
+    Bool = Float = Float32 = Float64 = Int = Int8 = Int32 = Int64 = Integer = UInt32 = _Unchecked
+    UInt64 = _Unchecked
 
-__all__ = ["Bool", "Float", "Float32", "Float64", "Int", "Int32", "Int64", "Integer", "UInt64"]
+__all__ = [
+    "Bool",
+    "Float",
+    "Float32",
+    "Float64",
+    "Int",
+    "Int8",
+    "Int32",
+    "Int64",
+    "Integer",
+    "UInt32",
+    "UInt64",
+]

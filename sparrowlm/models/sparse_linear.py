@@ -1,0 +1,230 @@
+"""A linear model over n-gram keys: the classical floor of every text task, a few bytes a feature.
+
+    value of an n-gram = (1 + ln count) idf, divided by the length of the vector of its block
+    score of a label   = bias + sum over n-grams of weight times value
+
+The two blocks are character and word n-grams (the highest bit of the key tells them apart). A model
+that was never compressed keeps float32 weights; a compressed one 8-bit integers with one scale for
+every n-gram.
+
+Shape letters: N features of some texts, F features of the model, C columns of scores, B texts.
+
+Source: Salton and Buckley 1988, "Term-weighting approaches in automatic text retrieval".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sparrowlm.foundation.array_types import Float32, Int64, UInt32
+from sparrowlm.foundation.errors import DamagedFileError
+from sparrowlm.models.array_file import file_bytes, read_arrays, write_arrays
+
+KIND = "sparse-linear"
+_LARGEST = 127.0
+
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class SparseRows(NamedTuple):
+    """Values of features, text after text.
+
+    Attributes:
+        rows_N: number of the text, ascending.
+        columns_N: number of the feature in the model.
+        values_N: its value.
+        num_rows: B.
+    """
+
+    rows_N: Int64[np.ndarray, " features"]
+    columns_N: Int64[np.ndarray, " features"]
+    values_N: Float32[np.ndarray, " features"]
+    num_rows: int
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The n-grams that a model knows.
+
+    Attributes:
+        keys_F: ascending.
+        idf_F: inverse document frequency of each, >= 1.
+    """
+
+    keys_F: UInt32[np.ndarray, " features"]
+    idf_F: Float32[np.ndarray, " features"]
+
+    @staticmethod
+    def of(
+        keys_N: UInt32[np.ndarray, " occurrences"], num_rows: int, least_rows: int = 1
+    ) -> Vocabulary:
+        """Count documents.
+
+        Args:
+            keys_N: distinct keys of every text, all texts together.
+            num_rows: number of texts.
+            least_rows: n-grams of fewer texts are left out.
+        """
+        keys_F, num_documents_F = np.unique(keys_N, return_counts=True)
+        keep = num_documents_F >= least_rows
+        idf_F = np.log((1 + num_rows) / (1 + num_documents_F[keep])) + 1
+        return Vocabulary(keys_F[keep], idf_F.astype(np.float32))
+
+    def rows(
+        self,
+        rows_N: Int64[np.ndarray, " features"],
+        keys_N: UInt32[np.ndarray, " features"],
+        counts_N: Float32[np.ndarray, " features"],
+        num_rows: int,
+    ) -> SparseRows:
+        """Look up n-grams and give each its value; unknown ones vanish.
+
+        Args:
+            rows_N: number of the text, ascending.
+            keys_N: distinct within a text.
+            counts_N: how often each occurs there.
+            num_rows: B.
+        """
+        if not len(self.keys_F):
+            empty = np.zeros(0, dtype=np.int64)
+            return SparseRows(empty, empty, empty.astype(np.float32), num_rows)
+        columns_N = np.minimum(np.searchsorted(self.keys_F, keys_N), len(self.keys_F) - 1)
+        known = self.keys_F[columns_N] == keys_N
+        rows, columns = rows_N[known], columns_N[known]
+        values = (1 + np.log(counts_N[known])) * self.idf_F[columns]
+        blocks = 2 * rows + (keys_N[known] >> np.uint32(31))
+        squares = np.bincount(blocks, values.astype(np.float64) ** 2, minlength=2 * num_rows)
+        values /= np.sqrt(squares)[blocks].astype(np.float32)
+        return SparseRows(rows, columns, values.astype(np.float32), num_rows)
+
+
+class SparseLinear:
+    """Scores texts by their n-grams.
+
+    Args:
+        vocabulary: the n-grams.
+        weights_FC: float32, or int8 with scales.
+        bias_C: added to every text's scores.
+        scales_F: of every row of int8 weights; None for float32 weights.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        weights_FC: np.ndarray[Any, np.dtype[Any]],
+        bias_C: Float32[np.ndarray, " columns"],
+        scales_F: Float32[np.ndarray, " features"] | None = None,
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.weights_FC = weights_FC
+        self.bias_C = bias_C
+        self.scales_F = scales_F
+
+    @property
+    def num_columns(self) -> int:
+        """Number of scores, C."""
+        return len(self.bias_C)
+
+    def scores(self, rows: SparseRows) -> Float32[np.ndarray, "texts columns"]:
+        """Return the scores of texts."""
+        scores_BC = np.repeat(self.bias_C[None], rows.num_rows, axis=0)
+        if len(rows.rows_N):
+            starts = np.flatnonzero(np.diff(rows.rows_N, prepend=-1))
+            sums = np.add.reduceat(self.contributions(rows), starts, axis=0)
+            scores_BC[rows.rows_N[starts]] += sums
+        return scores_BC
+
+    def contributions(self, rows: SparseRows) -> Float32[np.ndarray, "features columns"]:
+        """Return what every n-gram of every text adds to every score."""
+        values_N = rows.values_N
+        if self.scales_F is not None:
+            values_N = values_N * self.scales_F[rows.columns_N]
+        added_NC: Matrix = self.weights_FC[rows.columns_N] * values_N[:, None]
+        return added_NC
+
+    def importance(self) -> Float32[np.ndarray, " features"]:
+        """Return how much each n-gram can move a score, typical for the texts that have it.
+
+        A text with few n-grams gives each more weight; rare n-grams are needed less often.
+        """
+        largest_F = np.abs(self._plain_weights()).max(axis=1) if self.num_columns else 0.0
+        rarity_F = np.exp(self.vocabulary.idf_F - 1)  # texts per text that has the n-gram
+        importance_F: Matrix = largest_F * self.vocabulary.idf_F / np.sqrt(rarity_F)
+        return importance_F
+
+    def compressed(self, most_bytes: int | None = None) -> SparseLinear:
+        """Return the same model with 8-bit weights, the least important n-grams left out.
+
+        Args:
+            most_bytes: the file may not be longer; None keeps all n-grams that do anything.
+        """
+        importance_F = self.importance()
+        per_feature = self.num_columns + 4 + 2 + 2
+        keep = np.flatnonzero(importance_F > 0)
+        if most_bytes is not None:
+            affordable = max((most_bytes - 2048 - 4 * self.num_columns) // per_feature, 0)
+            best = np.argsort(-importance_F[keep], kind="stable")[:affordable]
+            keep = np.sort(keep[best])
+        weights_FC = self._plain_weights()[keep]
+        scales_F = np.abs(weights_FC).max(axis=1, initial=0.0) / _LARGEST
+        scales_F = np.maximum(scales_F.astype(np.float16).astype(np.float32), 1e-7)
+        integers_FC = np.clip(np.rint(weights_FC / scales_F[:, None]), -_LARGEST, _LARGEST)
+        idf_F = self.vocabulary.idf_F[keep].astype(np.float16).astype(np.float32)
+        vocabulary = Vocabulary(self.vocabulary.keys_F[keep], idf_F)
+        return SparseLinear(vocabulary, integers_FC.astype(np.int8), self.bias_C, scales_F)
+
+    def _plain_weights(self) -> Matrix:
+        if self.scales_F is None:
+            return self.weights_FC
+        plain_FC: Matrix = self.weights_FC * self.scales_F[:, None]
+        return plain_FC
+
+    def _arrays(self) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
+        arrays = {
+            "keys": self.vocabulary.keys_F,
+            "idf": self.vocabulary.idf_F.astype(np.float16),
+            "weights": self.weights_FC,
+            "bias": self.bias_C,
+        }
+        if self.scales_F is not None:
+            arrays["scales"] = self.scales_F.astype(np.float16)
+        return arrays
+
+    def size_bytes(self) -> int:
+        """Return the length of the file."""
+        return file_bytes(KIND, {}, self._arrays())
+
+    def save(self, path: Path, metadata: Mapping[str, Any] | None = None) -> None:
+        """Write the model.
+
+        Args:
+            path: replaced atomically.
+            metadata: JSON values kept beside it.
+
+        Raises:
+            ResourceError: disk full or not writable.
+        """
+        write_arrays(path, KIND, metadata or {}, self._arrays())
+
+    @staticmethod
+    def load(path: Path) -> tuple[SparseLinear, dict[str, Any]]:
+        """Read a model and the metadata kept beside it.
+
+        Raises:
+            DamagedFileError: the file fails its checks.
+        """
+        file = read_arrays(path, KIND)
+        arrays = file.arrays
+        try:
+            vocabulary = Vocabulary(arrays["keys"], arrays["idf"].astype(np.float32))
+            scales = arrays.get("scales")
+            scales_F = None if scales is None else scales.astype(np.float32)
+            model = SparseLinear(vocabulary, arrays["weights"], arrays["bias"], scales_F)
+        except KeyError as error:
+            raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
+        return model, file.metadata

@@ -1,0 +1,285 @@
+"""Texts as bags of character and word n-grams, every n-gram a 32-bit key.
+
+Nothing is stored but keys: an n-gram is a substring, and its key is a hash of that substring, so
+any text can be looked up in a model that never kept a string. The hash of every substring comes
+out of running sums (one multiplication per n-gram, whatever its length), all texts of a batch at
+once.
+
+    S[j] = sum over k < j of m(c_k) B^-k   (mod 2^64, B odd)     hash(i, j) = (S[j] - S[i]) B^i
+
+Texts are folded before: lower case, full-width letters and digits made narrow. Character n-grams
+never reach over white space; its place is taken by one boundary sign on either side of a word, as
+in ``analyzer="char_wb"`` of scikit-learn.
+
+Source: Karp and Rabin 1987, "Efficient randomized pattern-matching algorithms".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sparrowlm.foundation.array_types import Float32, Int32, Int64, UInt32, UInt64
+from sparrowlm.text.segmentation import WordSegmenter
+
+Codes = np.ndarray[Any, np.dtype[np.uint32]]
+Hashes = np.ndarray[Any, np.dtype[np.uint64]]
+Places = np.ndarray[Any, np.dtype[np.int64]]
+
+WORD_BIT = np.uint32(1 << 31)
+_BOUNDARY = 0x20
+_REPLACEMENT = 0xFFFD
+_BASE = 0x9E3779B97F4A7C15
+_BASE_INVERSE = pow(_BASE, -1, 1 << 64)
+_PAIR = np.uint64(0xD6E8FEB86659FD93)
+_CASED = (range(0x41, 0x590), range(0x10A0, 0x1400), range(0x1C80, 0x2190), range(0xFF01, 0xFF5F))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NgramFeatureSettings:
+    """Which n-grams a text is made of.
+
+    Attributes:
+        most_characters: longest character n-gram, >= 0 (0: none).
+        most_words: longest word n-gram, 0 to 2.
+    """
+
+    most_characters: int = 4
+    most_words: int = 2
+
+    def as_json(self) -> dict[str, int]:
+        """Return the settings as JSON values."""
+        return asdict(self)
+
+
+class Occurrences(NamedTuple):
+    """Every n-gram of some texts, in no promised order.
+
+    Attributes:
+        rows_N: number of the text.
+        keys_N: key of the n-gram; the highest bit is set for word n-grams.
+        starts_N: where it begins in the text, in characters.
+        ends_N: where it ends.
+    """
+
+    rows_N: Int64[np.ndarray, " occurrences"]
+    keys_N: UInt32[np.ndarray, " occurrences"]
+    starts_N: Int64[np.ndarray, " occurrences"]
+    ends_N: Int64[np.ndarray, " occurrences"]
+
+
+class FeatureCounts(NamedTuple):
+    """The distinct n-grams of some texts, text after text, keys ascending.
+
+    Attributes:
+        rows_N: number of the text, ascending.
+        keys_N: key of the n-gram.
+        counts_N: how often it occurs there.
+        num_rows: number of texts.
+    """
+
+    rows_N: Int64[np.ndarray, " features"]
+    keys_N: UInt32[np.ndarray, " features"]
+    counts_N: Float32[np.ndarray, " features"]
+    num_rows: int
+
+
+class NgramFeatures:
+    """Turns texts into n-gram keys.
+
+    Args:
+        settings: which n-grams.
+        segmenter: cuts words; None for the built-in one without user words.
+    """
+
+    def __init__(
+        self,
+        settings: NgramFeatureSettings | None = None,
+        segmenter: WordSegmenter | None = None,
+    ) -> None:
+        self.settings = settings or NgramFeatureSettings()
+        self._segmenter = segmenter or WordSegmenter()
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any], segmenter: WordSegmenter) -> NgramFeatures:
+        """Rebuild from NgramFeatureSettings.as_json."""
+        return NgramFeatures(NgramFeatureSettings(**values), segmenter)
+
+    def counts(self, texts: Sequence[str]) -> FeatureCounts:
+        """Count the n-grams of every text.
+
+        Args:
+            texts: any strings.
+        """
+        found = self.occurrences(texts)
+        both_N = (found.rows_N.astype(np.uint64) << np.uint64(32)) | found.keys_N
+        both_N.sort()
+        is_first_N = np.ones(len(both_N), dtype=bool)
+        np.not_equal(both_N[1:], both_N[:-1], out=is_first_N[1:])
+        starts = np.flatnonzero(is_first_N)
+        counts = np.diff(starts, append=len(both_N)).astype(np.float32)
+        distinct = both_N[starts]
+        rows = (distinct >> np.uint64(32)).astype(np.int64)
+        return FeatureCounts(rows, distinct.astype(np.uint32), counts, len(texts))
+
+    def occurrences(self, texts: Sequence[str]) -> Occurrences:
+        """Find every n-gram of every text, with its place.
+
+        Args:
+            texts: any strings; half characters count as U+FFFD.
+        """
+        folded = [folded_codes(text) for text in texts]
+        parts = [_character_ngrams(folded, self.settings.most_characters)]
+        if self.settings.most_words:
+            parts.append(self._word_ngrams(folded))
+        return Occurrences(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+    def _word_ngrams(self, folded: Sequence[Codes]) -> Occurrences:
+        lengths, owners, spaces = [0], [], []
+        for row, codes in enumerate(folded):
+            words = self._segmenter.words(codes.tobytes().decode("utf-32-le"))
+            lengths += map(len, words)
+            owners += [row] * len(words)
+            spaces += [word.isspace() for word in words]
+        borders = np.cumsum(np.array(lengths, dtype=np.int64))
+        keep = ~np.array(spaces, dtype=bool)
+        starts, ends = borders[:-1][keep], borders[1:][keep]
+        rows = np.array(owners, dtype=np.int64)[keep]
+        codes = np.concatenate([*folded, np.zeros(0, dtype=np.uint32)])
+        hashes = _Substrings(codes).hashes(starts, ends)
+        first_of_row = np.cumsum([0, *map(len, folded)], dtype=np.int64)
+        parts = [(rows, hashes, starts, ends)]
+        if self.settings.most_words > 1:
+            same = rows[1:] == rows[:-1]
+            pairs = hashes[:-1] * _PAIR + hashes[1:]
+            parts.append((rows[1:][same], pairs[same], starts[:-1][same], ends[1:][same]))
+        rows, hashes, starts, ends = (np.concatenate(some) for some in zip(*parts, strict=True))
+        keys = _keys(hashes) | WORD_BIT
+        return Occurrences(rows, keys, starts - first_of_row[rows], ends - first_of_row[rows])
+
+
+def folded_codes(text: str) -> UInt32[np.ndarray, " characters"]:
+    """Return the code points of a text as features see them: one for every character.
+
+    >>> folded_codes("Ａ1É").tobytes().decode("utf-32-le")
+    'a1é'
+    """
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    is_half = (codes >= 0xD800) & (codes <= 0xDFFF)
+    if is_half.any():
+        codes = np.where(is_half, _REPLACEMENT, codes).astype(np.uint32)
+    table = _folding()
+    return np.where(codes < len(table), table[np.minimum(codes, len(table) - 1)], codes)
+
+
+@cache
+def _folding() -> Codes:
+    table = np.arange(0x10000, dtype=np.uint32)
+    for code in (code for part in _CASED for code in part):
+        narrow = code - 0xFEE0 if code >= 0xFF01 else code
+        lower = chr(narrow).lower()
+        table[code] = ord(lower) if len(lower) == 1 else narrow
+    return table
+
+
+@cache
+def _white_space() -> Codes:
+    return np.array([c for c in range(0x3001) if chr(c).isspace()], dtype=np.uint32)
+
+
+def _character_ngrams(folded: Sequence[Codes], most: int) -> Occurrences:
+    """Find the character n-grams of 1 to most signs, boundary signs included, alone excluded."""
+    codes, rows, places = _with_boundaries(folded)
+    is_boundary = codes == _BOUNDARY
+    substrings = _Substrings(codes)
+    found = []
+    # A substring may begin or end with a boundary but not hold one inside.
+    num_boundaries = np.concatenate([[0], np.cumsum(is_boundary)])
+    for order in range(1, most + 1):
+        firsts = np.arange(max(len(codes) - order + 1, 0), dtype=np.int64)
+        lasts = firsts + order - 1
+        if order == 1:
+            inside = is_boundary.astype(np.int64)
+        else:
+            inside = num_boundaries[lasts] - num_boundaries[firsts + 1]
+            if order == 2:
+                inside = inside + (is_boundary[firsts] & is_boundary[lasts])
+        firsts = firsts[inside == 0]
+        ends = firsts + order
+        starts_in_text = places[firsts] + is_boundary[firsts]
+        ends_in_text = places[ends - 1] + ~is_boundary[ends - 1]
+        keys = _keys(substrings.hashes(firsts, ends)) & ~WORD_BIT
+        found.append((rows[firsts], keys, starts_in_text, ends_in_text))
+    if not found:
+        empty = np.zeros(0, dtype=np.int64)
+        return Occurrences(empty, empty.astype(np.uint32), empty, empty)
+    return Occurrences(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
+
+
+def _with_boundaries(folded: Sequence[Codes]) -> tuple[Codes, Places, Places]:
+    """Join texts, a boundary before, after, and for every run of white space.
+
+    Returns:
+        Codes; the text of each; its place there (a boundary has the place of what it replaces,
+        the one before a text -1).
+    """
+    edge = np.array([_BOUNDARY], dtype=np.uint32)
+    lengths = np.array([len(codes) + 2 for codes in folded], dtype=np.int64)
+    codes = np.concatenate([part for text in folded for part in (edge, text, edge)] or [edge[:0]])
+    rows = np.repeat(np.arange(len(folded)), lengths)
+    firsts = np.concatenate([[0], np.cumsum(lengths)])[:-1]
+    places = np.arange(len(codes)) - firsts[rows] - 1
+    is_space = np.isin(codes, _white_space())
+    codes = np.where(is_space, np.uint32(_BOUNDARY), codes)
+    is_repeated = np.zeros(len(codes), dtype=bool)
+    is_repeated[1:] = is_space[1:] & is_space[:-1] & (rows[1:] == rows[:-1])
+    keep = ~is_repeated
+    return codes[keep], rows[keep], places[keep]
+
+
+class _Substrings:
+    """Hashes of all substrings of an array of code points."""
+
+    def __init__(self, codes_N: Codes) -> None:
+        self._powers = _running_product(_BASE, len(codes_N) + 1)
+        weights = _running_product(_BASE_INVERSE, len(codes_N) + 1)[:-1]
+        self._sums = np.zeros(len(codes_N) + 1, dtype=np.uint64)
+        np.cumsum(_mixed(codes_N.astype(np.uint64)) * weights, out=self._sums[1:])
+
+    def hashes(
+        self, starts: Int64[np.ndarray, " n"], ends: Int64[np.ndarray, " n"]
+    ) -> UInt64[np.ndarray, " n"]:
+        """Return one number for every substring; equal substrings have equal numbers."""
+        plain = (self._sums[ends] - self._sums[starts]) * self._powers[starts]
+        return _mixed(plain + (ends - starts).astype(np.uint64))
+
+
+def _running_product(base: int, length: int) -> Hashes:
+    factors = np.full(length, base, dtype=np.uint64)
+    factors[:1] = 1
+    return np.cumprod(factors, dtype=np.uint64)
+
+
+def _mixed(values: Hashes) -> Hashes:
+    """Spread every bit over all 64.
+
+    Source: Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators" (the
+    finaliser of SplitMix64).
+    """
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def _keys(hashes: Hashes) -> UInt32[np.ndarray, " n"]:
+    return (_mixed(hashes) >> np.uint64(32)).astype(np.uint32)
+
+
+def sizes(counts: FeatureCounts) -> Int32[np.ndarray, " rows"]:
+    """Return how many distinct n-grams every text has."""
+    return np.bincount(counts.rows_N, minlength=counts.num_rows).astype(np.int32)
