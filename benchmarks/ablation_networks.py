@@ -32,7 +32,7 @@ from sparrowlm.models.transformer import (
     dropped,
     rms_norm,
 )
-from sparrowlm.training.loop import cross_entropy
+from sparrowlm.training.objectives import cross_entropy
 
 BUCKETS = {2: 4096, 3: 16384}
 MASKED_SHARE_OF_BATCHES, MASKED_SHARE_OF_IDS = 0.15, 0.3

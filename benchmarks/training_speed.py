@@ -25,8 +25,8 @@ from torch.nn import functional
 from sparrowlm.foundation.hardware import probe_machine
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.models.transformer import TransformerModel
-from sparrowlm.training.loop import cross_entropy
 from sparrowlm.training.memory import keep_freed_memory
+from sparrowlm.training.objectives import cross_entropy
 from sparrowlm.training.optimizers import HybridOptimizer, OptimizerSettings
 
 VOCABULARY = 384

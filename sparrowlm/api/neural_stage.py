@@ -21,6 +21,7 @@ from sparrowlm.planner.probe import LearningProbe, build_network, fastest_step, 
 from sparrowlm.runtime.scoring import BITS_PER_NAT
 from sparrowlm.training.batches import WindowBatches, evaluation_windows
 from sparrowlm.training.loop import LoopResult, LoopSettings, Observer, TrainingLoop
+from sparrowlm.training.objectives import NextIdObjective
 from sparrowlm.training.optimizers import OptimizerSettings
 from sparrowlm.training.schedule import Schedule
 
@@ -278,9 +279,8 @@ def train_network(
     if len(task.held_out.ids) >= 2:
         most = max(_MOST_EVALUATION_TOKENS // plan.settings.window_tokens, 1)
         windows = evaluation_windows(task.held_out.ids, plan.settings.window_tokens, most)
-    loop = TrainingLoop(
-        network, _batches(task, plan.settings), windows, plan.settings, directory, fingerprint
-    )
+    objective: NextIdObjective[Network] = NextIdObjective(_batches(task, plan.settings), windows)
+    loop = TrainingLoop(network, objective, plan.settings, directory, fingerprint)
     loop.resume(progress.note)
     result = loop.run(progress, stop, observe)
     network.compute_dtype = torch.float32

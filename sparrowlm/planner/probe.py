@@ -21,7 +21,8 @@ from sparrowlm.models.network import Network
 from sparrowlm.models.recurrent import RecurrentModel
 from sparrowlm.models.transformer import TransformerModel
 from sparrowlm.training.batches import WindowBatches
-from sparrowlm.training.loop import LoopSettings, TrainingLoop, cross_entropy
+from sparrowlm.training.loop import LoopSettings, TrainingLoop
+from sparrowlm.training.objectives import NextIdObjective, cross_entropy
 
 Shape = TransformerShape | RecurrentShape
 _TIMED_STEPS = 4
@@ -149,7 +150,9 @@ def probe_learning(
         short = replace(settings, num_steps=num_steps, seconds=None, num_evaluations=1)
         network = build_network(shape, settings.seed, compute_dtype)
         with TemporaryDirectory() as directory:
-            loop = TrainingLoop(network, batches, held_out, short, Path(directory), "probe")
+            loop = TrainingLoop(
+                network, NextIdObjective(batches, held_out), short, Path(directory), "probe"
+            )
             result = loop.run(SilentProgress(), StopRequest(lambda _text: None))
         losses.append(float(result.best.held_out_nats or 0.0))
         seconds = result.seconds / num_steps

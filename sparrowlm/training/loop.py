@@ -11,19 +11,17 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from sparrowlm.foundation.hardware import usable_cores
 from sparrowlm.foundation.interrupts import StoppedBySignal, StopRequest
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 from sparrowlm.foundation.randomness import derive_seed
-from sparrowlm.models.fused_kernels import can_fuse_loss, fused_loss
 from sparrowlm.models.network import Network
-from sparrowlm.training.batches import WindowBatches
 from sparrowlm.training.checkpoints import (
     Checkpoint,
     newest_checkpoint,
@@ -32,11 +30,11 @@ from sparrowlm.training.checkpoints import (
     unprefixed,
 )
 from sparrowlm.training.memory import keep_freed_memory
+from sparrowlm.training.objectives import Objective
 from sparrowlm.training.optimizers import HybridOptimizer, OptimizerSettings, WeightAverage
 from sparrowlm.training.schedule import Schedule
 from sparrowlm.training.threads import ThreadChooser, threads
 
-_EVALUATION_BATCH_TOKENS = 8192
 _CLOCK_EVERY_STEPS = 10
 # The plan follows the clock only when it is off by more than this.
 _CLOCK_TOLERANCE = 0.02
@@ -131,8 +129,7 @@ class TrainingLoop:
 
     Args:
         model: trained in place.
-        batches: the training text.
-        held_out: windows of held-out text, see evaluation_windows; None for none.
+        objective: examples and loss.
         settings: see LoopSettings.
         directory: for checkpoints.
         fingerprint: names data, model and settings, so that no foreign checkpoint is continued.
@@ -141,15 +138,13 @@ class TrainingLoop:
     def __init__(
         self,
         model: Network,
-        batches: WindowBatches,
-        held_out: Tensor | None,
+        objective: Objective[Any],
         settings: LoopSettings,
         directory: Path,
         fingerprint: str,
     ) -> None:
         self.model = model
-        self._batches = batches
-        self._held_out = held_out
+        self._objective = objective
         self._settings = settings
         self._directory = directory
         self._fingerprint = fingerprint
@@ -263,10 +258,8 @@ class TrainingLoop:
         settings = self._settings
         if settings.dropout > 0:
             torch.manual_seed(derive_seed(settings.seed, f"dropout of step {self._step}"))
-        windows = self._batches.batch(self._step)
         self.model.train()
-        logits_BTV = self.model(windows[:, :-1])
-        loss = cross_entropy(logits_BTV, windows[:, 1:])
+        loss = self._objective.loss(self.model, self._step)
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step(settings.schedule.scale(self._step, self._num_steps))
         self._average.update(self._step)
@@ -277,10 +270,8 @@ class TrainingLoop:
         train_nats = float(torch.stack(self._losses).mean())
         self._losses = []
         self._average.swap()
-        held_out_nats = None
-        if self._held_out is not None:
-            held_out_nats = mean_nats(self.model, self._held_out)
-        tokens = self._step * self._batches.tokens_per_batch
+        held_out_nats = self._objective.held_out_loss(self.model)
+        tokens = self._step * self._objective.targets_per_step
         point = CurvePoint(self._seconds(), self._step, tokens, train_nats, held_out_nats)
         self._curve.append(point)
         if best_point(self._curve) is point:
@@ -354,32 +345,3 @@ def best_point(curve: list[CurvePoint]) -> CurvePoint:
     if any(point.held_out_nats is None for point in curve):
         return curve[-1]
     return min(curve, key=lambda point: (point.held_out_nats, -point.step))
-
-
-def cross_entropy(logits_BTV: Tensor, targets_BT: Tensor) -> Tensor:
-    """Return the mean loss per target in nats, computed in float32.
-
-    Args:
-        logits_BTV: not to be used afterwards, their memory may hold the gradient.
-        targets_BT: the ids that follow.
-    """
-    flat_NV = logits_BTV.flatten(0, 1)
-    if can_fuse_loss(flat_NV):
-        return fused_loss(flat_NV, targets_BT.flatten())
-    return functional.cross_entropy(flat_NV.float(), targets_BT.flatten())
-
-
-@torch.no_grad()
-def mean_nats(model: Network, windows: Tensor) -> float:
-    """Return the loss per target over windows, without dropout.
-
-    Args:
-        model: left in evaluation mode.
-        windows: ids with the one that follows, shape (windows, time + 1).
-    """
-    model.eval()
-    rows = max(_EVALUATION_BATCH_TOKENS // windows.shape[1], 1)
-    total = 0.0
-    for part in windows.split(rows):  # type: ignore[no-untyped-call]
-        total += float(cross_entropy(model(part[:, :-1]), part[:, 1:])) * len(part)
-    return total / len(windows)

@@ -20,6 +20,7 @@ from sparrowlm.models.recurrent import RecurrentModel
 from sparrowlm.models.transformer import TransformerModel
 from sparrowlm.training.batches import WindowBatches, evaluation_windows
 from sparrowlm.training.loop import CurvePoint, LoopSettings, TrainingLoop, best_point
+from sparrowlm.training.objectives import NextIdObjective
 
 IDS = (np.arange(4_000) * np.arange(4_000) % 31).astype(np.uint16)
 TRANSFORMER = TransformerShape(
@@ -42,7 +43,8 @@ def make_loop(directory: Path, kind: str = "transformer", **changes) -> Training
     }  # fmt: skip
     batches = WindowBatches(IDS[:3_000], 16, 4, seed=7)
     held_out = evaluation_windows(IDS[3_000:], 16, 10)
-    return TrainingLoop(model, batches, held_out, LoopSettings(**values), directory, "same")
+    objective = NextIdObjective(batches, held_out)
+    return TrainingLoop(model, objective, LoopSettings(**values), directory, "same")
 
 
 def run(loop: TrainingLoop, stop_at: int | None = None):
