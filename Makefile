@@ -54,7 +54,7 @@ $(VENV)/torch.stamp:
 $(VENV)/run.stamp: $(VENV)/torch.stamp pyproject.toml $(wildcard native/*)
 	@echo "Installing Sparrow ..."
 	$(PIP) "scikit-build-core>=0.11" "nanobind>=2.4"
-	$(PIP) --no-build-isolation -e .
+	$(PIP) --no-build-isolation -e ".[train]"
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp

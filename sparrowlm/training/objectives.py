@@ -6,7 +6,7 @@ run that was killed continues with the same bits.
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ NetworkT = TypeVar("NetworkT", bound=Network)
 NetworkT_contra = TypeVar("NetworkT_contra", bound=Network, contravariant=True)
 
 
+@runtime_checkable
 class Objective(Protocol[NetworkT_contra]):
     """Examples and a loss over them."""
 
