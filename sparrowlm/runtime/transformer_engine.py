@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,24 +16,18 @@ from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.runtime.engines import ScoresInPieces, target_surprisals
 from sparrowlm.runtime.threads import one_thread_per_product
 from sparrowlm.runtime.transformer_cache import TransformerCache
+from sparrowlm.runtime.transformer_layers import (
+    Block,
+    Matrix,
+    product,
+    read_block,
+    rms_norm,
+    rotary_tables,
+    swiglu,
+    turned,
+)
 from sparrowlm.runtime.weights import Tensors, take
 from sparrowlm.runtime.windows import window_predictions
-
-Matrix = np.ndarray[Any, np.dtype[np.float32]]
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Weights of one layer; matrices that share their input are joined."""
-
-    attention_norm_D: Matrix
-    qkv_PD: Matrix
-    q_norm_E: Matrix
-    k_norm_E: Matrix
-    out_DQ: Matrix
-    feed_forward_norm_D: Matrix
-    gate_up_GD: Matrix
-    down_DF: Matrix
 
 
 class TransformerEngine(ScoresInPieces):
@@ -59,13 +51,8 @@ class TransformerEngine(ScoresInPieces):
             tensors, "model.embed_tokens.weight", (shape.vocab_size, shape.width), path
         )
         self._final_norm_D = take(tensors, "model.norm.weight", (shape.width,), path)
-        self._blocks = [_block(shape, tensors, n, path) for n in range(shape.num_layers)]
-        half = shape.head_width // 2
-        frequencies_E = shape.rope_base ** (-np.arange(half, dtype=np.float32) / np.float32(half))
-        positions_C = np.arange(shape.context_tokens, dtype=np.float32)
-        angles_CE = np.outer(positions_C, frequencies_E.astype(np.float32))
-        self._cosine_CE = np.cos(angles_CE).astype(np.float32)
-        self._sine_CE = np.sin(angles_CE).astype(np.float32)
+        self._blocks = [read_block(shape, tensors, n, path) for n in range(shape.num_layers)]
+        self._cosine_CE, self._sine_CE = rotary_tables(shape)
 
     @property
     def vocab_size(self) -> int:
@@ -169,20 +156,20 @@ class TransformerEngine(ScoresInPieces):
         # exp(-x) may overflow to infinity: x / inf is 0.
         with np.errstate(over="ignore"), one_thread_per_product():
             for layer, block in enumerate(self._blocks):
-                normed_BTD = _rms_norm(x_BTD, block.attention_norm_D, self.shape.norm_epsilon)
-                qkv_BTP = _product(normed_BTD, block.qkv_PD)
+                normed_BTD = rms_norm(x_BTD, block.attention_norm_D, self.shape.norm_epsilon)
+                qkv_BTP = product(normed_BTD, block.qkv_PD)
                 mixed_BTQ = self._attention(qkv_BTP, (cosine_T1E, sine_T1E), block, layer, cache)
-                x_BTD += _product(mixed_BTQ, block.out_DQ)
-                normed_BTD = _rms_norm(x_BTD, block.feed_forward_norm_D, self.shape.norm_epsilon)
-                inner_BTF = _swiglu(_product(normed_BTD, block.gate_up_GD))
-                x_BTD += _product(inner_BTF, block.down_DF)
-        return _rms_norm(x_BTD, self._final_norm_D, self.shape.norm_epsilon)
+                x_BTD += product(mixed_BTQ, block.out_DQ)
+                normed_BTD = rms_norm(x_BTD, block.feed_forward_norm_D, self.shape.norm_epsilon)
+                inner_BTF = swiglu(product(normed_BTD, block.gate_up_GD))
+                x_BTD += product(inner_BTF, block.down_DF)
+        return rms_norm(x_BTD, self._final_norm_D, self.shape.norm_epsilon)
 
     def _attention(
         self,
         qkv_BTP: Matrix,
         rotation: tuple[Matrix, Matrix],
-        block: _Block,
+        block: Block,
         layer: int,
         cache: TransformerCache,
     ) -> Matrix:
@@ -192,8 +179,8 @@ class TransformerEngine(ScoresInPieces):
         q_BTHE = heads_BTHE[:, :, : shape.num_heads]
         k_BTKE = heads_BTHE[:, :, shape.num_heads : shape.num_heads + shape.num_kv_heads]
         v_BTKE = heads_BTHE[:, :, shape.num_heads + shape.num_kv_heads :]
-        q_BTHE = _turned(_rms_norm(q_BTHE, block.q_norm_E, shape.norm_epsilon), rotation)
-        k_BTKE = _turned(_rms_norm(k_BTKE, block.k_norm_E, shape.norm_epsilon), rotation)
+        q_BTHE = turned(rms_norm(q_BTHE, block.q_norm_E, shape.norm_epsilon), rotation)
+        k_BTKE = turned(rms_norm(k_BTKE, block.k_norm_E, shape.norm_epsilon), rotation)
         q_BTHE *= np.float32(1.0 / math.sqrt(shape.head_width))
         parts = cache.store(layer, k_BTKE, v_BTKE)
         groups = shape.num_heads // shape.num_kv_heads
@@ -206,14 +193,6 @@ class TransformerEngine(ScoresInPieces):
             num_rows, shape.num_kv_heads, groups, count, shape.head_width
         )
         return mixed_BKGTE.transpose(0, 3, 1, 2, 4).reshape(num_rows, count, -1)
-
-
-def _product(x_BTI: Matrix, weight_OI: Matrix) -> Matrix:
-    """Multiply all positions in one matrix product, which NumPy would do row by row."""
-    num_rows, count, inner = x_BTI.shape
-    flat = x_BTI.reshape(num_rows * count, inner) @ weight_OI.T
-    product_BTO: Matrix = flat.reshape(num_rows, count, -1)
-    return product_BTO
 
 
 def _attend(q_BKRE: Matrix, parts: list[tuple[Matrix, Matrix]], count: int) -> Matrix:
@@ -241,61 +220,3 @@ def _attend(q_BKRE: Matrix, parts: list[tuple[Matrix, Matrix]], count: int) -> M
         done += seen
     result_BKRE: Matrix = mixed_BKRE / total_BKR1
     return result_BKRE
-
-
-def _rms_norm(x: Matrix, weight: Matrix, epsilon: float) -> Matrix:
-    """Divide by the root of the mean square over the last axis, then scale.
-
-    Source: Zhang and Sennrich 2019, arXiv:1910.07467, equation 4.
-    """
-    squares = np.einsum("...i,...i->...", x, x)[..., None]
-    scale = np.float32(1.0) / np.sqrt(squares / np.float32(x.shape[-1]) + np.float32(epsilon))
-    normed: Matrix = x * scale * weight
-    return normed
-
-
-def _turned(x_BTHE: Matrix, rotation: tuple[Matrix, Matrix]) -> Matrix:
-    """Rotate each head by its position, first half against second half.
-
-    Source: Su et al. 2021, arXiv:2104.09864, equation 34, in the half-split order.
-    """
-    cosine_T1E, sine_T1E = rotation
-    half = x_BTHE.shape[-1] // 2
-    first, second = x_BTHE[..., :half], x_BTHE[..., half:]
-    turned_BTHE = np.empty_like(x_BTHE)
-    turned_BTHE[..., :half] = first * cosine_T1E - second * sine_T1E
-    turned_BTHE[..., half:] = second * cosine_T1E + first * sine_T1E
-    return turned_BTHE
-
-
-def _swiglu(gate_up_BTG: Matrix) -> Matrix:
-    """Return silu(gate) * up.
-
-    Source: Shazeer 2020, arXiv:2002.05202, equation 6.
-    """
-    half = gate_up_BTG.shape[-1] // 2
-    gate_BTF, up_BTF = gate_up_BTG[..., :half], gate_up_BTG[..., half:]
-    gated_BTF: Matrix = gate_BTF * up_BTF
-    gated_BTF /= 1.0 + np.exp(-gate_BTF)
-    return gated_BTF
-
-
-def _block(shape: TransformerShape, tensors: Tensors, layer: int, path: object) -> _Block:
-    def get(name: str, *sizes: int) -> Matrix:
-        return take(tensors, f"model.layers.{layer}.{name}.weight", sizes, path)
-
-    width, inner, head = shape.width, shape.feed_forward_width, shape.head_width
-    queries, keys = shape.num_heads * head, shape.num_kv_heads * head
-    projections = {"q": queries, "k": keys, "v": keys}
-    qkv = [get(f"self_attn.{name}_proj", size, width) for name, size in projections.items()]
-    gate_up = [get(f"mlp.{name}_proj", inner, width) for name in ("gate", "up")]
-    return _Block(
-        attention_norm_D=get("input_layernorm", width),
-        qkv_PD=np.concatenate(qkv),
-        q_norm_E=get("self_attn.q_norm", head),
-        k_norm_E=get("self_attn.k_norm", head),
-        out_DQ=get("self_attn.o_proj", width, queries),
-        feed_forward_norm_D=get("post_attention_layernorm", width),
-        gate_up_GD=np.concatenate(gate_up),
-        down_DF=get("mlp.down_proj", width, inner),
-    )
