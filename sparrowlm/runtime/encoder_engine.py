@@ -180,7 +180,8 @@ class EncoderEngine:
         np.exp(scores_BHTT, out=scores_BHTT)
         scores_BHTT /= scores_BHTT.sum(axis=-1, keepdims=True)
         mixed_BHTE = scores_BHTT @ v_BHTE
-        return mixed_BHTE.transpose(0, 2, 1, 3).reshape(num_rows, length, -1)
+        mixed_BTQ: Matrix = mixed_BHTE.transpose(0, 2, 1, 3).reshape(num_rows, length, -1)
+        return mixed_BTQ
 
 
 def pooled(
