@@ -175,11 +175,11 @@ class EncoderEngine:
         groups = shape.num_heads // shape.num_kv_heads
         k_BHET = np.repeat(k_BTKE, groups, axis=2).transpose(0, 2, 3, 1)
         v_BHTE = np.repeat(v_BTKE, groups, axis=2).transpose(0, 2, 1, 3)
-        scores_BHTT = q_BTHE.transpose(0, 2, 1, 3) @ k_BHET + mask_BT[:, None, None]
+        scores_BHTT: Matrix = q_BTHE.transpose(0, 2, 1, 3) @ k_BHET + mask_BT[:, None, None]
         scores_BHTT -= scores_BHTT.max(axis=-1, keepdims=True)
         np.exp(scores_BHTT, out=scores_BHTT)
         scores_BHTT /= scores_BHTT.sum(axis=-1, keepdims=True)
-        mixed_BHTE = scores_BHTT @ v_BHTE
+        mixed_BHTE: Matrix = scores_BHTT @ v_BHTE
         mixed_BTQ: Matrix = mixed_BHTE.transpose(0, 2, 1, 3).reshape(num_rows, length, -1)
         return mixed_BTQ
 
