@@ -1,10 +1,11 @@
 """The encoder in torch: the Transformer read in both directions, with n-grams at its input.
 
-    embedding of the id  +  up(sum over orders of table[bucket of the n-gram that ends here])
+    embedding of the id  +  up(sum of table[bucket] over the n-grams that hold this position)
         └──► Transformer, every position sees all ──► states ──► what a task makes of them
 
 The n-gram tables tell a small network about words before it has learnt to put them together. The
-same weights also read causally (no length given), so one model fills gaps and continues text.
+same weights also read causally (no length given), with the n-grams that end here alone: one model
+fills gaps and continues text.
 
 Shape letters: see models/protocol.py; W is the width of the n-gram tables, R their rows.
 
@@ -95,7 +96,7 @@ class EncoderModel(TransformerModel):
             ids_BT: rows filled up at their ends with any id.
             lengths_B: ids of every row that count, >= 1; None reads causally.
         """
-        return self.hidden(ids_BT, lengths_B, self._features(ids_BT))
+        return self.hidden(ids_BT, lengths_B, self._features(ids_BT, lengths_B))
 
     def forward(self, ids_BT: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time vocab"]:
         """Return the logits of the next id, read causally."""
@@ -105,14 +106,19 @@ class EncoderModel(TransformerModel):
         """Return the logits of the id that follows each state."""
         return functional.linear(x, self.embedding_VD.to(x.dtype))
 
-    def _features(self, ids_BT: Tensor) -> Tensor | None:
+    def _features(self, ids_BT: Tensor, lengths_B: Tensor | None) -> Tensor | None:
         shape = self.table_shape
         if not shape.orders:
             return None
         buckets = torch.from_numpy(ngram_buckets(ids_BT.numpy(), shape.orders, shape.num_buckets))
-        sum_BTW = functional.embedding(buckets[0], self.tables_RW[0])
-        for index in range(1, len(shape.orders)):
-            sum_BTW = sum_BTW + functional.embedding(buckets[index], self.tables_RW[index])
+        sum_BTW: Tensor | None = None
+        for index, order in enumerate(shape.orders):
+            ending_BTW = functional.embedding(buckets[index], self.tables_RW[index])
+            held_BTW = ending_BTW
+            if lengths_B is not None:
+                held_BTW = _holding(ending_BTW, order, lengths_B)
+            sum_BTW = held_BTW if sum_BTW is None else sum_BTW + held_BTW
+        assert sum_BTW is not None  # noqa: S101 - there is at least one order
         sum_BTW = dropped(sum_BTW, self.feature_dropout if self.training else 0.0)
         dtype = self.compute_dtype
         return functional.linear(sum_BTW.to(dtype), self.up_DW.to(dtype))
@@ -121,6 +127,17 @@ class EncoderModel(TransformerModel):
         """Return views of all weights by name; those of the tables begin with "ngrams."."""
         own = {f"ngrams.table.{i}": table for i, table in enumerate(self.tables_RW)}
         return {**super().tensors(), **own, "ngrams.up": self.up_DW}
+
+
+def _holding(ending_BTW: Tensor, order: int, lengths_B: Tensor) -> Tensor:
+    """Sum, for every position, the n-grams that hold it and end within the text."""
+    length = ending_BTW.shape[1]
+    is_inside_BT1 = (torch.arange(length) < lengths_B[:, None])[..., None]
+    ending_BTW = ending_BTW * is_inside_BT1
+    sum_BTW = ending_BTW
+    for ahead in range(1, min(order, length)):
+        sum_BTW = sum_BTW + functional.pad(ending_BTW[:, ahead:], (0, 0, 0, ahead))
+    return sum_BTW
 
 
 def pooled(

@@ -1,7 +1,6 @@
-"""The ids before a position, hashed to rows of a table: n-grams as input features.
+"""The n-gram that ends at a position, hashed to a row of a table: n-grams as input features.
 
-Only NumPy, because training and running must agree on every bucket. An n-gram ends at its
-position and never looks ahead, so a model with these features may still be read causally.
+Only NumPy, because training and running must agree on every bucket.
 
 Source: Svenstrup, Hansen and Winther 2017, "Hash embeddings", arXiv:1709.03933.
 """

@@ -27,6 +27,9 @@ CONFIG_FILE = "config.json"
 TENSORS_FILE = "model.safetensors"
 NGRAM_FILE = "ngram.bin"
 VECTORS_FILE = "vectors.safetensors"
+ENCODER_FILE = "encoder.bin"
+LINEAR_FILE = "linear.bin"
+CRF_FILE = "crf.bin"
 FORMAT = 1
 _CHECKSUM = re.compile(rb'"checksum": "([0-9a-f]{64})"')
 _NO_CHECKSUM = b'"checksum": ""'
@@ -82,6 +85,21 @@ class ModelDirectory:
         if hashlib.sha256(data).hexdigest() != expected["sha256"]:
             raise _damaged(path, "SHA-256 differs")
         return data
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Return the content of a file that holds one JSON object.
+
+        Raises:
+            DamagedFileError: as read, or it is no JSON object.
+        """
+        content = self.read(name)
+        try:
+            found = json.loads(content)
+        except ValueError as error:
+            raise _damaged(self.path / name, error) from error
+        if not isinstance(found, dict):
+            raise _damaged(self.path / name, "not a JSON object")
+        return found
 
     def checked_path(self, name: str) -> Path:
         """Return where one file is, for those that are mapped and not read.

@@ -112,22 +112,27 @@ class EncoderEngine:
         return logits
 
     def input_embeddings(
-        self, ids_BT: Int[np.ndarray, "batch time"]
+        self, ids_BT: Int[np.ndarray, "batch time"], lengths_B: Int[np.ndarray, " batch"]
     ) -> Float32[np.ndarray, "batch time width"]:
-        """Return what enters the Transformer: embeddings and n-grams.
+        """Return what enters the Transformer: embeddings, and the n-grams that hold each position.
 
         Given as ``inputs_embeds`` to the model that transformers loads, it gives the same states.
         """
         x_BTD: Matrix = self.embedding_VD[ids_BT]
         tables = self.tables
-        if tables.orders:
-            num_buckets = len(tables.tables_RW[0].scales_R)
-            buckets = ngram_buckets(ids_BT, tables.orders, num_buckets)
-            sum_BTW = np.zeros((*ids_BT.shape, tables.up_DW.shape[1]), dtype=np.float32)
-            for rows_BT, table in zip(buckets, tables.tables_RW, strict=True):
-                sum_BTW += table.integers_RD[rows_BT] * table.scales_R[rows_BT][..., None]
-            x_BTD = x_BTD + product(sum_BTW, tables.up_DW)
-        return x_BTD
+        if not tables.orders:
+            return x_BTD
+        num_buckets = len(tables.tables_RW[0].scales_R)
+        buckets = ngram_buckets(ids_BT, tables.orders, num_buckets)
+        is_outside_BT = np.arange(ids_BT.shape[1]) >= lengths_B[:, None]
+        sum_BTW = np.zeros((*ids_BT.shape, tables.up_DW.shape[1]), dtype=np.float32)
+        for order, rows_BT, table in zip(tables.orders, buckets, tables.tables_RW, strict=True):
+            ending_BTW = table.integers_RD[rows_BT] * table.scales_R[rows_BT][..., None]
+            ending_BTW[is_outside_BT] = 0.0
+            sum_BTW += ending_BTW
+            for ahead in range(1, order):
+                sum_BTW[:, :-ahead] += ending_BTW[:, ahead:]
+        return x_BTD + product(sum_BTW, tables.up_DW)
 
     def states(
         self, ids_BT: Int[np.ndarray, "batch time"], lengths_B: Int[np.ndarray, " batch"]
@@ -144,7 +149,7 @@ class EncoderEngine:
         mask_BT: Matrix = np.where(is_outside_BT, -np.inf, 0.0).astype(np.float32)
         # exp(-x) may overflow to infinity: x / inf is 0.
         with np.errstate(over="ignore"), one_thread_per_product():
-            x_BTD = self.input_embeddings(ids_BT)
+            x_BTD = self.input_embeddings(ids_BT, lengths_B)
             for block in self._blocks:
                 normed_BTD = rms_norm(x_BTD, block.attention_norm_D, epsilon)
                 x_BTD = x_BTD + product(

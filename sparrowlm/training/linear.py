@@ -22,7 +22,7 @@ _MOST_ITERATIONS = 1000
 
 def train_linear(
     vocabulary: Vocabulary,
-    rows: SparseRows,
+    matrix: Any,  # noqa: ANN401 - SciPy has no types
     targets_BC: Bool[np.ndarray, "texts columns"],
     penalty: float = 1.0,
     weights_B: Float32[np.ndarray, " texts"] | None = None,
@@ -32,7 +32,7 @@ def train_linear(
 
     Args:
         vocabulary: the n-grams.
-        rows: the texts, see Vocabulary.rows.
+        matrix: the texts, see as_matrix.
         targets_BC: whether text b has the label of column c.
         penalty: C of the support vector machine, > 0: smaller pulls weights to zero.
         weights_B: importance of every text; None for equal ones.
@@ -41,7 +41,6 @@ def train_linear(
     Raises:
         DependencyError: scikit-learn is not installed.
     """
-    matrix = as_matrix(rows, len(vocabulary.keys_F))
     num_columns = targets_BC.shape[1]
     weights_FC = np.zeros((len(vocabulary.keys_F), num_columns), dtype=np.float32)
     bias_C = np.zeros(num_columns, dtype=np.float32)

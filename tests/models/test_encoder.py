@@ -72,7 +72,7 @@ def test_transformers_gives_the_same_states_for_the_same_inputs():
     own = {n: t for n, t in model.tensors().items() if n.startswith("model.")}
     peer.load_state_dict({n.removeprefix("model."): t for n, t in own.items()})
     ids_BT = np.random.default_rng(1).integers(0, 41, (3, 24))
-    inputs_BTD = torch.from_numpy(engine.input_embeddings(ids_BT))
+    inputs_BTD = torch.from_numpy(engine.input_embeddings(ids_BT, np.full(3, 24)))
     with torch.no_grad():
         wanted = peer(inputs_embeds=inputs_BTD).last_hidden_state.numpy()
     found = engine.states(ids_BT, np.full(3, 24))

@@ -1,0 +1,200 @@
+"""Stages of an encoder's life: reading without labels, then learning labels, each on a clock.
+
+Every stage is one run of the loop with its own checkpoints, and keeps its last one: a killed
+training finds finished stages finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sparrowlm.foundation.interrupts import StopRequest
+from sparrowlm.foundation.progress import Progress
+from sparrowlm.foundation.randomness import torch_generator
+from sparrowlm.models.architectures import TransformerShape, rounded_width
+from sparrowlm.models.encoder import EncoderModel, NgramTableShape
+from sparrowlm.training.loop import CurvePoint, LoopResult, LoopSettings, TrainingLoop
+from sparrowlm.training.objectives import Objective
+from sparrowlm.training.optimizers import OptimizerSettings
+from sparrowlm.training.pretraining import (
+    PretrainingObjective,
+    PretrainingSettings,
+    cut_sequences,
+)
+from sparrowlm.training.schedule import Schedule
+from sparrowlm.training.sequences import Ids
+
+_HEAD_WIDTH = 64
+_WARM_UP_SHARE, _MOST_WARM_UP_STEPS = 0.1, 100
+_HELD_OUT_TEXTS = 256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EncoderSize:
+    """Sizes of an encoder; the rest follows.
+
+    Attributes:
+        width: D, a multiple of 64.
+        num_layers: blocks.
+        tables: of the n-grams.
+        context_tokens: longest sequence.
+    """
+
+    width: int = 128
+    num_layers: int = 3
+    tables: NgramTableShape = NgramTableShape(num_buckets=1 << 14)
+    context_tokens: int = 128
+
+    def shape(self, vocab_size: int) -> TransformerShape:
+        """Return all sizes of the Transformer."""
+        heads = max(self.width // _HEAD_WIDTH, 1)
+        return TransformerShape(
+            vocab_size=vocab_size,
+            width=self.width,
+            num_layers=self.num_layers,
+            num_heads=heads,
+            num_kv_heads=heads,
+            head_width=_HEAD_WIDTH,
+            feed_forward_width=rounded_width(8 * self.width / 3),
+            context_tokens=self.context_tokens,
+            is_causal=False,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageSettings:
+    """One stage.
+
+    Attributes:
+        most_epochs: no text is seen more often.
+        seconds: wall time; None runs all epochs.
+        matrix_rate: Muon's learning rate.
+        other_rate: AdamW's.
+        dropout: inside the Transformer.
+        feature_dropout: of n-gram features and pooled states.
+        average_decay: of the moving average of the weights.
+        num_evaluations: on held-out texts.
+        seed: of everything random.
+        precision: of the products.
+    """
+
+    most_epochs: float
+    seconds: float | None = None
+    matrix_rate: float = 0.01
+    other_rate: float = 0.002
+    dropout: float = 0.0
+    feature_dropout: float = 0.0
+    average_decay: float = 0.98
+    num_evaluations: int = 8
+    seed: int = 0
+    precision: torch.dtype = torch.float32
+
+
+@dataclass(frozen=True)
+class StagePlace:
+    """Where a stage keeps its checkpoints and whom it tells.
+
+    Attributes:
+        directory: of the checkpoints.
+        fingerprint: names data and settings.
+        progress: told about everything.
+        stop: looked at after every step.
+        note: says one evaluation aloud; None says nothing.
+    """
+
+    directory: Path
+    fingerprint: str
+    progress: Progress
+    stop: StopRequest
+    note: Callable[[CurvePoint], None] | None = None
+
+
+def run_stage(
+    model: EncoderModel,
+    objective: Objective[Any],
+    steps_per_epoch: int,
+    settings: StageSettings,
+    place: StagePlace,
+) -> LoopResult:
+    """Train a model in place, from the newest checkpoint where there is one.
+
+    Args:
+        model: any encoder, with or without a head.
+        objective: fits the model.
+        steps_per_epoch: of the objective.
+        settings: see StageSettings.
+        place: see StagePlace.
+
+    Raises:
+        StoppedBySignal: after saving.
+    """
+    num_steps = max(round(settings.most_epochs * steps_per_epoch), 1)
+    model.feature_dropout = settings.feature_dropout
+    model.compute_dtype = settings.precision
+    warm_up = min(int(_WARM_UP_SHARE * num_steps) + 1, _MOST_WARM_UP_STEPS)
+    loop = TrainingLoop(
+        model,
+        objective,
+        LoopSettings(
+            num_steps=num_steps,
+            most_steps=num_steps,
+            seconds=settings.seconds,
+            optimizer=OptimizerSettings(
+                matrix_rate=settings.matrix_rate, other_rate=settings.other_rate
+            ),
+            schedule=Schedule(warm_up_steps=warm_up),
+            dropout=settings.dropout,
+            average_decay=settings.average_decay,
+            num_evaluations=settings.num_evaluations,
+            seed=settings.seed,
+        ),
+        place.directory,
+        place.fingerprint,
+    )
+    loop.resume(place.progress.note)
+
+    def observe(point: CurvePoint, _model: object) -> None:
+        if place.note is not None:
+            place.note(point)
+
+    result = loop.run(place.progress, place.stop, observe)
+    loop.save()
+    model.feature_dropout = model.dropout = 0.0
+    return result
+
+
+def pretrain(
+    model: EncoderModel,
+    texts: Sequence[Ids],
+    settings: StageSettings,
+    place: StagePlace,
+    pretraining: PretrainingSettings | None = None,
+) -> LoopResult:
+    """Let an encoder read texts without labels.
+
+    Args:
+        model: trained in place.
+        texts: ids of every text, without separators; long ones are cut.
+        settings: see StageSettings.
+        place: see StagePlace.
+        pretraining: what is hidden, how often.
+
+    Raises:
+        StoppedBySignal: after saving.
+    """
+    sequences = cut_sequences(texts, model.shape.context_tokens)
+    order = torch.randperm(
+        len(sequences), generator=torch_generator(settings.seed, "held-out texts")
+    ).tolist()
+    num_held_out = min(_HELD_OUT_TEXTS, len(sequences) // 20)
+    held_out = [sequences[index] for index in order[:num_held_out]]
+    training = [sequences[index] for index in sorted(order[num_held_out:])]
+    objective = PretrainingObjective(
+        training, held_out, pretraining or PretrainingSettings(seed=settings.seed)
+    )
+    return run_stage(model, objective, objective.steps_per_epoch, settings, place)
