@@ -27,6 +27,7 @@ from sparrowlm.foundation.errors import DataError
 _HEAD_LINES = 40
 _HEAD_CHARACTERS = 1 << 22
 _SHORT_HEAD_CHARACTERS = 1 << 18
+_SAYS_UTF8 = 0x800
 _NO_TEXT_KINDS = ("epub", "parquet")
 
 
@@ -117,7 +118,7 @@ def _open(
 def _members(handle: io.BufferedIOBase, name: str, report: ReadingReport) -> Iterator[OpenedFile]:
     with zipfile.ZipFile(handle) as archive:
         for member in visible_members(archive):
-            shown = f"{name}/{member.filename}"
+            shown = f"{name}/{member_name(member)}"
             if kind_of(member.filename)[0] in ("zip", "epub", "parquet"):
                 report.skip(shown, "skipped-nested")
                 continue
@@ -126,6 +127,23 @@ def _members(handle: io.BufferedIOBase, name: str, report: ReadingReport) -> Ite
                     yield from _open(inner, shown, PurePosixPath(shown).name, report)
             except stream_errors() as error:
                 report.skip(shown, skip_reason(error))
+
+
+def member_name(member: zipfile.ZipInfo) -> str:
+    """Return the name of a member as its author wrote it.
+
+    Programs in Chinese write names in GBK, others UTF-8, without saying so; then they have been
+    read as the old alphabet of DOS.
+    """
+    name = member.filename
+    if name.isascii() or member.flag_bits & _SAYS_UTF8:
+        return name
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return name.encode("cp437").decode(encoding)
+        except UnicodeError:
+            continue
+    return name
 
 
 def _text(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import pytest
 from labelled_files import names, read, surfaces, write
 
@@ -63,6 +65,39 @@ def test_folders_train_and_test_are_kept_apart(tmp_path):
         "train pos 1",
     ]
     assert [e.labels[0] for e in data.held_out["test"]] == ["neg", "neg", "pos", "pos"]
+
+
+class UnflaggedUtf8(zipfile.ZipInfo):
+    """A member whose name is written without saying in which encoding."""
+
+    def _encodeFilenameFlags(self):
+        return self.filename.encode("utf-8"), 0
+
+
+class UnflaggedGbk(zipfile.ZipInfo):
+    def _encodeFilenameFlags(self):
+        return self.filename.encode("gbk"), 0
+
+
+UNFLAGGED = {"utf-8": UnflaggedUtf8, "gbk": UnflaggedGbk}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gbk", "flagged"])
+def test_folders_inside_an_archive(tmp_path, encoding):
+    path = tmp_path / "reviews.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for label in ("体育", "news"):
+            for number in range(2):
+                name = f"data/{label}/{number}.txt"
+                kind = zipfile.ZipInfo if encoding == "flagged" else UNFLAGGED[encoding]
+                info = kind(name)
+                archive.writestr(info, f"{label} 的文本 {number}")
+    assert recognise([path], tmp_path / "w") == "classify"
+    data = read(path)
+    assert data.format == "folders"
+    assert sorted((e.labels[0], e.text) for e in data.examples) == [
+        (label, f"{label} 的文本 {number}") for label in ("news", "体育") for number in range(2)
+    ]
 
 
 def test_folders_of_books_are_plain_text(tmp_path):
