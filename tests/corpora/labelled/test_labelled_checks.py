@@ -141,3 +141,9 @@ def test_checks_take_linear_time():
 
     seconds(1_000)
     assert seconds(20_000) < 40 * max(seconds(2_500), 0.002)
+
+
+def test_checks_white_space_makes_no_difference_between_texts():
+    spaced = [LabelledText("text  number p ", ("a",)), LabelledText("textnumber\tq", ("a",))]
+    assert names(check([*GOOD, *spaced])) == ["contradictions", "duplicates"]
+    assert check(GOOD, spaced)[0].fields["count"] == 2

@@ -304,6 +304,11 @@ def test_excel_dates_are_written_as_people_see_them(tmp_path):
     assert next(iterate_texts(path, tmp_path / "w")).row["date"] == "2024-05-01"
 
 
+def test_excel_whole_numbers_have_no_point(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", [["text", "label"], ["x", 1e20], ["y", 0.5]])
+    assert [e.labels for e in read(path).examples] == [("1" + "0" * 20,), ("0.5",)]
+
+
 def test_excel_damaged_and_old_files_are_refused(tmp_path):
     path = workbook(tmp_path / "a.xlsx", [["text", "label"], ["x", "a"]])
     whole = path.read_bytes()

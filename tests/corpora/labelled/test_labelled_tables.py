@@ -306,3 +306,13 @@ def test_tables_the_subject_of_a_question_is_no_label_of_the_pair(tmp_path):
     assert read(path).examples == [TextPair("怎么退货", "点退货"), TextPair("多久到货", "三天")]
     asked = read(path, text_field="问题", label_field="类别")
     assert asked.examples[0] == LabelledText("怎么退货", ("售后",))
+
+
+def test_tables_a_class_called_like_a_column_is_no_header(tmp_path):
+    rows = [
+        ("时间", "现在到底是几点钟呢"),
+        ("地点", "我们应该在哪里见面"),
+        ("时间", "会议是什么时候开始"),
+    ]
+    data = read(write(tmp_path / "a.tsv", table(rows, delimiter="\t")))
+    assert data.examples == [LabelledText(text, (label,)) for label, text in rows]
