@@ -67,10 +67,11 @@ def read_source(
         with open_counted(source.path, report.on_bytes) as handle:
             yield from reader.read(handle, source.name, source.path.name)
     except stream_errors() as error:
-        report.skip(source.name, _reason(error))
+        report.skip(source.name, skip_reason(error))
 
 
-def _reason(error: BaseException) -> str:
+def skip_reason(error: BaseException) -> str:
+    """Return the reason for ReadingReport.skip after one of stream_errors()."""
     if isinstance(error, PermissionError):
         return f"skipped-unreadable:{error.strerror}"
     return f"skipped-damaged:{getattr(error, 'strerror', None) or error}"
@@ -150,11 +151,8 @@ class _FileReader:
 
     def _members(self, handle: io.BufferedIOBase, name: str, kind: str) -> Iterator[Piece]:
         with zipfile.ZipFile(handle) as archive:
-            for member in sorted(archive.infolist(), key=lambda info: info.filename):
+            for member in visible_members(archive):
                 path = PurePosixPath(member.filename)
-                hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-                if member.is_dir() or hidden:
-                    continue
                 member_format = format_of(path.name)[0]
                 if kind == "epub" and member_format != "html":
                     continue
@@ -171,7 +169,17 @@ class _FileReader:
             with io.BufferedReader(cast("io.RawIOBase", archive.open(member))) as handle:
                 yield from self.read(handle, shown, Path(member.filename).name)
         except stream_errors() as error:
-            self._report.skip(shown, _reason(error))
+            self._report.skip(shown, skip_reason(error))
+
+
+def visible_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """List the files of an archive by name, without folders and what systems hide in them."""
+
+    def is_visible(member: zipfile.ZipInfo) -> bool:
+        parts = PurePosixPath(member.filename).parts
+        return not member.is_dir() and not any(p.startswith((".", "__MACOSX")) for p in parts)
+
+    return sorted(filter(is_visible, archive.infolist()), key=lambda info: info.filename)
 
 
 def _page(blocks: Iterable[str]) -> Iterator[Piece]:

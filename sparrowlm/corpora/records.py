@@ -53,7 +53,7 @@ def read_json_lines(
         text_field: see PreparationSettings.
         report: counts broken records.
     """
-    return _texts(_line_values(blocks, report), text_field, report)
+    return _texts(line_values(blocks, report), text_field, report)
 
 
 def read_json(
@@ -66,7 +66,7 @@ def read_json(
         text_field: see PreparationSettings.
         report: counts broken records.
     """
-    return _texts(_stream_values(blocks, report), text_field, report)
+    return _texts(stream_values(blocks, report), text_field, report)
 
 
 def _texts(
@@ -84,7 +84,8 @@ def _texts(
             yield Piece(part, number == 0)
 
 
-def _line_values(blocks: Iterable[str], report: ReadingReport) -> Iterator[Any]:
+def line_values(blocks: Iterable[str], report: ReadingReport) -> Iterator[Any]:
+    """Yield the JSON value of every line; lines that hold none are counted in the report."""
     for line in lines_of(blocks):
         if line is not None and (not line or line.isspace()):
             continue
@@ -94,7 +95,7 @@ def _line_values(blocks: Iterable[str], report: ReadingReport) -> Iterator[Any]:
             report.num_bad_records += 1
 
 
-def _stream_values(blocks: Iterable[str], report: ReadingReport) -> Iterator[Any]:
+def stream_values(blocks: Iterable[str], report: ReadingReport) -> Iterator[Any]:
     """Yield the records of a JSON text without ever holding all of it.
 
     The items of a list at the top are records; so are values that follow one another.

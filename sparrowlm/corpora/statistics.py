@@ -24,6 +24,7 @@ _WORDS = {
         "corpora.skipped-no-field",
         "corpora.skipped-nested",
         "corpora.skipped-packed-parquet",
+        "corpora.skipped-not-labelled",
         "corpora.dropped-empty",
         "corpora.dropped-exact",
         "corpora.dropped-near",

@@ -21,6 +21,7 @@ _DELIMITERS = ",\t;|"
 _LONGEST_HEADER_CELL = 40
 _OPENED_CELL = re.compile(r'(?:^|\t)"', re.MULTILINE)
 _QUOTED_CELL = re.compile(r'(?:^|\t)"(?:[^"]|"")*"(?=\t|$)', re.MULTILINE)
+_WHOLE_CELL = re.compile(r'(?:^|(?<=[,\t;|]))"(?:[^"]|"")*"(?=[,\t;|]|$)', re.MULTILINE)
 # An unclosed quote would swallow the rest of the file; no honest cell is longer than this.
 _LONGEST_CELL_CHARACTERS = 1 << 24
 
@@ -43,7 +44,7 @@ def read_table(
     Raises:
         TextFieldMissing: text_field is no column of this file.
     """
-    rows = _rows(blocks, is_tsv, report)
+    rows = table_rows(blocks, is_tsv, report)
     first = list(islice(rows, _FIRST_ROWS))
     if not first:
         return
@@ -60,7 +61,14 @@ def read_table(
             yield Piece(part, number == 0)
 
 
-def _rows(blocks: Iterable[str], is_tsv: bool, report: ReadingReport) -> Iterator[list[str]]:
+def table_rows(blocks: Iterable[str], is_tsv: bool, report: ReadingReport) -> Iterator[list[str]]:
+    """Cut a CSV or TSV text into rows of cells; the delimiter and the quoting are found.
+
+    Args:
+        blocks: the decoded file.
+        is_tsv: whether the cells are known to be divided by TAB.
+        report: counts rows that cannot be read.
+    """
     lines = _whole_lines(blocks, report)
     first = list(islice(lines, _FIRST_ROWS))
     delimiter = "\t" if is_tsv else _delimiter(first)
@@ -94,6 +102,8 @@ def _whole_lines(blocks: Iterable[str], report: ReadingReport) -> Iterator[str]:
 
 def _delimiter(lines: list[str]) -> str:
     """Choose the sign that stands equally often, and most often, in the lines."""
+    # What stands inside quotes says nothing about the delimiter.
+    lines = _WHOLE_CELL.sub("", "".join(lines)).split("\n")
     best, best_score = ",", 0.0
     for sign in _DELIMITERS:
         counts = Counter(line.count(sign) for line in lines if line.strip())

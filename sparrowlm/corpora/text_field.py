@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 # In order of preference; names are compared without case.
-_NAMES = (
+TEXT_NAMES = (
     "text", "content", "contents", "body", "article", "document", "passage", "context",
     "正文", "文本", "内容", "內容", "全文", "文章", "原文",
     "story", "review", "comment", "post", "tweet", "utterance", "sentence", "sentences",
@@ -15,7 +15,18 @@ _NAMES = (
     "對話", "消息", "留言", "回复", "abstract", "摘要", "summary", "description", "描述",
 )  # fmt: skip
 # Names that hold one of these are taken when none of the above is there ("新闻内容", "post_text").
-_PARTS = ("text", "content", "正文", "文本", "内容", "內容", "评论", "評論", "comment", "review")
+TEXT_PARTS = (
+    "text",
+    "content",
+    "正文",
+    "文本",
+    "内容",
+    "內容",
+    "评论",
+    "評論",
+    "comment",
+    "review",
+)
 # Records of two or three fields that belong together, each on a line of its own.
 _GROUPS = (
     ("instruction", "input", "output"),
@@ -44,7 +55,7 @@ def choose_fields(names: Sequence[str], examples: Iterable[Sequence[Any]]) -> tu
         examples is text.
     """
     plain = [name.strip().lower() for name in names]
-    for wanted in _NAMES:
+    for wanted in TEXT_NAMES:
         if wanted in plain:
             return (plain.index(wanted),)
     for group in _GROUPS:
@@ -54,7 +65,7 @@ def choose_fields(names: Sequence[str], examples: Iterable[Sequence[Any]]) -> tu
     for record in examples:
         for position, value in enumerate(record[: len(names)]):
             lengths[position] += len(text_of(value) or "") if not _is_number(value) else 0
-    for part in _PARTS:
+    for part in TEXT_PARTS:
         for position, name in enumerate(plain):
             if part in name and lengths[position]:
                 return (position,)
