@@ -44,7 +44,7 @@ class NgramTableShape:
     """
 
     orders: tuple[int, ...] = (2, 3)
-    num_buckets: int = 1 << 15
+    num_buckets: int = 1 << 14
     width: int = 32
 
     def num_parameters(self) -> int:

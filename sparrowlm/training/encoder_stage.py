@@ -7,7 +7,7 @@ training finds finished stages finished.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class EncoderSize:
 
     width: int = 128
     num_layers: int = 3
-    tables: NgramTableShape = NgramTableShape(num_buckets=1 << 14)
+    tables: NgramTableShape = field(default_factory=NgramTableShape)
     context_tokens: int = 128
 
     def shape(self, vocab_size: int) -> TransformerShape:

@@ -43,7 +43,8 @@ class LabelledTexts:
 
     def true_labels(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return the number of every text's likeliest label."""
-        return self.targets_BL.argmax(axis=1)
+        numbers_B: np.ndarray[Any, np.dtype[np.int64]] = self.targets_BL.argmax(axis=1)
+        return numbers_B
 
 
 def label_names(examples: Sequence[LabelledText]) -> tuple[str, ...]:
@@ -66,15 +67,11 @@ def as_targets(
     numbers = {label: number for number, label in enumerate(labels)}
     kept = [example for example in examples if example.labels or example.probabilities]
     targets_BL = np.zeros((len(kept), len(labels)), dtype=np.float32)
-    for row, example in zip(targets_BL, kept, strict=True):
-        if example.probabilities:
-            for label, share in example.probabilities:
-                row[numbers[label]] = share
-            total = float(row.sum())
-            if not is_multi_label and total > 0:
-                row /= total
-            continue
-        for label in example.labels:
+    for row, example in enumerate(kept):
+        shares = example.probabilities or tuple((label, 1.0) for label in example.labels)
+        for label, share in shares:
             if label in numbers:
-                row[numbers[label]] = 1.0
+                targets_BL[row, numbers[label]] = share
+    if not is_multi_label:
+        targets_BL /= np.maximum(targets_BL.sum(axis=1, keepdims=True), 1e-9)
     return LabelledTexts([e.text for e in kept], targets_BL, labels, is_multi_label)

@@ -1,0 +1,166 @@
+"""The network: reads the texts without labels first, then learns the labels.
+
+Shape letters: B texts, L labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from sparrowlm.foundation.array_types import Float32, Int64
+from sparrowlm.foundation.randomness import torch_generator
+from sparrowlm.models.heads import ClassifierModel
+from sparrowlm.models.quantised_rows import quantised
+from sparrowlm.runtime.encoder_engine import EncoderEngine, NgramTables
+from sparrowlm.runtime.encoder_files import TABLE_PREFIX, LoadedEncoder, as_stored
+from sparrowlm.tasks.classify.examples import LabelledTexts
+from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings
+from sparrowlm.text.tokenizers import TokenCodec
+from sparrowlm.text.tokenizers.sequences import sequences_of, whole
+from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain, run_stage
+from sparrowlm.training.labelling import LabellingSettings, LabelObjective, label_logits
+from sparrowlm.training.loop import LoopResult
+
+_PRETRAINING_TOKENS = 12_000_000
+_LABELLING_TEXTS = 250_000
+_LEAST_EPOCHS, _MOST_EPOCHS = 3.0, 40.0
+
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
+Weights = dict[str, torch.Tensor]
+
+
+class EncoderTraining:
+    """Trains classifiers on parts of some texts, all from one pretrained encoder.
+
+    Args:
+        data: all labelled texts.
+        codec: the tokenizer.
+        settings: see ClassifierTrainingSettings.
+        precision: of the products.
+    """
+
+    def __init__(
+        self,
+        data: LabelledTexts,
+        codec: TokenCodec,
+        settings: ClassifierTrainingSettings,
+        precision: torch.dtype,
+    ) -> None:
+        self._data = data
+        self._codec = codec
+        self._settings = settings
+        self._precision = precision
+        self._shape = settings.size.shape(codec.vocab_size)
+        context = settings.size.context_tokens
+        self._sequences = sequences_of(codec, data.texts, context)
+        self._start: Weights | None = None
+
+    def pretrain(self, seconds: float | None, place: StagePlace) -> LoopResult:
+        """Read all texts without labels.
+
+        Args:
+            seconds: wall time; None for all epochs.
+            place: see StagePlace.
+
+        Raises:
+            StoppedBySignal: after saving.
+        """
+        settings = self._settings
+        texts = [*self._data.texts, *settings.unlabelled]
+        ids = self._codec.encode_batch([whole(text) for text in texts])
+        num_tokens = sum(map(len, ids))
+        epochs = settings.pretraining_epochs
+        if epochs is None:
+            epochs = _PRETRAINING_TOKENS / max(num_tokens, 1)
+            epochs = min(max(epochs, _LEAST_EPOCHS), _MOST_EPOCHS)
+        model = self._new_model()
+        stage = StageSettings(
+            most_epochs=epochs, seconds=seconds, seed=settings.seed, precision=self._precision
+        )
+        result = pretrain(model, ids, stage, place)
+        self._start = {name: tensor.detach().clone() for name, tensor in model.tensors().items()}
+        return result
+
+    def learn(
+        self,
+        rows: Int64[np.ndarray, " some"],
+        held_out: Int64[np.ndarray, " others"] | None,
+        seconds: float | None,
+        place: StagePlace,
+    ) -> tuple[ClassifierModel, LoopResult]:
+        """Learn the labels of some of the texts.
+
+        Args:
+            rows: the texts.
+            held_out: texts that say which weights are best; None takes the last.
+            seconds: wall time; None for all epochs.
+            place: see StagePlace.
+
+        Raises:
+            StoppedBySignal: after saving.
+        """
+        settings, data = self._settings, self._data
+        model = self._new_model()
+        if self._start is not None:
+            model.load_tensors(self._start, "pretrained")
+        others = None
+        if held_out is not None:
+            others = (self._some(held_out), data.targets_BL[held_out])
+        objective = LabelObjective(
+            self._some(rows),
+            data.targets_BL[rows],
+            others,
+            LabellingSettings(is_multi_label=data.is_multi_label, seed=settings.seed),
+        )
+        epochs = settings.labelling_epochs
+        if epochs is None:
+            epochs = min(max(_LABELLING_TEXTS / len(rows), _LEAST_EPOCHS), _MOST_EPOCHS)
+        stage = StageSettings(
+            most_epochs=epochs, seconds=seconds, other_rate=0.001, dropout=0.2,
+            feature_dropout=0.5, seed=settings.seed, precision=self._precision,
+        )  # fmt: skip
+        result = run_stage(model, objective, objective.steps_per_epoch, stage, place)
+        return rounded(model), result
+
+    def scores(
+        self, model: ClassifierModel, rows: Int64[np.ndarray, " some"]
+    ) -> Float32[np.ndarray, "some labels"]:
+        """Return the scores of all labels for some of the texts."""
+        return label_logits(model, self._some(rows))
+
+    def _some(self, rows: Int64[np.ndarray, " some"]) -> Sequence[Any]:
+        return [self._sequences[row] for row in rows.tolist()]
+
+    def _new_model(self) -> ClassifierModel:
+        generator = torch_generator(self._settings.seed, "weights of the encoder")
+        tables = self._settings.size.tables
+        return ClassifierModel(self._shape, tables, len(self._data.labels), generator)
+
+
+def rounded(model: ClassifierModel) -> ClassifierModel:
+    """Give a model the very weights that its files will hold, and float32 products."""
+    model.compute_dtype = torch.float32
+    stored = as_stored(arrays_of(model))
+    model.load_tensors({name: torch.from_numpy(array) for name, array in stored.items()}, "")
+    return model
+
+
+def arrays_of(model: ClassifierModel) -> dict[str, Matrix]:
+    """Return all weights by name."""
+    return {name: tensor.detach().numpy() for name, tensor in model.tensors().items()}
+
+
+def as_loaded(model: ClassifierModel) -> LoadedEncoder:
+    """Return the encoder that the files of a model would give."""
+    stored = as_stored(arrays_of(model))
+    num_tables = len(model.table_shape.orders)
+    tables = tuple(quantised(stored[f"{TABLE_PREFIX}{index}"]) for index in range(num_tables))
+    parts = NgramTables(model.table_shape.orders, tables, stored["ngrams.up"])
+    engine = EncoderEngine(replace(model.shape), stored, parts, "trained")
+    head = {name: array for name, array in stored.items() if name.startswith("head.")}
+    return LoadedEncoder(engine, head)

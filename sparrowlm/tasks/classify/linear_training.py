@@ -1,0 +1,87 @@
+"""The floor: a linear model over n-grams, trained in seconds, scored on texts it did not see.
+
+Shape letters: B texts, F features, L labels, C columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sparrowlm.foundation.array_types import Float32, Int64
+from sparrowlm.models.sparse_linear import SparseLinear, Vocabulary
+from sparrowlm.tasks.classify.examples import LabelledTexts
+from sparrowlm.tasks.classify.model import LinearPart, label_columns
+from sparrowlm.text.ngram_features import NgramFeatures, NgramFeatureSettings
+from sparrowlm.text.segmentation import WordSegmenter
+from sparrowlm.training.linear import as_matrix, train_linear
+
+# With fewer texts than this every n-gram counts; with more, one seen once is noise.
+_MOST_TEXTS_FOR_ALL_NGRAMS = 2000
+PENALTIES = (0.3, 1.0)
+
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class LinearTraining:
+    """Trains linear models on parts of some texts; the n-grams are counted once.
+
+    Args:
+        data: all labelled texts.
+        features: which n-grams.
+        words: of the user's dictionary.
+        seed: of the order in which texts are visited.
+    """
+
+    def __init__(
+        self,
+        data: LabelledTexts,
+        features: NgramFeatureSettings,
+        words: Sequence[str],
+        seed: int,
+    ) -> None:
+        self._data = data
+        self._seed = seed
+        self.features = NgramFeatures(features, WordSegmenter(words))
+        counts = self.features.counts(data.texts)
+        least = 1 if len(data) <= _MOST_TEXTS_FOR_ALL_NGRAMS else 2
+        self.vocabulary = Vocabulary.of(counts.keys_N, counts.num_rows, least)
+        rows = self.vocabulary.rows(*counts)
+        self._matrix = as_matrix(rows, len(self.vocabulary.keys_F))
+        targets_BC = data.targets_BL > 0.5
+        is_pair = len(data.labels) == 2 and not data.is_multi_label
+        self._targets_BC = targets_BC[:, 1:] if is_pair else targets_BC
+
+    def train(self, rows: Int64[np.ndarray, " some"], penalty: float) -> SparseLinear:
+        """Train on some of the texts."""
+        return train_linear(
+            self.vocabulary, self._matrix[rows], self._targets_BC[rows], penalty, seed=self._seed
+        )
+
+    def scores(self, model: SparseLinear, rows: Int64[np.ndarray, " some"]) -> Matrix:
+        """Return the scores of all labels for some of the texts."""
+        scores_BC = self._matrix[rows] @ model.weights_FC + model.bias_C
+        return label_columns(scores_BC.astype(np.float32), len(self._data.labels))
+
+    def held_out_scores(
+        self, folds_B: Int64[np.ndarray, " texts"], penalty: float
+    ) -> Float32[np.ndarray, "texts labels"]:
+        """Score every text of a fold >= 0 by a model that was trained on the other folds.
+
+        Args:
+            folds_B: fold of every text; -1 is trained on always and scored never.
+            penalty: see train_linear.
+        """
+        scores_BL: Matrix = np.zeros((len(folds_B), len(self._data.labels)), dtype=np.float32)
+        for fold in range(int(folds_B.max()) + 1):
+            rows = np.flatnonzero(folds_B == fold)
+            model = self.train(np.flatnonzero(folds_B != fold), penalty)
+            scores_BL[rows] = self.scores(model, rows)
+        return scores_BL
+
+    def part(self, penalty: float, most_bytes: int | None) -> LinearPart:
+        """Train on all texts and compress."""
+        model = self.train(np.arange(len(self._data)), penalty)
+        return LinearPart(model.compressed(most_bytes), self.features)

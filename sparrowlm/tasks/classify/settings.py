@@ -1,0 +1,41 @@
+"""What can be said about the training of a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sparrowlm.text.ngram_features import NgramFeatureSettings
+from sparrowlm.training.encoder_stage import EncoderSize
+
+Parts = Literal["auto", "linear", "encoder", "both"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassifierTrainingSettings:
+    """All dials, each with its default.
+
+    Attributes:
+        seconds: wall time for everything; None runs every stage to its end.
+        most_bytes: of the whole model directory; None for no limit.
+        parts: which models are trained; "auto" ships what held-out texts say is best.
+        size: of the encoder.
+        features: n-grams of the linear model.
+        pretraining_epochs: how often, at most, texts are read without labels; None derives it.
+        labelling_epochs: how often, at most, labelled texts are seen; None derives it.
+        unlabelled: further texts of the kind the model will meet.
+        words: of the user's dictionary, never cut.
+        seed: same seed, same data, same machine, no clock: same model.
+    """
+
+    seconds: float | None = None
+    most_bytes: int | None = None
+    parts: Parts = "auto"
+    size: EncoderSize = field(default_factory=EncoderSize)
+    features: NgramFeatureSettings = field(default_factory=NgramFeatureSettings)
+    pretraining_epochs: float | None = None
+    labelling_epochs: float | None = None
+    unlabelled: Sequence[str] = ()
+    words: tuple[str, ...] = ()
+    seed: int = 0

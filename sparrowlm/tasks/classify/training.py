@@ -1,0 +1,268 @@
+"""From labelled texts to the best classifier that fits: floor, network, blend, choice.
+
+    linear model   scored on texts it did not see, in folds or on a held-out part
+    encoder        reads without labels, learns labels, scored on the same texts
+    blend          weights for the two, learnt on those scores; calibrated probabilities
+    choice         the one with the least loss there; the linear model is trained anew on all texts
+
+Shape letters: B texts, L labels.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from sparrowlm.foundation.array_types import Float32, Int64
+from sparrowlm.foundation.messages import say
+from sparrowlm.tasks.classify.blending import Blend, learnt_blend, loss_nats
+from sparrowlm.tasks.classify.encoder_training import EncoderTraining, as_loaded
+from sparrowlm.tasks.classify.examples import LabelledTexts
+from sparrowlm.tasks.classify.linear_training import PENALTIES, LinearTraining
+from sparrowlm.tasks.classify.model import (
+    ENCODER,
+    LINEAR,
+    Classifier,
+    ClassifierSettings,
+    EncoderPart,
+)
+from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings
+from sparrowlm.text.tokenizers import TokenCodec
+from sparrowlm.training.encoder_stage import StagePlace
+from sparrowlm.training.linear import folds
+from sparrowlm.training.loop import CurvePoint, LoopResult
+
+# Fewer texts than this are too few to give some away for measuring: every text is scored by models
+# that were trained without it.
+_MOST_TEXTS_IN_FOLDS = 4000
+_NUM_FOLDS = 5
+# With more of them one part in ten is given away, and no more texts than measuring needs.
+_HELD_OUT_FOLDS, _MOST_HELD_OUT = 10, 2500
+_MOST_FOLDED_WORK = 3_000_000  # texts times labels for which several penalties are tried
+_PRETRAINING_SHARE = 0.4
+
+Scores = dict[str, np.ndarray[Any, np.dtype[np.float32]]]
+
+
+@dataclass(frozen=True)
+class TrainedClassifier:
+    """What came of a training.
+
+    Attributes:
+        classifier: ready to answer.
+        model_arrays: weights of the encoder by name; empty where it has no say.
+        orders: of the encoder's n-grams.
+        scores: of every part for the texts that were measured on.
+        rows: numbers of those texts.
+        floor: blend of the linear model alone.
+        stages: curve and figures of every run of the network.
+        facts: further figures: penalty, folds, seconds.
+    """
+
+    classifier: Classifier
+    model_arrays: dict[str, Any]
+    orders: tuple[int, ...]
+    scores: Scores
+    rows: Int64[np.ndarray, " measured"]
+    floor: Blend
+    stages: dict[str, LoopResult] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class ClassifierTraining:
+    """One training.
+
+    Args:
+        data: the labelled texts; held-out ones among them.
+        held_out: numbers of the texts to measure on; None derives folds or a part.
+        codec: tokenizer of the encoder; None trains the linear model alone.
+        settings: all dials.
+        place: where checkpoints are kept and who is told; directory and fingerprint are extended
+            for every stage.
+    """
+
+    def __init__(
+        self,
+        data: LabelledTexts,
+        held_out: Int64[np.ndarray, " held_out"] | None,
+        codec: TokenCodec | None,
+        settings: ClassifierTrainingSettings,
+        place: StagePlace,
+    ) -> None:
+        self._data = data
+        self._codec = codec
+        self._settings = settings
+        self._place = place
+        self._began = time.monotonic()
+        self._folds_B = self._divided(held_out)
+        self._measured = np.flatnonzero(self._folds_B >= 0)
+        self._stages: dict[str, LoopResult] = {}
+
+    def run(self) -> TrainedClassifier:
+        """Train everything and choose.
+
+        Raises:
+            StoppedBySignal: after saving what can be continued.
+        """
+        progress = self._place.progress
+        progress.start(say("tasks.classify-linear-stage"), None, "")
+        linear = LinearTraining(
+            self._data, self._settings.features, self._settings.words, self._settings.seed
+        )
+        penalty, scores_BL = self._linear_scores(linear)
+        scores: Scores = {LINEAR: scores_BL[self._measured]}
+        targets_BL = self._data.targets_BL[self._measured]
+        floor = self._blend({LINEAR: scores[LINEAR]}, targets_BL)
+        self._say_floor(floor, scores)
+        model = None
+        if self._codec is not None:
+            training = self._encoder(self._codec)
+            model, encoder_BL = self._encoder_scores(training)
+            scores[ENCODER] = encoder_BL[self._measured]
+        blend = self._chosen(scores, targets_BL)
+        return self._assembled(linear, penalty, model, blend, scores, floor)
+
+    def _divided(self, held_out: Int64[np.ndarray, " held_out"] | None) -> Any:  # noqa: ANN401
+        """Give every text a fold; -1 is trained on always. Equal texts stay together."""
+        count = len(self._data)
+        if held_out is not None:
+            folds_B = np.full(count, -1, dtype=np.int64)
+            folds_B[held_out] = 0
+            return folds_B
+        is_small = count <= _MOST_TEXTS_IN_FOLDS
+        num_folds = _NUM_FOLDS if is_small else max(_HELD_OUT_FOLDS, count // _MOST_HELD_OUT)
+        folds_B = folds(self._data.true_labels(), min(num_folds, count), self._settings.seed)
+        first: dict[str, int] = {}
+        folds_B = folds_B[[first.setdefault(t, i) for i, t in enumerate(self._data.texts)]]
+        return folds_B if is_small else np.where(folds_B == 0, 0, -1)
+
+    def _linear_scores(
+        self, linear: LinearTraining
+    ) -> tuple[float, Float32[np.ndarray, "texts labels"]]:
+        """Choose the penalty whose scores, weighed, have the least loss."""
+        targets_BL = self._data.targets_BL[self._measured]
+        work = targets_BL.size * (int(self._folds_B.max()) + 1)
+        penalties = PENALTIES if work <= _MOST_FOLDED_WORK else PENALTIES[-1:]
+        best: tuple[float, float, Any] | None = None
+        for penalty in penalties:
+            scores_BL = linear.held_out_scores(self._folds_B, penalty)
+            measured = {LINEAR: scores_BL[self._measured]}
+            loss = self._loss(self._blend(measured, targets_BL), measured, targets_BL)
+            if best is None or loss < best[0]:
+                best = (loss, penalty, scores_BL)
+        assert best is not None  # noqa: S101 - there is at least one penalty
+        return best[1], best[2]
+
+    def _encoder(self, codec: TokenCodec) -> EncoderTraining:
+        from sparrowlm.training.precision import fastest_precision
+
+        training = EncoderTraining(self._data, codec, self._settings, fastest_precision())
+        left = self._seconds_left()
+        seconds = None if left is None else _PRETRAINING_SHARE * left
+        if self._settings.pretraining_epochs != 0:
+            place = self._stage_place("pretraining", "tasks.classify-pretraining-point")
+            self._stages["pretraining"] = training.pretrain(seconds, place)
+        return training
+
+    def _encoder_scores(self, training: EncoderTraining) -> tuple[Any, Any]:
+        scores_BL = np.zeros_like(self._data.targets_BL)
+        if (self._folds_B < 0).any():
+            rows, held_out = np.flatnonzero(self._folds_B < 0), self._measured
+            place = self._stage_place("labels", "tasks.classify-labels-point")
+            model, result = training.learn(rows, held_out, self._seconds_left(), place)
+            self._stages["labels"] = result
+            scores_BL[held_out] = training.scores(model, held_out)
+            return model, scores_BL
+        num_folds = int(self._folds_B.max()) + 1
+        for fold in range(num_folds):
+            rows = np.flatnonzero(self._folds_B != fold)
+            others = np.flatnonzero(self._folds_B == fold)
+            model, _result = training.learn(
+                rows,
+                None,
+                self._share_of_time(num_folds + 1 - fold),
+                self._stage_place(f"fold{fold}"),
+            )
+            scores_BL[others] = training.scores(model, others)
+        place = self._stage_place("labels", "tasks.classify-labels-point")
+        every = np.arange(len(self._data))
+        model, self._stages["labels"] = training.learn(every, None, self._seconds_left(), place)
+        return model, scores_BL
+
+    def _chosen(self, scores: Scores, targets_BL: Any) -> Blend:  # noqa: ANN401
+        """Return the blend of all parts, or of one where that is better or was asked for."""
+        parts = self._settings.parts
+        if parts in (LINEAR, ENCODER):
+            return self._blend({parts: scores[parts]}, targets_BL)
+        return self._blend(scores, targets_BL)
+
+    def _assembled(
+        self, linear: LinearTraining, penalty: float, model: Any, blend: Blend,  # noqa: ANN401
+        scores: Scores, floor: Blend,
+    ) -> TrainedClassifier:  # fmt: skip
+        linear_part = encoder_part = None
+        arrays: dict[str, Any] = {}
+        room = self._settings.most_bytes
+        if ENCODER in blend.weights and self._codec is not None:
+            from sparrowlm.tasks.classify.encoder_training import arrays_of
+
+            arrays = arrays_of(model)
+            encoder_part = EncoderPart(as_loaded(model), self._codec)
+            if room is not None:
+                room -= encoder_bytes(arrays, self._codec.vocab_size)
+        if LINEAR in blend.weights:
+            linear_part = linear.part(penalty, room)
+        settings = ClassifierSettings(
+            labels=self._data.labels,
+            blend=blend,
+            threshold=0.5 if self._data.is_multi_label else 0.0,
+            words=self._settings.words,
+        )
+        return TrainedClassifier(
+            Classifier(settings, linear_part, encoder_part), arrays,
+            self._settings.size.tables.orders, scores, self._measured, floor, self._stages,
+            {"penalty": penalty, "seconds": time.monotonic() - self._began},
+        )  # fmt: skip
+
+    def _blend(self, scores: Scores, targets_BL: Any) -> Blend:  # noqa: ANN401
+        return learnt_blend(scores, targets_BL, is_multi_label=self._data.is_multi_label)
+
+    def _loss(self, blend: Blend, scores: Scores, targets_BL: Any) -> float:  # noqa: ANN401
+        return loss_nats(blend.logits(scores), targets_BL, is_multi_label=self._data.is_multi_label)
+
+    def _say_floor(self, floor: Blend, scores: Scores) -> None:
+        given_BL = floor.logits({LINEAR: scores[LINEAR]})
+        right = given_BL.argmax(axis=1) == self._data.true_labels()[self._measured]
+        share = f"{100 * float(right.mean()):.2f}"
+        self._place.progress.note(say("tasks.classify-floor", accuracy=share))
+
+    def _seconds_left(self) -> float | None:
+        if self._settings.seconds is None:
+            return None
+        return max(self._settings.seconds - (time.monotonic() - self._began), 1.0)
+
+    def _share_of_time(self, num_parts: int) -> float | None:
+        left = self._seconds_left()
+        return None if left is None else left / num_parts
+
+    def _stage_place(self, name: str, message: str | None = None) -> StagePlace:
+        def note(point: CurvePoint) -> None:
+            if message is not None and point.held_out_nats is not None:
+                nats = f"{point.held_out_nats:.4f}"
+                self._place.progress.note(say(message, step=point.step, nats=nats))
+
+        return replace(
+            self._place, directory=self._place.directory / name,
+            fingerprint=f"{self._place.fingerprint}:{name}", note=note,
+        )  # fmt: skip
+
+
+def encoder_bytes(arrays: dict[str, Any], vocab_size: int) -> int:
+    """Return about how much the files of an encoder take, tokenizer included."""
+    from sparrowlm.runtime.encoder_files import body_tensors, parts_bytes
+
+    body = sum(tensor.nbytes for tensor in body_tensors(arrays).values())
+    return body + parts_bytes(arrays) + 22 * vocab_size + 30_000
