@@ -24,9 +24,12 @@ import numpy as np
 from sparrowlm.foundation.array_types import Float32, Int64, UInt32
 from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.models.array_file import file_bytes, read_arrays, write_arrays
+from sparrowlm.models.quantised_rows import quantised
 
 KIND = "sparse-linear"
-_LARGEST = 127.0
+# Of every n-gram: key, inverse document frequency, scale.
+_BYTES_BESIDE_WEIGHTS = 4 + 2 + 2
+_FIXED_BYTES = 2048
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -74,6 +77,12 @@ class Vocabulary:
         keep = num_documents_F >= least_rows
         idf_F = np.log((1 + num_rows) / (1 + num_documents_F[keep])) + 1
         return Vocabulary(keys_F[keep], idf_F.astype(np.float32))
+
+    def part(self, numbers: Int64[np.ndarray, " kept"]) -> Vocabulary:
+        """Return some of the n-grams, by ascending number."""
+        # As the file will hold them.
+        idf_F = self.idf_F[numbers].astype(np.float16).astype(np.float32)
+        return Vocabulary(self.keys_F[numbers], idf_F)
 
     def rows(
         self,
@@ -157,26 +166,27 @@ class SparseLinear:
         importance_F: Matrix = largest_F * self.vocabulary.idf_F / np.sqrt(rarity_F)
         return importance_F
 
-    def compressed(self, most_bytes: int | None = None) -> SparseLinear:
-        """Return the same model with 8-bit weights, the least important n-grams left out.
+    def affordable(self, most_bytes: int) -> Int64[np.ndarray, " kept"]:
+        """Return the numbers of the most important n-grams that a compressed file has room for.
 
         Args:
-            most_bytes: the file may not be longer; None keeps all n-grams that do anything.
+            most_bytes: length of the file.
         """
         importance_F = self.importance()
-        per_feature = self.num_columns + 4 + 2 + 2
-        keep = np.flatnonzero(importance_F > 0)
-        if most_bytes is not None:
-            affordable = max((most_bytes - 2048 - 4 * self.num_columns) // per_feature, 0)
-            best = np.argsort(-importance_F[keep], kind="stable")[:affordable]
-            keep = np.sort(keep[best])
-        weights_FC = self._plain_weights()[keep]
-        scales_F = np.abs(weights_FC).max(axis=1, initial=0.0) / _LARGEST
-        scales_F = np.maximum(scales_F.astype(np.float16).astype(np.float32), 1e-7)
-        integers_FC = np.clip(np.rint(weights_FC / scales_F[:, None]), -_LARGEST, _LARGEST)
-        idf_F = self.vocabulary.idf_F[keep].astype(np.float16).astype(np.float32)
-        vocabulary = Vocabulary(self.vocabulary.keys_F[keep], idf_F)
-        return SparseLinear(vocabulary, integers_FC.astype(np.int8), self.bias_C, scales_F)
+        per_feature = self.num_columns + _BYTES_BESIDE_WEIGHTS
+        num_kept = max((most_bytes - _FIXED_BYTES - 4 * self.num_columns) // per_feature, 0)
+        useful = np.flatnonzero(importance_F > 0)
+        best = useful[np.argsort(-importance_F[useful], kind="stable")[:num_kept]]
+        return np.sort(best)
+
+    def compressed(self) -> SparseLinear:
+        """Return the same model with 8-bit weights, without n-grams that do nothing."""
+        weights_FC = self._plain_weights()
+        keep = np.flatnonzero(np.abs(weights_FC).max(axis=1, initial=0.0) > 0)
+        rows = quantised(weights_FC[keep])
+        return SparseLinear(
+            self.vocabulary.part(keep), rows.integers_RD, self.bias_C, rows.scales_R
+        )
 
     def _plain_weights(self) -> Matrix:
         if self.scales_F is None:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float32, Int32, Int64, UInt32, UInt64
+from sparrowlm.foundation.array_types import Float32, Int64, UInt32, UInt64
 from sparrowlm.text.segmentation import WordSegmenter
 
 Codes = np.ndarray[Any, np.dtype[np.uint32]]
@@ -86,6 +86,15 @@ class FeatureCounts(NamedTuple):
     keys_N: UInt32[np.ndarray, " features"]
     counts_N: Float32[np.ndarray, " features"]
     num_rows: int
+
+    def part(self, rows: Int64[np.ndarray, " some"]) -> FeatureCounts:
+        """Return the n-grams of some texts, in the order given."""
+        borders = np.searchsorted(self.rows_N, np.arange(self.num_rows + 1))
+        lengths = borders[rows + 1] - borders[rows]
+        firsts = np.repeat(borders[rows] - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
+        chosen = firsts + np.arange(len(firsts))
+        numbers = np.repeat(np.arange(len(rows)), lengths)
+        return FeatureCounts(numbers, self.keys_N[chosen], self.counts_N[chosen], len(rows))
 
 
 class NgramFeatures:
@@ -278,8 +287,3 @@ def _mixed(values: Hashes) -> Hashes:
 
 def _keys(hashes: Hashes) -> UInt32[np.ndarray, " n"]:
     return (_mixed(hashes) >> np.uint64(32)).astype(np.uint32)
-
-
-def sizes(counts: FeatureCounts) -> Int32[np.ndarray, " rows"]:
-    """Return how many distinct n-grams every text has."""
-    return np.bincount(counts.rows_N, minlength=counts.num_rows).astype(np.int32)

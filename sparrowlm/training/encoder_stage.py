@@ -65,6 +65,13 @@ class EncoderSize:
             is_causal=False,
         )
 
+    def file_bytes(self, vocab_size: int) -> int:
+        """Return what the weights take on disk: half precision, tables in 8 bits."""
+        tables = (
+            self.tables.num_parameters() + 2 * len(self.tables.orders) * self.tables.num_buckets
+        )
+        return 2 * self.shape(vocab_size).num_parameters() + tables
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StageSettings:

@@ -32,6 +32,7 @@ class LinearTraining:
         data: all labelled texts.
         features: which n-grams.
         words: of the user's dictionary.
+        most_bytes: of a model's file; None for no limit.
         seed: of the order in which texts are visited.
     """
 
@@ -40,30 +41,42 @@ class LinearTraining:
         data: LabelledTexts,
         features: NgramFeatureSettings,
         words: Sequence[str],
+        most_bytes: int | None,
         seed: int,
     ) -> None:
         self._data = data
         self._seed = seed
+        self._most_bytes = most_bytes
         self.features = NgramFeatures(features, WordSegmenter(words))
-        counts = self.features.counts(data.texts)
+        self._counts = self.features.counts(data.texts)
         least = 1 if len(data) <= _MOST_TEXTS_FOR_ALL_NGRAMS else 2
-        self.vocabulary = Vocabulary.of(counts.keys_N, counts.num_rows, least)
-        rows = self.vocabulary.rows(*counts)
-        self._matrix = as_matrix(rows, len(self.vocabulary.keys_F))
+        self.vocabulary = Vocabulary.of(self._counts.keys_N, self._counts.num_rows, least)
+        self._matrix = self._values(self.vocabulary)
         targets_BC = data.targets_BL > 0.5
         is_pair = len(data.labels) == 2 and not data.is_multi_label
         self._targets_BC = targets_BC[:, 1:] if is_pair else targets_BC
 
     def train(self, rows: Int64[np.ndarray, " some"], penalty: float) -> SparseLinear:
-        """Train on some of the texts."""
-        return train_linear(
-            self.vocabulary, self._matrix[rows], self._targets_BC[rows], penalty, seed=self._seed
+        """Train on some of the texts and compress.
+
+        What does not fit is left out, and the rest learns again without it.
+        """
+        targets_BC = self._targets_BC[rows]
+        model = train_linear(
+            self.vocabulary, self._matrix[rows], targets_BC, penalty, None, self._seed
         )
+        if self._most_bytes is not None:
+            kept = model.affordable(self._most_bytes)
+            if len(kept) < len(self.vocabulary.keys_F):
+                vocabulary = self.vocabulary.part(kept)
+                matrix = self._values(vocabulary)[rows]
+                model = train_linear(vocabulary, matrix, targets_BC, penalty, None, seed)
+        return model.compressed()
 
     def scores(self, model: SparseLinear, rows: Int64[np.ndarray, " some"]) -> Matrix:
         """Return the scores of all labels for some of the texts."""
-        scores_BC = self._matrix[rows] @ model.weights_FC + model.bias_C
-        return label_columns(scores_BC.astype(np.float32), len(self._data.labels))
+        values = model.vocabulary.rows(*self._counts.part(rows))
+        return label_columns(model.scores(values), len(self._data.labels))
 
     def held_out_scores(
         self, folds_B: Int64[np.ndarray, " texts"], penalty: float
@@ -81,7 +94,9 @@ class LinearTraining:
             scores_BL[rows] = self.scores(model, rows)
         return scores_BL
 
-    def part(self, penalty: float, most_bytes: int | None) -> LinearPart:
-        """Train on all texts and compress."""
-        model = self.train(np.arange(len(self._data)), penalty)
-        return LinearPart(model.compressed(most_bytes), self.features)
+    def part(self, penalty: float) -> LinearPart:
+        """Train on all texts."""
+        return LinearPart(self.train(np.arange(len(self._data)), penalty), self.features)
+
+    def _values(self, vocabulary: Vocabulary) -> Any:  # noqa: ANN401 - SciPy has no types
+        return as_matrix(vocabulary.rows(*self._counts), len(vocabulary.keys_F))

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Int64
+from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.messages import say
+from sparrowlm.foundation.quantities import format_size
 from sparrowlm.tasks.classify.blending import Blend, learnt_blend, loss_nats
 from sparrowlm.tasks.classify.encoder_training import EncoderTraining, as_loaded
 from sparrowlm.tasks.classify.examples import LabelledTexts
@@ -43,6 +45,9 @@ _NUM_FOLDS = 5
 _HELD_OUT_FOLDS, _MOST_HELD_OUT = 10, 2500
 _MOST_FOLDED_WORK = 3_000_000  # texts times labels for which several penalties are tried
 _PRETRAINING_SHARE = 0.4
+_SMALL_FILES_BYTES = 40_000  # configurations, card, report
+_BYTES_PER_TOKEN = 22  # of tokenizer.json
+_LEAST_LINEAR_BYTES = 50_000
 
 Scores = dict[str, np.ndarray[Any, np.dtype[np.float32]]]
 
@@ -109,8 +114,9 @@ class ClassifierTraining:
         """
         progress = self._place.progress
         progress.start(say("tasks.classify-linear-stage"), None, "")
+        settings = self._settings
         linear = LinearTraining(
-            self._data, self._settings.features, self._settings.words, self._settings.seed
+            self._data, settings.features, settings.words, self._linear_bytes(), settings.seed
         )
         penalty, scores_BL = self._linear_scores(linear)
         scores: Scores = {LINEAR: scores_BL[self._measured]}
@@ -205,16 +211,13 @@ class ClassifierTraining:
     ) -> TrainedClassifier:  # fmt: skip
         linear_part = encoder_part = None
         arrays: dict[str, Any] = {}
-        room = self._settings.most_bytes
         if ENCODER in blend.weights and self._codec is not None:
             from sparrowlm.tasks.classify.encoder_training import arrays_of
 
             arrays = arrays_of(model)
             encoder_part = EncoderPart(as_loaded(model), self._codec)
-            if room is not None:
-                room -= encoder_bytes(arrays, self._codec.vocab_size)
         if LINEAR in blend.weights:
-            linear_part = linear.part(penalty, room)
+            linear_part = linear.part(penalty)
         settings = ClassifierSettings(
             labels=self._data.labels,
             blend=blend,
@@ -226,6 +229,25 @@ class ClassifierTraining:
             self._settings.size.tables.orders, scores, self._measured, floor, self._stages,
             {"penalty": penalty, "seconds": time.monotonic() - self._began},
         )  # fmt: skip
+
+    def _linear_bytes(self) -> int | None:
+        """Return what the network leaves of the room."""
+        settings = self._settings
+        if settings.most_bytes is None:
+            return None
+        room = settings.most_bytes - _SMALL_FILES_BYTES
+        if self._codec is not None and settings.parts != LINEAR:
+            vocab_size = self._codec.vocab_size
+            num_labels = len(self._data.labels)
+            room -= settings.size.file_bytes(vocab_size) + 4 * num_labels * settings.size.width
+            room -= _BYTES_PER_TOKEN * vocab_size
+        if room < _LEAST_LINEAR_BYTES:
+            needed = settings.most_bytes - room + _LEAST_LINEAR_BYTES
+            raise SettingError(
+                "tasks.classify-size", received=format_size(settings.most_bytes),
+                needed=format_size(needed),
+            )  # fmt: skip
+        return room
 
     def _blend(self, scores: Scores, targets_BL: Any) -> Blend:  # noqa: ANN401
         return learnt_blend(scores, targets_BL, is_multi_label=self._data.is_multi_label)
@@ -258,11 +280,3 @@ class ClassifierTraining:
             self._place, directory=self._place.directory / name,
             fingerprint=f"{self._place.fingerprint}:{name}", note=note,
         )  # fmt: skip
-
-
-def encoder_bytes(arrays: dict[str, Any], vocab_size: int) -> int:
-    """Return about how much the files of an encoder take, tokenizer included."""
-    from sparrowlm.runtime.encoder_files import body_tensors, parts_bytes
-
-    body = sum(tensor.nbytes for tensor in body_tensors(arrays).values())
-    return body + parts_bytes(arrays) + 22 * vocab_size + 30_000
