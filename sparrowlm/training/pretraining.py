@@ -107,10 +107,10 @@ class PretrainingObjective:
 def _masked_loss(model: EncoderModel, batch: Padded, is_masked_BT: Tensor) -> Tensor:
     hidden_BT = batch.ids_BT.masked_fill(is_masked_BT, MASK_ID)
     states_BTD = model.states(hidden_BT, batch.lengths_B)
-    before_ND = states_BTD[:, :-1][is_masked_BT[:, 1:]]
-    if not len(before_ND):
+    hidden_ND = states_BTD[is_masked_BT]
+    if not len(hidden_ND):
         return states_BTD.sum() * 0.0
-    return cross_entropy(model.logits(before_ND)[None], batch.ids_BT[is_masked_BT][None])
+    return cross_entropy(model.logits(hidden_ND)[None], batch.ids_BT[is_masked_BT][None])
 
 
 def _causal_loss(model: EncoderModel, batch: Padded) -> Tensor:
