@@ -13,7 +13,12 @@ from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.quantities import parse_size
 from sparrowlm.foundation.randomness import derive_seed
 
-ModelChoice = Literal["auto", "ngram", "vectors", "rnn", "lstm", "transformer", "mixture"]
+ModelChoice = Literal[
+    "auto", "ngram", "vectors", "rnn", "lstm", "transformer", "mixture", "linear", "encoder"
+]
+# Kinds of models that only tasks with labels have.
+TASK_MODELS = ("linear", "encoder")
+TaskChoice = Literal["auto", "complete", "classify", "tag", "intent", "match", "segment"]
 TokenizerChoice = Literal["auto", "character", "bpe", "word"]
 Data = str | Path | Sequence[str] | Sequence[Path]
 
@@ -38,6 +43,10 @@ class TrainRequest:
         start_from: directory of a model whose weights are the start.
         held_out: text to measure on.
         user_dictionary: words that outrank the segmentation.
+        task: what for; "auto" looks at the data.
+        text_field: name or number of the column that holds the text; None finds it.
+        label_field: the same for the label.
+        unlabelled: further texts of the kind that the model will meet, without labels.
     """
 
     data: Data
@@ -52,6 +61,10 @@ class TrainRequest:
     start_from: Path | None = None
     held_out: Path | None = None
     user_dictionary: Path | None = None
+    task: TaskChoice = "auto"
+    text_field: str | None = None
+    label_field: str | None = None
+    unlabelled: Path | None = None
 
     @property
     def work(self) -> Path:
@@ -70,6 +83,8 @@ class TrainRequest:
             "from": str(self.start_from) if self.start_from else None,
             "corpus": corpus_fingerprint.hex(),
         }
+        if self.task not in ("auto", "complete"):
+            choices |= {"task": self.task, "text": self.text_field, "label": self.label_field}
         text = json.dumps(choices, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -38,7 +38,8 @@ def write_network(
     """
     if isinstance(shape, TransformerShape):
         atomic.write_json(directory / CONFIG_FILE, shape.hugging_face_config())
-        atomic.write_json(directory / GENERATION_CONFIG_FILE, generation_config())
+        if shape.is_causal:
+            atomic.write_json(directory / GENERATION_CONFIG_FILE, generation_config())
     else:
         atomic.write_json(directory / CONFIG_FILE, shape.sparrow_config())
     write_tensors(directory / TENSORS_FILE, tensors)

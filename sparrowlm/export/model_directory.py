@@ -6,7 +6,7 @@ How this works, and how it is read, stands at the top of runtime/directory.py.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,10 @@ from sparrowlm.models.ngram import NgramModel
 from sparrowlm.models.word_vectors import WordVectors
 from sparrowlm.runtime.directory import (
     CONFIG_FILE,
+    CRF_FILE,
+    ENCODER_FILE,
     INCOMING,
+    LINEAR_FILE,
     MANIFEST_FILE,
     NGRAM_FILE,
     TENSORS_FILE,
@@ -43,6 +46,9 @@ CHECKED_FILES = (
     NGRAM_FILE,
     GATE_FILE,
     VECTORS_FILE,
+    ENCODER_FILE,
+    LINEAR_FILE,
+    CRF_FILE,
 )
 
 
@@ -51,24 +57,26 @@ class ModelParts:
     """Everything a model directory is made of.
 
     Attributes:
-        kind: "ngram", "vectors", "rnn", "lstm", "transformer" or "mixture".
-        codec: the tokenizer.
+        kind: "ngram", "vectors", "rnn", "lstm", "transformer", "mixture", or a task.
+        codec: the tokenizer; None where nothing reads ids.
         shape: of the network; None where there is none.
         tensors: its weights by the names of model.safetensors, float32 or float16.
         ngram: the counting model, for "ngram" and "mixture".
         gate: for "mixture".
         vectors: for "vectors".
+        binaries: further checked files by name, each with what writes it.
         texts: further files by name, for people: README.md, report.html.
         facts: further entries of sparrow.json: recipe, data, plan, measured, curve.
     """
 
     kind: str
-    codec: TokenCodec
+    codec: TokenCodec | None
     shape: TransformerShape | RecurrentShape | None = None
     tensors: Mapping[str, np.ndarray[Any, np.dtype[Any]]] = field(default_factory=dict)
     ngram: NgramModel | None = None
     gate: Gate | None = None
     vectors: WordVectors | None = None
+    binaries: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -128,7 +136,9 @@ def _move_up(incoming: Path, directory: Path, listed: set[str]) -> None:
 
 def _fill(staging: Path, parts: ModelParts) -> None:
     """Write all files, the manifest last; every one is on the disk when this returns."""
-    parts.codec.save(staging)
+    staging.mkdir(parents=True, exist_ok=True)
+    if parts.codec is not None:
+        parts.codec.save(staging)
     if parts.shape is not None:
         write_network(staging, parts.shape, parts.tensors)
     elif parts.ngram is not None:
@@ -141,6 +151,8 @@ def _fill(staging: Path, parts: ModelParts) -> None:
         write_tensors(staging / GATE_FILE, parts.gate.tensors())
     if parts.vectors is not None:
         parts.vectors.save(staging / VECTORS_FILE)
+    for name, write in parts.binaries.items():
+        write(staging / name)
     for name, text in parts.texts.items():
         atomic.write_text(staging / name, text)
     atomic.write_bytes(staging / MANIFEST_FILE, manifest_bytes(_manifest(staging, parts)))
@@ -149,7 +161,7 @@ def _fill(staging: Path, parts: ModelParts) -> None:
 def _manifest(staging: Path, parts: ModelParts) -> dict[str, Any]:
     network = None
     if isinstance(parts.shape, TransformerShape):
-        network = "transformer"
+        network = "transformer" if parts.shape.is_causal else "encoder"
     elif parts.shape is not None:
         network = parts.shape.cell
     files = {

@@ -61,10 +61,9 @@ class LinearTraining:
 
         What does not fit is left out, and the rest learns again without it.
         """
-        targets_BC = self._targets_BC[rows]
-        model = train_linear(
-            self.vocabulary, self._matrix[rows], targets_BC, penalty, None, self._seed
-        )
+        targets_BC, seed = self._targets_BC[rows], self._seed
+        matrix = self._matrix[rows]
+        model = train_linear(self.vocabulary, matrix, targets_BC, penalty, None, seed)
         if self._most_bytes is not None:
             kept = model.affordable(self._most_bytes)
             if len(kept) < len(self.vocabulary.keys_F):

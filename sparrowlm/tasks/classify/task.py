@@ -1,0 +1,53 @@
+"""The whole task: a classifier on unseen labelled texts, beside the linear floor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sparrowlm.corpora.labelled import LabelledText
+from sparrowlm.tasks.classify.blending import Blend
+from sparrowlm.tasks.classify.evaluation import ClassifierFigures, measured
+from sparrowlm.tasks.classify.examples import as_targets
+from sparrowlm.tasks.classify.model import ENCODER, Classifier
+
+_BATCH_TEXTS = 1024
+
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
+
+def evaluate_classifier(
+    classifier: Classifier, floor: Blend | None, examples: Sequence[LabelledText]
+) -> dict[str, ClassifierFigures]:
+    """Measure a classifier and its parts.
+
+    Args:
+        classifier: ready to answer.
+        floor: how the linear model alone becomes probabilities; None where it is not there.
+        examples: labelled texts that were not trained on.
+
+    Returns:
+        "model", what answers; "floor", the linear model alone; and "encoder", the network alone,
+        as far as the classifier has them.
+    """
+    data = as_targets(examples, classifier.labels, is_multi_label=classifier.is_multi_label)
+    blends: dict[str, Blend] = {"model": classifier.settings.blend}
+    if classifier.linear is not None and floor is not None:
+        blends["floor"] = floor
+    if classifier.encoder is not None and len(blends["model"].weights) > 1:
+        shipped = classifier.settings.blend
+        weight = shipped.weights[ENCODER]
+        blends[ENCODER] = Blend({ENCODER: weight}, shipped.offset, shipped.is_multi_label)
+    given: dict[str, list[Matrix]] = {name: [] for name in blends}
+    for start in range(0, len(data), _BATCH_TEXTS):
+        scores = classifier.part_scores(data.texts[start : start + _BATCH_TEXTS])
+        for name, blend in blends.items():
+            given[name].append(blend.probabilities(scores))
+    threshold = classifier.settings.threshold or 0.5
+    return {
+        name: measured(np.concatenate(rows), data, threshold)
+        for name, rows in given.items()
+        if rows
+    }
