@@ -49,9 +49,13 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
     start_from: str | Path | None = None,
     held_out: str | Path | None = None,
     user_dictionary: str | Path | None = None,
+    task: str = "auto",
+    text_field: str | None = None,
+    label_field: str | None = None,
+    unlabelled: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Model:
-    """Train a model on a person's own text, write it to a directory, and return it loaded.
+    """Train a model on a person's own text or labels, write it to a directory, return it loaded.
 
     Args:
         data: one file or folder; a list of paths; or a list of strings, each a document.
@@ -60,13 +64,18 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
         minutes: wall time for everything, above 0; 5 where steps are not given either.
         steps: optimisation steps instead of minutes.
         model: "auto" (whatever predicts best), "ngram", "vectors", "rnn", "lstm", "transformer"
-            or "mixture".
+            or "mixture"; for tasks with labels "auto", "linear" or "encoder".
         tokenizer: "auto", "character", "bpe" or "word".
         seed: same seed, data and machine: same model (with steps; minutes depend on the clock).
         resume: continue an interrupted training of the same data and settings; harmless without.
         start_from: a model directory whose tokenizer and weights are the start.
         held_out: text to measure on, never trained on; otherwise split off the data.
         user_dictionary: file of words, one per line, that outrank the segmentation.
+        task: "auto" looks at the data; "complete", "classify", "tag", "intent", "match" or
+            "segment".
+        text_field: name or 0-based number of the column that holds the text; None finds it.
+        label_field: the same for the label.
+        unlabelled: file of further texts of the kind that the model will meet (tasks only).
         progress: told about everything; None is silent.
 
     Raises:
@@ -74,14 +83,23 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
         DataError, ResourceError: the text cannot be used; disk or memory.
         StoppedBySignal: after Ctrl-C; what was learnt is kept for resume.
     """
-    from sparrowlm.api.pipeline import run_training
+    from sparrowlm.api.labels import task_of
     from sparrowlm.api.request import checked_request
     from sparrowlm.foundation.progress import SilentProgress
 
     request = checked_request(
         data, output=output, size=size, minutes=minutes, steps=steps, model=model,
         tokenizer=tokenizer, seed=seed, resume=resume, start_from=start_from, held_out=held_out,
-        user_dictionary=user_dictionary,
+        user_dictionary=user_dictionary, task=task, text_field=text_field,
+        label_field=label_field, unlabelled=unlabelled,
     )  # fmt: skip
-    run_training(request, progress or SilentProgress())
+    kind = task_of(request)
+    if kind is None:
+        from sparrowlm.api.pipeline import run_training
+
+        run_training(request, progress or SilentProgress())
+    else:
+        from sparrowlm.api.task_pipeline import run_task_training
+
+        run_task_training(request, kind, progress or SilentProgress())
     return load(request.output)

@@ -103,6 +103,10 @@ def checked_request(  # noqa: PLR0913 - the public dials, each with its default
     start_from: str | Path | None = None,
     held_out: str | Path | None = None,
     user_dictionary: str | Path | None = None,
+    task: str = "auto",
+    text_field: str | None = None,
+    label_field: str | None = None,
+    unlabelled: str | Path | None = None,
 ) -> TrainRequest:
     """Check every dial and fill in what was left open.
 
@@ -113,6 +117,8 @@ def checked_request(  # noqa: PLR0913 - the public dials, each with its default
         _refuse_choice("model", model, get_args(ModelChoice))
     if tokenizer not in get_args(TokenizerChoice):
         _refuse_choice("tokenizer", tokenizer, get_args(TokenizerChoice))
+    if task not in get_args(TaskChoice):
+        _refuse_choice("task", task, get_args(TaskChoice))
     if minutes is not None and steps is not None:
         raise SettingError("cli.minutes-or-steps", minutes=minutes, steps=steps)
     if steps is not None and steps < 1:
@@ -135,6 +141,10 @@ def checked_request(  # noqa: PLR0913 - the public dials, each with its default
         start_from=None if start_from is None else Path(start_from),
         held_out=None if held_out is None else Path(held_out),
         user_dictionary=None if user_dictionary is None else Path(user_dictionary),
+        task=cast("TaskChoice", task),
+        text_field=text_field,
+        label_field=label_field,
+        unlabelled=None if unlabelled is None else Path(unlabelled),
     )
 
 

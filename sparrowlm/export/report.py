@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from html import escape
-from importlib.resources import files
 
 from sparrowlm.export.chart import Series, bar_chart, line_chart
 from sparrowlm.export.facts import (
@@ -14,10 +12,10 @@ from sparrowlm.export.facts import (
     recipe_rows,
     score_rows,
 )
+from sparrowlm.export.page import both, note, page, per_language, section, table
 from sparrowlm.export.run_record import RunRecord
-from sparrowlm.foundation.messages import Language, current_language, render
+from sparrowlm.foundation.messages import Language, render
 
-_LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _MOST_SAMPLES = 24
 _MOST_TOKENS = 20
 _UNITS = {" ": "␣", "\n": "⏎", "\t": "⇥"}
@@ -34,110 +32,35 @@ def report_page(record: RunRecord) -> str:
         page shows the language it was made in.
     """
     sections = [
-        _section("model", _per_language(lambda at: _table(model_rows(record, at)))),
-        _section("scores", _note("scores-note") + _scores(record)),
-        _section("curve", _curve(record)),
-        _section("compared", _compared(record)),
-        _section("samples", _samples(record)),
-        _section("data", _per_language(lambda at: _table(data_rows(record, at)))),
-        _section("tokens", _tokens(record)),
-        _section("recipe", _per_language(lambda at: _table(recipe_rows(record, at)))),
-        _section("limits", _note("limits-text")),
+        section("model", per_language(lambda at: table(model_rows(record, at)))),
+        section("scores", note("scores-note") + _scores(record)),
+        section("curve", _curve(record)),
+        section("compared", _compared(record)),
+        section("samples", _samples(record)),
+        section("data", per_language(lambda at: table(data_rows(record, at)))),
+        section("tokens", _tokens(record)),
+        section("recipe", per_language(lambda at: table(recipe_rows(record, at)))),
+        section("limits", note("limits-text")),
     ]
-    language = current_language()
-    fields = {"name": record.name}
-    return _PAGE.format(
-        language=language,
-        title=escape(render("export.report-title", fields, language)),
-        style=_asset("report.css"),
-        script=_asset("report.js"),
-        heading=_both("report-title", **fields),
-        made=_both("made-with"),
-        body="\n".join(section for section in sections if section),
-    )
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<header>
-<button type="button" id="language">中文 / English</button>
-<h1>{heading}</h1>
-<p>{made}</p>
-</header>
-<main>
-{body}
-</main>
-<script>
-{script}</script>
-</body>
-</html>
-"""
-
-
-def _asset(name: str) -> str:
-    return files("sparrowlm.export").joinpath(name).read_text(encoding="utf-8")
-
-
-def _both(code: str, **fields: object) -> str:
-    """Render a message in both languages; the page shows one of them."""
-    return "".join(
-        f'<span class="{at}" lang="{at}">{escape(render(f"export.{code}", fields, at))}</span>'
-        for at in _LANGUAGES
-    )
-
-
-def _per_language(make: Callable[[Language], str]) -> str:
-    halves = [(at, make(at)) for at in _LANGUAGES]
-    return "".join(f'<div class="{at}" lang="{at}">{half}</div>' for at, half in halves if half)
-
-
-def _section(name: str, body: str) -> str:
-    if not body:
-        return ""
-    return f'<section id="{name}">\n<h2>{_both(f"heading-{name}")}</h2>\n{body}\n</section>'
-
-
-def _note(code: str) -> str:
-    return f"<p>{_both(code)}</p>"
-
-
-def _table(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:
-    lines = [
-        f'<tr><th scope="row">{escape(row[0])}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
-        + "</tr>"
-        for row in rows
-    ]
-    if not lines:
-        return ""
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in heads)
-    return "<table>" + (f"<tr>{head}</tr>" if head else "") + "".join(lines) + "</table>"
+    return page("report-title", sections, name=record.name)
 
 
 def _scores(record: RunRecord) -> str:
-    return _per_language(lambda at: _table(score_rows(record, at)))
+    return per_language(lambda at: table(score_rows(record, at)))
 
 
 def _compared(record: RunRecord) -> str:
     def half(at: Language) -> str:
         names = ("what", "predicted", "measured")
         heads = [render(f"export.column-{name}", None, at) for name in names]
-        return _table(comparison_rows(record, at), heads)
+        return table(comparison_rows(record, at), heads)
 
-    return _per_language(half)
+    return per_language(half)
 
 
 def _curve(record: RunRecord) -> str:
     if not record.curve:
-        return _note("no-curve")
+        return note("no-curve")
     bits = record.part_bits()
     series = [
         Series("train", record.curve_points("train_nats")),
@@ -150,10 +73,10 @@ def _curve(record: RunRecord) -> str:
     ]
     shown = [one for one in series if one.points]
     legend = "".join(
-        f'<li><i class="{one.style}"></i>{_both(f"series-{one.style}")}</li>' for one in shown
+        f'<li><i class="{one.style}"></i>{both(f"series-{one.style}")}</li>' for one in shown
     )
     chart = line_chart(shown, render("export.curve-note"))
-    return f'{_note("curve-note")}{chart}<ul class="legend">{legend}</ul>'
+    return f'{note("curve-note")}{chart}<ul class="legend">{legend}</ul>'
 
 
 def _samples(record: RunRecord) -> str:

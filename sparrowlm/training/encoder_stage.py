@@ -79,6 +79,7 @@ class StageSettings:
 
     Attributes:
         most_epochs: no text is seen more often.
+        most_steps: optimisation steps instead; None for epochs.
         seconds: wall time; None runs all epochs.
         matrix_rate: Muon's learning rate.
         other_rate: AdamW's.
@@ -91,6 +92,7 @@ class StageSettings:
     """
 
     most_epochs: float
+    most_steps: int | None = None
     seconds: float | None = None
     matrix_rate: float = 0.01
     other_rate: float = 0.002
@@ -140,7 +142,7 @@ def run_stage(
     Raises:
         StoppedBySignal: after saving.
     """
-    num_steps = max(round(settings.most_epochs * steps_per_epoch), 1)
+    num_steps = settings.most_steps or max(round(settings.most_epochs * steps_per_epoch), 1)
     model.feature_dropout = settings.feature_dropout
     model.compute_dtype = settings.precision
     warm_up = min(int(_WARM_UP_SHARE * num_steps) + 1, _MOST_WARM_UP_STEPS)

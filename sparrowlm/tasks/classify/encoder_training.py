@@ -80,8 +80,9 @@ class EncoderTraining:
             epochs = min(max(epochs, _LEAST_EPOCHS), _MOST_EPOCHS)
         model = self._new_model()
         stage = StageSettings(
-            most_epochs=epochs, seconds=seconds, seed=settings.seed, precision=self._precision
-        )
+            most_epochs=epochs, most_steps=settings.steps, seconds=seconds, seed=settings.seed,
+            precision=self._precision,
+        )  # fmt: skip
         result = pretrain(model, ids, stage, place)
         self._start = {name: tensor.detach().clone() for name, tensor in model.tensors().items()}
         return result
@@ -121,8 +122,8 @@ class EncoderTraining:
         if epochs is None:
             epochs = min(max(_LABELLING_TEXTS / len(rows), _LEAST_EPOCHS), _MOST_EPOCHS)
         stage = StageSettings(
-            most_epochs=epochs, seconds=seconds, other_rate=0.001, dropout=0.2,
-            feature_dropout=0.5, seed=settings.seed, precision=self._precision,
+            most_epochs=epochs, most_steps=settings.steps, seconds=seconds, other_rate=0.001,
+            dropout=0.2, feature_dropout=0.5, seed=settings.seed, precision=self._precision,
         )  # fmt: skip
         result = run_stage(model, objective, objective.steps_per_epoch, stage, place)
         return rounded(model), result

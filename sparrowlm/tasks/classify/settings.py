@@ -23,6 +23,7 @@ class ClassifierTrainingSettings:
         size: of the encoder.
         features: n-grams of the linear model.
         pretraining_epochs: how often, at most, texts are read without labels; None derives it.
+        steps: optimisation steps of each run of the network instead; None for epochs.
         labelling_epochs: how often, at most, labelled texts are seen; None derives it.
         unlabelled: further texts of the kind the model will meet.
         words: of the user's dictionary, never cut.
@@ -35,6 +36,7 @@ class ClassifierTrainingSettings:
     size: EncoderSize = field(default_factory=EncoderSize)
     features: NgramFeatureSettings = field(default_factory=NgramFeatureSettings)
     pretraining_epochs: float | None = None
+    steps: int | None = None
     labelling_epochs: float | None = None
     unlabelled: Sequence[str] = ()
     words: tuple[str, ...] = ()

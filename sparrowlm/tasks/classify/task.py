@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sparrowlm.corpora.labelled import LabelledText
-from sparrowlm.tasks.classify.blending import Blend
+from sparrowlm.tasks.classify.blending import Blend, learnt_blend
 from sparrowlm.tasks.classify.evaluation import ClassifierFigures, measured
-from sparrowlm.tasks.classify.examples import as_targets
+from sparrowlm.tasks.classify.examples import LabelledTexts, as_targets
 from sparrowlm.tasks.classify.model import ENCODER, Classifier
+
+if TYPE_CHECKING:
+    from sparrowlm.tasks.classify.training import TrainedClassifier
 
 _BATCH_TEXTS = 1024
 
@@ -50,4 +53,26 @@ def evaluate_classifier(
         name: measured(np.concatenate(rows), data, threshold)
         for name, rows in given.items()
         if rows
+    }
+
+
+def trained_figures(
+    trained: TrainedClassifier, data: LabelledTexts
+) -> dict[str, ClassifierFigures]:
+    """Measure every part on the texts that were kept from it while it was trained.
+
+    Args:
+        trained: what came of a training.
+        data: all its labelled texts.
+    """
+    blends = {"model": trained.classifier.settings.blend, "floor": trained.floor}
+    if ENCODER in trained.scores:
+        part = data.part(trained.rows)
+        blends[ENCODER] = learnt_blend(
+            {ENCODER: trained.scores[ENCODER]}, part.targets_BL, is_multi_label=data.is_multi_label
+        )
+    measured_texts = data.part(trained.rows)
+    return {
+        name: measured(blend.probabilities(trained.scores), measured_texts)
+        for name, blend in blends.items()
     }

@@ -1,0 +1,272 @@
+"""From labelled texts to the directory of a classifier."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sparrowlm.api.labels import TaskData
+from sparrowlm.api.request import TrainRequest
+from sparrowlm.corpora.labelled import LabelledText
+from sparrowlm.export.model_directory import ModelParts
+from sparrowlm.foundation.errors import DependencyError
+from sparrowlm.foundation.interrupts import StopRequest
+from sparrowlm.foundation.messages import say
+from sparrowlm.foundation.progress import Progress
+from sparrowlm.foundation.quantities import format_size
+from sparrowlm.runtime.encoder_files import body_tensors
+from sparrowlm.tasks.classify.examples import LabelledTexts, as_targets, label_names
+from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings, Parts
+from sparrowlm.text.segmentation import HAN, read_user_words
+
+if TYPE_CHECKING:
+    from sparrowlm.tasks.classify.evaluation import ClassifierFigures
+    from sparrowlm.tasks.classify.training import TrainedClassifier
+    from sparrowlm.text.tokenizers import TokenCodec
+
+DEFAULT_BYTES = 5_000_000
+_LEAST_NETWORK_TEXTS = 20
+_CLOSING_SECONDS = 2.0
+_SHORT_CONTEXT, _LONG_CONTEXT = 128, 256
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedTask:
+    """What a training for a task ends with.
+
+    Attributes:
+        parts: files of the model directory, without card and report.
+        figures: measured on texts kept from training, by part.
+        test_figures: the same on a test part, looked at once.
+    """
+
+    parts: ModelParts
+    figures: dict[str, ClassifierFigures]
+    test_figures: dict[str, ClassifierFigures]
+
+
+def train_classifier(
+    request: TrainRequest,
+    data: TaskData,
+    progress: Progress,
+    stop: StopRequest,
+    began: float,
+) -> FinishedTask:
+    """Train, choose, measure.
+
+    Args:
+        request: all dials.
+        data: labelled texts.
+        progress: told about everything.
+        stop: looked at after every step.
+        began: time.monotonic() when the command began, for the clock.
+
+    Raises:
+        StoppedBySignal: after saving.
+    """
+    from sparrowlm.tasks.classify.task import evaluate_classifier, trained_figures
+    from sparrowlm.tasks.classify.training import ClassifierTraining
+    from sparrowlm.training.encoder_stage import StagePlace
+
+    texts, held_out = _texts(data)
+    settings = _settings(request, texts, began)
+    codec = _codec(request, texts, settings)
+    progress.note(_plan_line(texts, settings, codec))
+    fingerprint = request.fingerprint(bytes.fromhex(data.fingerprint))
+    place = StagePlace(request.work / "network", fingerprint, progress, stop)
+    trained = ClassifierTraining(texts, held_out, codec, settings, place).run()
+    figures = trained_figures(trained, texts)
+    test_figures: dict[str, Any] = {}
+    if data.test:
+        examples = [example for example in data.test if isinstance(example, LabelledText)]
+        test_figures = evaluate_classifier(trained.classifier, trained.floor, examples)
+    parts = _parts(request, data, trained, codec, fingerprint, figures, test_figures)
+    for line in closing_lines(trained, figures, test_figures):
+        progress.note(line)
+    return FinishedTask(parts, figures, test_figures)
+
+
+def _texts(data: TaskData) -> tuple[LabelledTexts, Any]:
+    """Join training and held-out texts; the numbers of the held-out ones, or None."""
+    train = [example for example in data.examples if isinstance(example, LabelledText)]
+    held_out = [example for example in data.held_out if isinstance(example, LabelledText)]
+    labels = label_names(train)
+    both = as_targets(train, labels, is_multi_label=data.is_multi_label)
+    if not held_out:
+        return both, None
+    others = as_targets(held_out, labels, is_multi_label=data.is_multi_label)
+    joined = LabelledTexts(
+        both.texts + others.texts, np.concatenate([both.targets_BL, others.targets_BL]), labels,
+        data.is_multi_label,
+    )  # fmt: skip
+    return joined, np.arange(len(both), len(joined))
+
+
+def _settings(
+    request: TrainRequest, texts: LabelledTexts, began: float
+) -> ClassifierTrainingSettings:
+    from sparrowlm.training.encoder_stage import EncoderSize
+
+    seconds = None
+    if request.minutes is not None:
+        seconds = request.minutes * 60 - (time.monotonic() - began) - _CLOSING_SECONDS
+        seconds = max(seconds, 1.0)
+    parts: Parts = "auto"
+    if request.model == "linear":
+        parts = "linear"
+    elif request.model == "encoder":
+        parts = "encoder"
+    words: tuple[str, ...] = ()
+    if request.user_dictionary is not None:
+        words = tuple(read_user_words(request.user_dictionary))
+    return ClassifierTrainingSettings(
+        seconds=seconds,
+        most_bytes=request.size_bytes or DEFAULT_BYTES,
+        parts=parts,
+        size=EncoderSize(context_tokens=_context(texts)),
+        steps=request.steps,
+        unlabelled=_unlabelled(request),
+        words=words,
+        seed=request.seed,
+    )
+
+
+def _unlabelled(request: TrainRequest) -> list[str]:
+    if request.unlabelled is None:
+        return []
+    from sparrowlm.corpora.labelled import iterate_texts
+
+    rows = iterate_texts(request.unlabelled, request.work / "labels")
+    return [row.text for row in rows if row.text.strip()]
+
+
+def _context(texts: LabelledTexts) -> int:
+    """Return how much of a text the network reads: most texts whole, within reason."""
+    lengths = np.sort([len(text) for text in texts.texts])
+    is_short = lengths[int(0.9 * (len(lengths) - 1))] < _SHORT_CONTEXT
+    return _SHORT_CONTEXT if is_short else _LONG_CONTEXT
+
+
+def _codec(
+    request: TrainRequest, texts: LabelledTexts, settings: ClassifierTrainingSettings
+) -> TokenCodec | None:
+    """Learn a tokenizer, or None where no network is wanted or there is too little for one."""
+    if settings.parts == "linear":
+        return None
+    is_asked_for = settings.parts == "encoder"
+    if len(texts) < _LEAST_NETWORK_TEXTS and not is_asked_for:
+        return None
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        command = 'pip install "sparrowlm[train]"'
+        raise DependencyError(
+            "foundation.missing-extra", package="torch", command=command
+        ) from error
+    from sparrowlm.text.tokenizers import TokenizerKind, train_tokenizer
+    from sparrowlm.text.tokenizers.sequences import whole
+
+    sample = [whole(text) for text in [*texts.texts, *settings.unlabelled]]
+    kind: TokenizerKind = "character" if is_mostly_han(sample) else "word"
+    if request.tokenizer != "auto":
+        kind = request.tokenizer
+    num_characters = sum(map(len, sample))
+    return train_tokenizer(kind, lambda: iter(sample), num_characters, user_words=settings.words)
+
+
+def is_mostly_han(texts: list[str]) -> bool:
+    """Say whether Han characters are at least a fifth of what is no white space."""
+    import re
+
+    sample = "".join(texts[:: max(len(texts) // 1000, 1)])[:200_000]
+    num_han = len(re.findall(f"[{HAN}]", sample))
+    num_signs = sum(not sign.isspace() for sign in sample)
+    return num_han >= 0.2 * max(num_signs, 1)
+
+
+def _plan_line(
+    texts: LabelledTexts, settings: ClassifierTrainingSettings, codec: TokenCodec | None
+) -> str:
+    size = format_size(settings.most_bytes or 0)
+    fields = {"texts": f"{len(texts):,}", "labels": len(texts.labels), "size": size}
+    if codec is None:
+        return say("api.classify-plan-linear", **fields)
+    parameters = settings.size.shape(codec.vocab_size).num_parameters()
+    parameters += settings.size.tables.num_parameters()
+    return say(
+        "api.classify-plan", parameters=f"{parameters / 1e6:.1f}", tokenizer=codec.kind,
+        vocabulary=f"{codec.vocab_size:,}", **fields,
+    )  # fmt: skip
+
+
+def _parts(
+    request: TrainRequest,
+    data: TaskData,
+    trained: TrainedClassifier,
+    codec: TokenCodec | None,
+    fingerprint: str,
+    figures: dict[str, ClassifierFigures],
+    test_figures: dict[str, ClassifierFigures],
+) -> ModelParts:
+    from sparrowlm.tasks.classify.files import binaries
+
+    encoder = trained.classifier.encoder
+    facts = {
+        "fingerprint": fingerprint,
+        "task": {**trained.classifier.settings.as_json(), "floor": trained.floor.as_json()},
+        "data": {
+            "format": data.format,
+            "evidence": data.evidence,
+            "num_examples": len(data.examples),
+            "num_held_out": len(trained.rows),
+        },
+        "recipe": {
+            "task": data.task, "model": request.model, "minutes": request.minutes,
+            "steps": request.steps, "seed": request.seed, "size_bytes": request.size_bytes,
+        },
+        "measured": {
+            **trained.facts,
+            "held_out": {name: one.as_json() for name, one in figures.items()},
+            "test": {name: one.summary() for name, one in test_figures.items()},
+        },
+        "curve": {
+            name: [dataclasses.asdict(point) for point in result.curve]
+            for name, result in trained.stages.items()
+        },
+    }  # fmt: skip
+    return ModelParts(
+        kind="classify",
+        codec=codec if encoder else None,
+        shape=encoder.encoder.engine.shape if encoder else None,
+        tensors=body_tensors(trained.model_arrays),
+        binaries=binaries(trained),
+        facts=facts,
+    )
+
+
+def closing_lines(
+    trained: TrainedClassifier,
+    figures: dict[str, ClassifierFigures],
+    test_figures: dict[str, ClassifierFigures],
+) -> list[str]:
+    """Say what ships and how good it is, the floor beside it."""
+    lines = []
+    for code, measured in (("api.classify-held-out", figures), ("api.classify-test", test_figures)):
+        if not measured:
+            continue
+        model, floor = measured["model"], measured.get("floor")
+        low, high = model.accuracy_interval
+        fields = {
+            "accuracy": f"{100 * model.accuracy:.2f}",
+            "low": f"{100 * low:.1f}",
+            "high": f"{100 * high:.1f}",
+            "macro_f1": f"{100 * model.macro_f1:.2f}",
+            "error": f"{model.calibration_error:.3f}",
+            "floor": "–" if floor is None else f"{100 * floor.accuracy:.2f}",
+            "shipped": " + ".join(trained.classifier.settings.blend.weights),
+        }
+        lines.append(say(code, **fields))
+    return lines

@@ -1,0 +1,67 @@
+"""From a request with labelled data to a finished model directory.
+
+data        read, recognised, checked                 (corpora.labelled)
+training    floor, network, blend, choice             (tasks)
+directory   written whole, in place of what was there (export)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import time
+
+from sparrowlm.api.assembly import is_finished
+from sparrowlm.api.labels import TaskData, read_task_data
+from sparrowlm.api.request import TrainRequest
+from sparrowlm.corpora.labelled import TaskKind
+from sparrowlm.export.model_directory import write_model
+from sparrowlm.export.task_pages import task_texts
+from sparrowlm.foundation.errors import SettingError
+from sparrowlm.foundation.interrupts import StopRequest, stop_on_signal
+from sparrowlm.foundation.messages import say
+from sparrowlm.foundation.progress import Progress
+
+AVAILABLE_TASKS = ("complete", "classify")
+
+
+def run_task_training(request: TrainRequest, task: TaskKind, progress: Progress) -> None:
+    """Train for a task with labels and write the model directory.
+
+    Raises:
+        StoppedBySignal: after a signal; what was learnt is kept for --resume.
+        SparrowError: anything the user can mend.
+    """
+    began = time.monotonic()
+    with stop_on_signal() as stop:
+        try:
+            _run(request, task, progress, stop, began)
+        finally:
+            progress.finish()
+
+
+def _run(
+    request: TrainRequest, task: TaskKind, progress: Progress, stop: StopRequest, began: float
+) -> None:
+    if task not in AVAILABLE_TASKS:
+        known = ", ".join(AVAILABLE_TASKS)
+        raise SettingError("api.task-unavailable", received=task, known=known)
+    if not request.resume and request.work.exists():
+        shutil.rmtree(request.work, ignore_errors=True)
+    data = read_task_data(request, task, progress)
+    if request.resume and is_finished(request.output, _fingerprint(request, data)):
+        progress.note(say("api.already-finished", path=request.output))
+        return
+    from sparrowlm.api.classify_stage import train_classifier
+
+    finished = train_classifier(request, data, progress, stop, began)
+    facts = json.loads(json.dumps(finished.parts.facts, default=str))
+    texts = task_texts(facts, request.output.name)
+    write_model(request.output, dataclasses.replace(finished.parts, facts=facts, texts=texts))
+    progress.note(say("api.task-written", path=request.output))
+    shutil.rmtree(request.work, ignore_errors=True)
+
+
+def _fingerprint(request: TrainRequest, data: TaskData) -> str:
+    return request.fingerprint(bytes.fromhex(data.fingerprint))
