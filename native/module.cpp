@@ -6,6 +6,8 @@ namespace nb = nanobind;
 void define_attention_kernels(nb::module_& module);
 void define_norm_kernels(nb::module_& module);
 void define_output_kernels(nb::module_& module);
+void define_crf_decoding(nb::module_& module);
+void define_crf_training(nb::module_& module);
 void define_ngram_counting(nb::module_& module);
 void define_ngram_scoring(nb::module_& module);
 void define_word_vectors(nb::module_& module);
@@ -14,6 +16,8 @@ NB_MODULE(_native, module) {
   define_attention_kernels(module);
   define_norm_kernels(module);
   define_output_kernels(module);
+  define_crf_decoding(module);
+  define_crf_training(module);
   define_ngram_counting(module);
   define_ngram_scoring(module);
   define_word_vectors(module);

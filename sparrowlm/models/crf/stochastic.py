@@ -1,0 +1,128 @@
+"""AdaGrad over single sentences: a few rounds reach what L-BFGS reaches in many.
+
+Every weight has a rate of its own, and the cost of its square is caught up when its row is met
+again. One thread: updates of several would come in an order that nobody can repeat.
+
+Source: Duchi, Hazan, Singer 2011, "Adaptive subgradient methods for online learning and stochastic
+optimization"; lazy decay as in Bottou 2010, "Large-scale machine learning with stochastic gradient
+descent", section 5.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sparrowlm.foundation.array_types import Float32, Float64, Int64
+from sparrowlm.models.crf.lattice import expectations
+from sparrowlm.models.crf.problem import CrfProblem, Examples, entries_at, seen_edges
+from sparrowlm.models.native_part import native_part
+
+
+@dataclass
+class AdaGrad:
+    """The state of the descent.
+
+    Args:
+        problem: what is learnt.
+        rate: size of the steps.
+        decay: per step, the gradient of the penalty is this times the weight.
+    """
+
+    problem: CrfProblem
+    rate: float
+    decay: float
+
+    def __post_init__(self) -> None:
+        size = self.problem.num_parameters
+        self.weights: Float32[np.ndarray, " parameters"] = np.zeros(size, dtype=np.float32)
+        self.squares: Float32[np.ndarray, " parameters"] = np.zeros(size, dtype=np.float32)
+        self.times: Int64[np.ndarray, " rows"] = np.zeros(self.problem.num_rows, dtype=np.int64)
+        self.num_steps = 0
+
+    def epoch(self, order: Int64[np.ndarray, " sentences"]) -> float:
+        """Take one step per sentence.
+
+        Args:
+            order: the numbers of the sentences.
+
+        Returns:
+            The sum of the negative log-likelihoods, each before its step.
+        """
+        native = native_part()
+        if native is None:
+            loss = sum(self._step(int(s), self.num_steps + k) for k, s in enumerate(order))
+        else:
+            loss = self.problem.native(native).adagrad_epoch(
+                self.weights,
+                self.squares,
+                self.times,
+                order,
+                self.rate,
+                self.decay,
+                self.num_steps,
+            )
+        self.num_steps += len(order)
+        return float(loss)
+
+    def settled(self) -> Float64[np.ndarray, " parameters"]:
+        """Return the weights with all decay caught up; the state stays as it is."""
+        weights = self.weights.astype(np.float64)
+        missed = (self.num_steps - self.times)[self.problem.rows_of_entries]
+        squares = self.squares[: self.problem.num_entries].astype(np.float64)
+        lost = self.rate * self.decay * missed
+        weights[: self.problem.num_entries] /= 1.0 + lost / np.sqrt(np.maximum(squares, 1e-30))
+        return weights
+
+    def _step(self, sentence: int, step: int) -> float:
+        problem = self.problem
+        first, last = problem.examples.starts[sentence : sentence + 2]
+        if first == last:
+            return 0.0
+        features_NF = problem.examples.features_NF[first:last]
+        labels_N = problem.examples.labels_N[first:last]
+        self._catch_up(np.unique(features_NF[features_NF >= 0]), step)
+        scores_NL = np.zeros((last - first, problem.num_labels))
+        found = [entries_at(features_N, problem.row_starts) for features_N in features_NF.T]
+        for positions, entries in found:
+            scores_NL[positions, problem.entry_labels[entries]] += self.weights[entries]
+        edges = self.weights[problem.num_entries :].astype(np.float64)
+        bounds = np.array([0, last - first], dtype=np.int64)
+        expected = expectations(scores_NL, bounds, edges)
+        gold = seen_edges(Examples(features_NF, bounds, labels_N), problem.num_labels)
+        errors_NL = expected.marginals_NL
+        rows = np.arange(last - first)
+        loss = expected.log_z - float(scores_NL[rows, labels_N].sum() + (edges * gold).sum())
+        errors_NL[rows, labels_N] -= 1.0
+        self._descend_rows(found, errors_NL)
+        every = np.arange(problem.num_entries, problem.num_parameters)
+        self._descend(every, expected.edges - gold + self.decay * edges)
+        return loss
+
+    def _catch_up(self, rows: Int64[np.ndarray, " rows"], step: int) -> None:
+        _, entries = entries_at(rows.astype(np.int32), self.problem.row_starts)
+        missed = (step - self.times)[self.problem.rows_of_entries[entries]]
+        lost = (self.rate * self.decay * missed).astype(np.float32)
+        size = np.sqrt(np.maximum(self.squares[entries], np.float32(1e-30)))
+        self.weights[entries] /= np.float32(1.0) + lost / size
+        self.times[rows] = step
+
+    def _descend_rows(
+        self,
+        found: list[tuple[Int64[np.ndarray, " found"], Int64[np.ndarray, " found"]]],
+        errors_NL: Float64[np.ndarray, "positions labels"],
+    ) -> None:
+        """Take the steps of the positions one after the other, as the compiled twin does."""
+        for position in range(len(errors_NL)):
+            for positions, entries in found:
+                here = entries[positions == position]
+                self._descend(here, errors_NL[position, self.problem.entry_labels[here]])
+
+    def _descend(
+        self, places: Int64[np.ndarray, " places"], gradient: Float64[np.ndarray, " places"]
+    ) -> None:
+        steep = gradient.astype(np.float32)
+        self.squares[places] += steep * steep
+        size = np.sqrt(np.maximum(self.squares[places], np.float32(1e-30)))
+        self.weights[places] -= np.float32(self.rate) * steep / size
