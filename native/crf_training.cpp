@@ -44,14 +44,15 @@ struct Edges {
 };
 
 template <class Weight>
-RUNS_ON_WHAT_IS_THERE void add_scores_of(const Data& data, const Weight* weights,
-                                         std::size_t first, std::size_t last, double* scores) {
+RUNS_ON_WHAT_IS_THERE void add_scores_of(const Data& data, const std::int32_t* features,
+                                         const Weight* weights, std::size_t length,
+                                         double* scores) {
   const std::size_t L = data.num_labels, F = data.num_templates;
-  std::fill(scores, scores + (last - first) * L, 0.0);
-  for (std::size_t i = first; i < last; ++i) {
-    double* row = scores + (i - first) * L;
+  std::fill(scores, scores + length * L, 0.0);
+  for (std::size_t i = 0; i < length; ++i) {
+    double* row = scores + i * L;
     for (std::size_t f = 0; f < F; ++f) {
-      const std::int32_t feature = data.features[i * F + f];
+      const std::int32_t feature = features[i * F + f];
       if (feature < 0) continue;
       const auto begin = data.row_starts[feature], end = data.row_starts[feature + 1];
       if (data.is_dense) {
@@ -223,7 +224,8 @@ class CrfProblem {
         const auto last = static_cast<std::size_t>(data_.starts[s + 1]);
         if (first == last) continue;
         room.fit(last - first, L);
-        add_scores_of(data_, w, first, last, room.scores.data());
+        add_scores_of(data_, data_.features + first * data_.num_templates, w, last - first,
+                      room.scores.data());
         losses[c] += one_sentence(data_, data_.labels + first, last - first,
                                   Edges(edge_weights, L), room, errors_.data() + first * L,
                                   pairs.data() + c * L * L, seen.data() + c * size);
@@ -245,7 +247,8 @@ class CrfProblem {
   // weights, squares: [P]; times: [R + 1], the step at which a row (last: the edges) was decayed.
   double adagrad_epoch(OutputVector<float> weights, OutputVector<float> squares,
                        OutputVector<std::int64_t> times, InputVector<std::int64_t> order,
-                       double rate, double decay, std::int64_t first_step) {
+                       double rate, double decay, std::int64_t first_step, double dropout,
+                       std::uint64_t seed) {
     nb::gil_scoped_release unlocked;
     const std::size_t L = data_.num_labels, E = data_.num_entries(), size = data_.edge_size();
     float *w = weights.data(), *g2 = squares.data();
@@ -260,15 +263,16 @@ class CrfProblem {
       if (first == last) continue;
       room.fit(last - first, L);
       errors.resize(std::max(errors.size(), (last - first) * L));
-      catch_up(w, g2, times.data(), first, last, rate, decay, step);
+      const std::int32_t* features = some_features(first, last, dropout, seed, step);
+      catch_up(w, g2, times.data(), features, last - first, rate, decay, step);
       std::copy(w + E, w + E + size, edges.begin());
       exponentials(edges.data(), L, room.factors);
-      add_scores_of(data_, w, first, last, room.scores.data());
+      add_scores_of(data_, features, w, last - first, room.scores.data());
       std::fill(pairs.begin(), pairs.end(), 0.0);
       std::fill(seen.begin(), seen.end(), 0.0);
       loss += one_sentence(data_, data_.labels + first, last - first, Edges(edges.data(), L), room,
                            errors.data(), pairs.data(), seen.data());
-      update_rows(w, g2, errors.data(), first, last, rate);
+      update_rows(w, g2, features, errors.data(), last - first, rate);
       for (std::size_t e = 0; e < size; ++e) {
         double g = seen[e] + decay * edges[e];
         if (e < L * L) g += pairs[e] * room.factors[e];
@@ -287,11 +291,33 @@ class CrfProblem {
 
   std::size_t edge(std::size_t chunk) const { return data_.num_sentences * chunk / kChunks; }
 
-  void catch_up(float* w, const float* g2, std::int64_t* times, std::size_t first,
-                std::size_t last, double rate, double decay, std::int64_t step) const {
-    const std::size_t F = data_.num_templates;
-    for (std::size_t k = first * F; k < last * F; ++k) {
-      const std::int32_t row = data_.features[k];
+  // The features of one sentence, each left out with the given probability. What is left out
+  // depends on seed and step alone.
+  const std::int32_t* some_features(std::size_t first, std::size_t last, double dropout,
+                                    std::uint64_t seed, std::int64_t step) {
+    const std::size_t F = data_.num_templates, size = (last - first) * F;
+    if (dropout <= 0) return data_.features + first * F;
+    kept_.assign(data_.features + first * F, data_.features + last * F);
+    const std::uint64_t begin = mixed(seed + mixed(static_cast<std::uint64_t>(step)));
+    const auto limit = static_cast<std::uint64_t>(dropout * 4294967296.0);
+    for (std::size_t k = 0; k < size; ++k) {
+      if (mixed(begin + k) >> 32 < limit) kept_[k] = -1;
+    }
+    return kept_.data();
+  }
+
+  // The end of splitmix64, as in templates.py.
+  static std::uint64_t mixed(std::uint64_t z) {
+    z += 0x9E3779B97F4A7C15ull;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+    return std::max<std::uint64_t>(z ^ (z >> 31), 1);
+  }
+
+  void catch_up(float* w, const float* g2, std::int64_t* times, const std::int32_t* features,
+                std::size_t length, double rate, double decay, std::int64_t step) const {
+    for (std::size_t k = 0; k < length * data_.num_templates; ++k) {
+      const std::int32_t row = features[k];
       if (row < 0) continue;
       const std::int64_t missed = step - times[row];
       if (missed == 0) continue;
@@ -303,13 +329,13 @@ class CrfProblem {
     }
   }
 
-  void update_rows(float* w, float* g2, const float* errors, std::size_t first, std::size_t last,
-                   double rate) const {
+  void update_rows(float* w, float* g2, const std::int32_t* features, const float* errors,
+                   std::size_t length, double rate) const {
     const std::size_t F = data_.num_templates, L = data_.num_labels;
-    for (std::size_t i = first; i < last; ++i) {
-      const float* error = errors + (i - first) * L;
+    for (std::size_t i = 0; i < length; ++i) {
+      const float* error = errors + i * L;
       for (std::size_t f = 0; f < F; ++f) {
-        const std::int32_t row = data_.features[i * F + f];
+        const std::int32_t row = features[i * F + f];
         if (row < 0) continue;
         for (auto e = data_.row_starts[row]; e < data_.row_starts[row + 1]; ++e) {
           descend(w[e], g2[e], error[data_.entry_labels[e]], static_cast<float>(rate));
@@ -364,6 +390,7 @@ class CrfProblem {
   std::vector<std::size_t> places_;
   std::vector<std::uint32_t> occurrences_;
   std::vector<float> errors_;
+  std::vector<std::int32_t> kept_;
 };
 
 }  // namespace

@@ -14,9 +14,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float32, Float64, Int64
+from sparrowlm.foundation.array_types import Float32, Float64, Int32, Int64
 from sparrowlm.models.crf.lattice import expectations
-from sparrowlm.models.crf.problem import CrfProblem, Examples, entries_at, seen_edges
+from sparrowlm.models.crf.problem import (
+    ABSENT,
+    CrfProblem,
+    Examples,
+    entries_at,
+    seen_edges,
+)
+from sparrowlm.models.crf.templates import mixed
 from sparrowlm.models.native_part import native_part
 
 
@@ -28,11 +35,16 @@ class AdaGrad:
         problem: what is learnt.
         rate: size of the steps.
         decay: per step, the gradient of the penalty is this times the weight.
+        dropout: share of the features that each step leaves out, so that no weight relies on
+            another's being there.
+        seed: of what is left out.
     """
 
     problem: CrfProblem
     rate: float
     decay: float
+    dropout: float = 0.0
+    seed: int = 0
 
     def __post_init__(self) -> None:
         size = self.problem.num_parameters
@@ -62,6 +74,8 @@ class AdaGrad:
                 self.rate,
                 self.decay,
                 self.num_steps,
+                self.dropout,
+                self.seed,
             )
         self.num_steps += len(order)
         return float(loss)
@@ -72,15 +86,28 @@ class AdaGrad:
         missed = (self.num_steps - self.times)[self.problem.rows_of_entries]
         squares = self.squares[: self.problem.num_entries].astype(np.float64)
         lost = self.rate * self.decay * missed
-        weights[: self.problem.num_entries] /= 1.0 + lost / np.sqrt(np.maximum(squares, 1e-30))
+        kept = 1.0 - self.dropout
+        weights[: self.problem.num_entries] *= kept / (
+            1.0 + lost / np.sqrt(np.maximum(squares, 1e-30))
+        )
         return weights
+
+    def _some_features(
+        self, features_NF: Int32[np.ndarray, "positions templates"], step: int
+    ) -> Int32[np.ndarray, "positions templates"]:
+        if self.dropout <= 0:
+            return features_NF
+        begin = mixed(np.uint64(self.seed) + mixed(np.array([step])))
+        draws = mixed(begin + np.arange(features_NF.size, dtype=np.uint64)) >> np.uint64(32)
+        is_left_out = draws < np.uint64(self.dropout * 4294967296.0)
+        return np.where(is_left_out.reshape(features_NF.shape), ABSENT, features_NF)
 
     def _step(self, sentence: int, step: int) -> float:
         problem = self.problem
         first, last = problem.examples.starts[sentence : sentence + 2]
         if first == last:
             return 0.0
-        features_NF = problem.examples.features_NF[first:last]
+        features_NF = self._some_features(problem.examples.features_NF[first:last], step)
         labels_N = problem.examples.labels_N[first:last]
         self._catch_up(np.unique(features_NF[features_NF >= 0]), step)
         scores_NL = np.zeros((last - first, problem.num_labels))

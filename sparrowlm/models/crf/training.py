@@ -9,7 +9,8 @@ of CRFsuite.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,6 +41,8 @@ class CrfSettings:
         max_iterations: iterations of L-BFGS, passes of AdaGrad.
         tolerance: L-BFGS ends where ten iterations improve the loss by a smaller share.
         rate: size of AdaGrad's steps.
+        dropout: share of the features that each of AdaGrad's steps leaves out.
+        num_averaged: AdaGrad's weights are the mean after so many last passes.
         has_ends: learn weights for the first and the last label of a sentence.
         seed: order of the sentences in AdaGrad.
         num_threads: of L-BFGS; results do not depend on it.
@@ -51,6 +54,8 @@ class CrfSettings:
     max_iterations: int = 200
     tolerance: float = 1e-5
     rate: float = 0.2
+    dropout: float = 0.0
+    num_averaged: int = 1
     has_ends: bool = True
     seed: int = 0
     num_threads: int = 1
@@ -150,12 +155,24 @@ def _with_lbfgs(problem: CrfProblem, settings: CrfSettings, watcher: _Watcher) -
 
 def _with_adagrad(problem: CrfProblem, settings: CrfSettings, watcher: _Watcher) -> LearntCrf:
     num_sentences = problem.examples.num_sentences
-    state = AdaGrad(problem, settings.rate, 2.0 * settings.c2 / num_sentences)
+    decay = 2.0 * settings.c2 / num_sentences
+    state = AdaGrad(problem, settings.rate, decay, settings.dropout, settings.seed)
+    last: deque[Vector] = deque(maxlen=settings.num_averaged)
     generator = random_generator(settings.seed, "crf")
     loss, number = 0.0, 0
     for number in range(1, settings.max_iterations + 1):
         loss = state.epoch(generator.permutation(num_sentences))
-        if watcher(number, state.settled):
+        if number > settings.max_iterations - settings.num_averaged or watcher.watch is not None:
+            last.append(state.settled())
+        if watcher(number, lambda: _mean(last)):
             break
-    weights = as_weights(problem, state.settled())
+    weights = as_weights(problem, _mean(last) if last else state.settled())
     return LearntCrf(weights, loss, number, watcher.stop.is_requested)
+
+
+def _mean(several: Iterable[Vector]) -> Vector:
+    every = list(several)
+    total = every[0].copy()
+    for one in every[1:]:
+        total += one
+    return total / len(every)
