@@ -17,6 +17,12 @@ constexpr std::uint64_t kOutside = 0xD1B54A32D192ED03ull;  // stands before and 
 constexpr std::int32_t kNothing = -1;
 constexpr std::size_t kAhead = 16;  // slots fetched before they are needed
 
+#if defined(__GNUC__) || defined(__clang__)
+inline void fetch(const void* address) { __builtin_prefetch(address); }
+#else
+inline void fetch(const void*) {}
+#endif
+
 // parts: per template the (column, offset) pairs one behind the other; part_starts: [T + 1].
 void hash_templates(InputMatrix<std::uint64_t> columns, InputVector<std::int64_t> starts,
                     InputVector<std::int32_t> parts, InputVector<std::int64_t> part_starts,
@@ -68,9 +74,7 @@ class RowIndex {
     const std::uint32_t* values = hashes.data();
     const std::size_t size = hashes.size();
     for (std::size_t k = 0; k < size; ++k) {
-#if defined(__GNUC__) || defined(__clang__)
-      if (k + kAhead < size) __builtin_prefetch(&slots_[home(values[k + kAhead])]);
-#endif
+      if (k + kAhead < size) fetch(&slots_[home(values[k + kAhead])]);
       rows.data()[k] = row_of(values[k]);
     }
   }
@@ -98,26 +102,56 @@ class RowIndex {
   std::vector<Slot> slots_;
 };
 
+// The emission weights of one model; see weights.py.
+template <class Weight>
+struct Entries {
+  const std::int64_t* row_starts;
+  const std::uint16_t* labels;
+  const Weight* weights;
+  std::size_t num_labels;
+};
+
+// Every row has a weight for every label. kLabels: how many there are, known beforehand.
+template <std::size_t kLabels, class Weight, class Sum>
+void add_full_rows(const std::int32_t* features, std::size_t size, std::size_t F,
+                   const Entries<Weight>& all, const float* scales, float* scores) {
+  for (std::size_t first = 0; first < size; first += F, scores += kLabels) {
+    Sum sums[kLabels] = {};
+    for (std::size_t k = first; k < first + F; ++k) {
+      if (k + kAhead < size && features[k + kAhead] >= 0) {
+        fetch(all.weights + static_cast<std::size_t>(features[k + kAhead]) * kLabels);
+      }
+      if (features[k] < 0) continue;
+      const Weight* weight = all.weights + static_cast<std::size_t>(features[k]) * kLabels;
+      for (std::size_t y = 0; y < kLabels; ++y) sums[y] += static_cast<Sum>(weight[y]);
+    }
+    for (std::size_t y = 0; y < kLabels; ++y) scores[y] = static_cast<float>(sums[y]) * scales[y];
+  }
+}
+
 template <class Weight, class Sum>
-void add_rows(const std::int32_t* features, std::size_t num_positions, std::size_t F,
-              const std::int64_t* row_starts, const std::uint16_t* labels, const Weight* weights,
-              const float* scales, std::size_t L, bool is_dense, float* scores) {
+void add_rows(const std::int32_t* features, std::size_t size, std::size_t F,
+              const Entries<Weight>& all, const float* scales, float* scores) {
+  const std::size_t L = all.num_labels;
   std::vector<Sum> sums(L);
-  for (std::size_t i = 0; i < num_positions; ++i) {
+  for (std::size_t first = 0; first < size; first += F, scores += L) {
     std::fill(sums.begin(), sums.end(), Sum{0});
-    Sum* sum = sums.data();
-    for (std::size_t f = 0; f < F; ++f) {
-      const std::int32_t row = features[i * F + f];
-      if (row < 0) continue;
-      if (is_dense) {
-        const Weight* weight = weights + static_cast<std::size_t>(row) * L;
-        for (std::size_t y = 0; y < L; ++y) sum[y] += static_cast<Sum>(weight[y]);
-      } else {
-        const auto end = row_starts[row + 1];
-        for (auto e = row_starts[row]; e < end; ++e) sum[labels[e]] += static_cast<Sum>(weights[e]);
+    for (std::size_t k = first; k < first + F; ++k) {
+      if (k + 2 * kAhead < size && features[k + 2 * kAhead] >= 0) {
+        fetch(all.row_starts + features[k + 2 * kAhead]);
+      }
+      if (k + kAhead < size && features[k + kAhead] >= 0) {
+        const auto next = all.row_starts[features[k + kAhead]];
+        fetch(all.labels + next);
+        fetch(all.weights + next);
+      }
+      if (features[k] < 0) continue;
+      const auto end = all.row_starts[features[k] + 1];
+      for (auto e = all.row_starts[features[k]]; e < end; ++e) {
+        sums[all.labels[e]] += static_cast<Sum>(all.weights[e]);
       }
     }
-    for (std::size_t y = 0; y < L; ++y) scores[i * L + y] = static_cast<float>(sum[y]) * scales[y];
+    for (std::size_t y = 0; y < L; ++y) scores[y] = static_cast<float>(sums[y]) * scales[y];
   }
 }
 
@@ -127,9 +161,11 @@ void emissions(InputMatrix<std::int32_t> features, InputVector<std::int64_t> row
                InputVector<float> scales, OutputMatrix<float> scores) {
   nb::gil_scoped_release unlocked;
   const std::size_t L = scales.size();
-  const bool is_dense = weights.size() == (row_starts.size() - 1) * L;
-  add_rows<Weight, Sum>(features.data(), features.shape(0), features.shape(1), row_starts.data(),
-                        labels.data(), weights.data(), scales.data(), L, is_dense, scores.data());
+  const bool is_full = weights.size() == (row_starts.size() - 1) * L;
+  const std::size_t F = features.shape(1), size = features.shape(0) * F;
+  const Entries<Weight> all{row_starts.data(), labels.data(), weights.data(), L};
+  const auto add = is_full && L == 4 ? &add_full_rows<4, Weight, Sum> : &add_rows<Weight, Sum>;
+  add(features.data(), size, F, all, scales.data(), scores.data());
 }
 
 // Best labels of every sentence. The penalties of what is forbidden are inside the edges and the

@@ -30,7 +30,9 @@ _HALF = 16
 _SLACK_BYTES = 64
 
 
-def without_zeros(rows: RowIndex, weights: CrfWeights, least: float = 0.0) -> tuple[RowIndex, CrfWeights]:
+def without_zeros(
+    rows: RowIndex, weights: CrfWeights, least: float = 0.0
+) -> tuple[RowIndex, CrfWeights]:
     """Drop entries that change no score by more than least, and rows without entries.
 
     Args:
@@ -72,7 +74,9 @@ def fitted(
     weights = replace(weights, edges=weights.edges.astype(np.float32).astype(np.float64))
     if max_bytes is None:
         return rows, weights
-    sizes = np.abs(weights.entry_weights.astype(np.float32)) * weights.scales_L[weights.entry_labels]
+    sizes = (
+        np.abs(weights.entry_weights.astype(np.float32)) * weights.scales_L[weights.entry_labels]
+    )
     candidates = np.unique(sizes)
     low, high = -1, len(candidates) - 1
     room = max_bytes - other_bytes - _SLACK_BYTES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Constraints:
         """Say whether one sentence's labels break no rule."""
         if not labels:
             return True
-        pairs = zip(labels, labels[1:], strict=False)
+        pairs = pairwise(labels)
         return bool(
             self.begins_L[labels[0]]
             and self.ends_L[labels[-1]]

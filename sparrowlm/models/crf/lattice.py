@@ -78,7 +78,8 @@ def marginals(
     whole_NL = scores_NL.astype(np.float64)
     if penalties_NL is not None:
         whole_NL += penalties_NL
-    return expectations(whole_NL, starts, edges).marginals_NL.astype(np.float32)
+    found = expectations(whole_NL, starts, edges).marginals_NL
+    return np.asarray(found, dtype=np.float32)
 
 
 def expectations(
@@ -216,14 +217,15 @@ def _backward(
         beta[here] = _log_sum(paths, axis=2)
         joint = alpha[here][:, :, None] + paths - totals[:size, None, None]
         pairs_LL += np.exp(joint).sum(axis=0)
-    found = np.exp(alpha + beta - totals[group.sentence_of][:, None])
+    found: Float64[np.ndarray, "places labels"] = np.exp(
+        alpha + beta - totals[group.sentence_of][:, None]
+    )
     begins_L += found[group.place(0)].sum(axis=0)
     ends_L += found[group.places_of_ends].sum(axis=0)
     return found
 
 
-def _log_sum(
-    values: Float64[np.ndarray, "..."], axis: int
-) -> Float64[np.ndarray, "..."]:
+def _log_sum(values: Float64[np.ndarray, ...], axis: int) -> Float64[np.ndarray, ...]:
     most = values.max(axis=axis, keepdims=True)
-    return np.squeeze(most, axis) + np.log(np.exp(values - most).sum(axis=axis))
+    sums: Float64[np.ndarray, ...] = np.exp(values - most).sum(axis=axis)
+    return np.squeeze(most, axis) + np.log(sums)

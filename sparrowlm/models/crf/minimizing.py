@@ -149,9 +149,7 @@ class _Search:
         if self._pairs:
             _, difference, scale = self._pairs[-1]
             direction *= scale / dot(difference, difference)
-        for (change, difference, scale), factor in zip(
-            self._pairs, reversed(factors), strict=True
-        ):
+        for (change, difference, scale), factor in zip(self._pairs, reversed(factors), strict=True):
             direction += (factor - dot(difference, direction) / scale) * change
         if self._cost:
             direction[direction * slope >= 0] = 0.0

@@ -11,7 +11,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -21,7 +21,17 @@ from sparrowlm.models.crf.constraints import FORBIDDEN
 from sparrowlm.tasks.tag.schemes import LabelSet
 from sparrowlm.tasks.tag.units import Units
 
-Placed = TypeVar("Placed", bound=tuple[object, ...])
+
+class _Placed(Protocol):
+    """Something with a place in a text."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+
+
+Placed = TypeVar("Placed", bound="_Placed")
 
 
 class UserDictionary:
@@ -113,16 +123,19 @@ def penalties(
     """
     allowed = np.ones((len(units), len(labels)), dtype=np.bool_)
     bounds = units.chains.tolist()
+    starts = set(bounds)
     for start, end, label in found:
         if label in labels.types or labels.scheme == "BMES":
             kind = label if label in labels.types else labels.types[0]
-            inside = [b for b in bounds if start < b < end] if end - start > 1 else []
-            wanted = labels.encode([(0, end - start, kind)], end - start, [b - start for b in inside])
+            inside = bounds[bisect_right(bounds, start) : bisect_left(bounds, end)]
+            wanted = labels.encode(
+                [(0, end - start, kind)], end - start, [b - start for b in inside]
+            )
         else:
             wanted = np.full(end - start, labels.numbers["O"], dtype=np.int32)
         allowed[start:end] = False
         allowed[np.arange(start, end), wanted] = True
-        if labels.scheme == "BIO" and end < len(units) and end not in bounds:
+        if labels.scheme == "BIO" and end < len(units) and end not in starts:
             # Nothing may lengthen the entry.
             goes_on = [n for n, name in enumerate(labels.names) if name[0] == "I"]
             allowed[end, goes_on] = False
@@ -136,7 +149,7 @@ def outranked(spans: Sequence[Placed], own: Sequence[Placed]) -> list[Placed]:
         spans: those of the model; (start, end, …).
         own: the user's, which do not overlap one another.
     """
-    starts = sorted(one[0] for one in own)
-    ends = sorted(one[1] for one in own)
-    kept = [one for one in spans if bisect_left(starts, one[1]) == bisect_right(ends, one[0])]
-    return sorted([*kept, *own])
+    starts = sorted(one.start for one in own)
+    ends = sorted(one.end for one in own)
+    kept = [one for one in spans if bisect_left(starts, one.end) == bisect_right(ends, one.start)]
+    return sorted([*kept, *own], key=lambda one: one.start)

@@ -15,21 +15,22 @@ and CRFsuite's customary windows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 
 from sparrowlm.foundation.array_types import UInt64
-from sparrowlm.models.crf.templates import Part, Templates, mixed
+from sparrowlm.models.crf.templates import Templates, mixed
 from sparrowlm.tasks.tag.gazetteer import Gazetteer
 from sparrowlm.tasks.tag.lexicon import Cut, cut, dictionary_lengths
 from sparrowlm.tasks.tag.runs import Places, RunHashes, Values
-from sparrowlm.tasks.tag.units import UPPER, Units, codes_of, is_cjk
+from sparrowlm.tasks.tag.units import UPPER, Codes, Units, codes_of, is_cjk
 
 Profile = Literal["words", "characters", "segmentation"]
 Names = list[tuple[str, int]]
+Kept = TypeVar("Kept")
 
 _AFFIXES = (1, 2, 3, 4)
 _KIND_BASE = 1 << 40
@@ -192,23 +193,23 @@ class _Columns:
             return lambda: getattr(self, base)(int(length))
         raise AttributeError(name)
 
-    def _once(self, name: str, make: Any) -> Any:  # noqa: ANN401
+    def _once(self, name: str, make: Callable[[], Kept]) -> Kept:
         if name not in self._kept:
             self._kept[name] = make()
-        return self._kept[name]
+        return cast("Kept", self._kept[name])
 
     def _whole(self) -> tuple[Places, Places]:
         return self._units.begins, self._units.ends
 
-    def _lowered(self) -> Values:
-        def make() -> Values:
+    def _lowered(self) -> Codes:
+        def make() -> Codes:
             lowered = self._units.text.lower()
             same = len(lowered) == len(self._units.text)
             return codes_of(lowered) if same else _lowered_one_by_one(self._units.text)
 
         return self._once("lowered", make)
 
-    def _runs(self, codes: Any, bounds: tuple[Places, Places]) -> Values:  # noqa: ANN401
+    def _runs(self, codes: Codes, bounds: tuple[Places, Places]) -> Values:
         def make() -> RunHashes:
             return RunHashes(mixed(codes))
 
@@ -226,19 +227,24 @@ class _Columns:
 
         return self._once("tagged", make)
 
-    def _dictionary(self) -> Any:  # noqa: ANN401
-        def make() -> Any:  # noqa: ANN401
-            return dictionary_lengths(self._units.text)[self._units.ends - 1].astype(np.int64)
+    def _dictionary(self) -> Places:
+        def make() -> Places:
+            found: Places = dictionary_lengths(self._units.text)[self._units.ends - 1].astype(
+                np.int64
+            )
+            return found
 
         return self._once("dictionary", make)
 
     def _places(self) -> Places:
-        return self._cut().places()[self._units.ends - 1].astype(np.int64)
+        places: Places = self._cut().places()[self._units.ends - 1].astype(np.int64)
+        return places
 
     def _word_numbers(self) -> Places:
         def make() -> Places:
             lengths = self._cut().lengths
-            return np.repeat(np.arange(len(lengths)), lengths)[self._units.ends - 1]
+            numbers: Places = np.repeat(np.arange(len(lengths)), lengths)[self._units.ends - 1]
+            return numbers
 
         return self._once("word_numbers", make)
 
@@ -276,7 +282,7 @@ def _coded(number: int, values: Any) -> Values:  # noqa: ANN401
     return mixed(np.asarray(values, dtype=np.int64).astype(np.uint64) + np.uint64(number << 56))
 
 
-def _lowered_one_by_one(text: str) -> Any:  # noqa: ANN401
+def _lowered_one_by_one(text: str) -> Codes:
     return codes_of("".join(c if len(c.lower()) != 1 else c.lower() for c in text))
 
 

@@ -98,8 +98,8 @@ class TagFloor:
         for units, own in self._blocks(texts, tokens, dictionary):
             extra = self._penalties(units, own)
             labels_N = best_labels(self._scores(units), units.chains, self._edges, extra)
-            for spans in self._spans(units, labels_N, own, None):
-                found.append([Span(*one[:3]) for one in spans])
+            several = self._spans(units, labels_N, own, None)
+            found += [[Span(*one[:3]) for one in spans] for spans in several]
         return found
 
     def size_bytes(self) -> int:
@@ -154,7 +154,9 @@ class TagFloor:
 
     @cached_property
     def _edges(self) -> Float64[np.ndarray, " edges"]:
-        return self.weights.edges + self.labels.constraints().penalties()
+        edges: Float64[np.ndarray, " edges"] = self.weights.edges.copy()
+        edges += self.labels.constraints().penalties()
+        return edges
 
     def _blocks(
         self,

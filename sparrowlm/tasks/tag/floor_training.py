@@ -1,5 +1,6 @@
 """Fitting the floor: scheme, features and units follow from the examples, the cost of the weights
-from held-out text."""
+from held-out text.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sparrowlm.corpora.labelled.examples import Span, TaggedText
-from sparrowlm.foundation.array_types import Int32
+from sparrowlm.foundation.array_types import Float32, Int32
 from sparrowlm.foundation.errors import DataError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress, SilentProgress
 from sparrowlm.models.crf.compression import fitted, packed_bytes
-from sparrowlm.models.crf.lattice import best_labels
+from sparrowlm.models.crf.lattice import best_labels, split_edges
 from sparrowlm.models.crf.problem import CrfProblem, Examples
 from sparrowlm.models.crf.rows import RowIndex
 from sparrowlm.models.crf.templates import Hashes
@@ -32,6 +33,9 @@ _CHINESE_SHARE = 0.3
 _WHOLE_SHARE = 0.999
 _SPLIT_SHARE = 0.5
 _MISFIT_SHARE = 0.005
+_AVERAGED_PASSES = 5
+_FEW_BIASES = (0.0, 0.5, 1.0)
+_FINE_STEPS = (-0.25, -0.125, 0.0, 0.125, 0.25, 0.5)
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,6 @@ class FloorSettings:
     Args:
         costs: candidates for c2; held-out text chooses.
         num_passes: of AdaGrad over the examples; held-out text chooses the best.
-        dropout: share of the features that each step leaves out.
         rate: size of the steps.
         least_count: features seen less often in training are not kept.
         max_bytes: of the saved file; None: as long as int8 makes it.
@@ -53,8 +56,7 @@ class FloorSettings:
 
     costs: tuple[float, ...] = (0.3, 1.0)
     num_passes: int = 8
-    dropout: float = 0.3
-    rate: float = 0.2
+    rate: float = 0.1
     least_count: int = 1
     max_bytes: int | None = None
     scheme: SchemeName | None = None
@@ -71,6 +73,7 @@ class FloorFit:
         floor: quantized and cut to size.
         cost: the chosen c2.
         num_passes: the chosen number of passes.
+        bias: what "outside" costs, so that more spans are found.
         f1_float32: micro F1 before weights were made small.
         f1: micro F1 of the floor as it is saved.
         size_bytes: of the saved file.
@@ -81,11 +84,23 @@ class FloorFit:
     floor: TagFloor
     cost: float
     num_passes: int
+    bias: float
     f1_float32: float
     f1: float
     size_bytes: int
     num_features: int
     was_stopped: bool
+
+
+@dataclass
+class _Best:
+    """The best weights so far."""
+
+    f1: float = 0.0
+    cost: float = 0.0
+    number: int = 0
+    bias: float = 0.0
+    weights: CrfWeights | None = None
 
 
 @dataclass(frozen=True)
@@ -195,40 +210,71 @@ class _Fit:
         self._eval = self._prepared(held_out)
 
     def result(self) -> FloorFit:
-        problem = self._problem
-        best_f1, best = -1.0, None
+        best = _Best()
         was_stopped = False
         for cost in self._settings.costs:
 
             def watch(number: int, weights: CrfWeights, cost: float = cost) -> bool:
-                nonlocal best_f1, best
-                f1 = self._f1(weights, self._eval.features_NF)
-                if f1 > best_f1:
-                    best_f1, best = f1, (cost, number, weights)
+                f1, bias = self._best_bias(weights, _FEW_BIASES)
+                if best.weights is None or f1 > best.f1:
+                    best.f1, best.weights = f1, weights
+                    best.cost, best.number, best.bias = cost, number, bias
                 return False
 
-            learnt = train_crf(problem, self._crf(cost), progress=self._progress, watch=watch)
+            learnt = train_crf(self._problem, self._crf(cost), progress=self._progress, watch=watch)
             was_stopped = learnt.was_stopped
             if was_stopped:
                 break
-        if best is None:
-            raise DataError("tasks.tag-no-examples")
-        return self._finished(*best, best_f1, was_stopped)
+        return self._finished(best, was_stopped)
 
-    def _finished(
-        self, cost: float, number: int, weights: CrfWeights, f1: float, was_stopped: bool
-    ) -> FloorFit:
-        settings = self._settings
+    def _finished(self, best: _Best, was_stopped: bool) -> FloorFit:
+        settings, weights = self._settings, best.weights
+        if weights is None:
+            raise DataError("tasks.tag-no-examples")
+        around = tuple(max(best.bias + step, 0.0) for step in _FINE_STEPS)
+        f1, bias = self._best_bias(weights, around)
+        weights = self._biased(weights, bias)
         whole = TagFloor(self._labels, self._features, self._rows, weights, self._joins_runs)
         other = whole.size_bytes() - packed_bytes(self._rows, weights)
         rows, small = fitted(self._rows, weights, settings.max_bytes, other)
         floor = replace(whole, rows=rows, weights=small)
-        f1_small = self._f1(small, rows.find(self._eval.hashes_NF))
+        f1_small = self._f1(small, small.scores(rows.find(self._eval.hashes_NF)))
         size = floor.size_bytes()
         self._progress.note(
-            say("tasks.tag-floor-fitted", f1=100 * f1_small, whole=100 * f1, bytes=size, cost=cost)
+            say(
+                "tasks.tag-floor-fitted",
+                f1=100 * f1_small,
+                whole=100 * f1,
+                bytes=size,
+                cost=best.cost,
+            )
         )
-        return FloorFit(floor, cost, number, f1, f1_small, size, len(self._rows), was_stopped)
+        num_features = len(self._rows)
+        return FloorFit(
+            floor, best.cost, best.number, bias, f1, f1_small, size, num_features, was_stopped
+        )
+
+    def _best_bias(self, weights: CrfWeights, biases: Sequence[float]) -> tuple[float, float]:
+        """Return the best F1 on held-out text, and the cost of "outside" that gives it.
+
+        Likelihood is content with too few spans where most units lie outside.
+        """
+        scores_NL = weights.scores(self._eval.features_NF)
+        if self._labels.scheme == "BMES":
+            return self._f1(weights, scores_NL), 0.0
+        tried = [(self._f1(self._biased(weights, bias), scores_NL), -bias) for bias in biases]
+        f1, negative = max(tried)
+        return f1, -negative
+
+    def _biased(self, weights: CrfWeights, bias: float) -> CrfWeights:
+        size = len(self._labels)
+        edges = weights.edges.copy()
+        transitions_LL, begin_L, _ = split_edges(edges, size)
+        outside = self._labels.numbers.get("O")
+        if outside is not None:
+            transitions_LL[:, outside] -= bias
+            begin_L[outside] -= bias
+        return replace(weights, edges=edges)
 
     def _crf(self, cost: float) -> CrfSettings:
         one = self._settings
@@ -237,8 +283,7 @@ class _Fit:
             c2=cost,
             max_iterations=one.num_passes,
             rate=one.rate,
-            dropout=one.dropout,
-            num_averaged=3,
+            num_averaged=_AVERAGED_PASSES,
             seed=one.seed,
         )
 
@@ -263,12 +308,10 @@ class _Fit:
         examples = Examples(features_NF, units.chains, labels)
         return CrfProblem.of(examples, len(self._rows), len(self._labels))
 
-    def _f1(
-        self, weights: CrfWeights, features_NF: Int32[np.ndarray, "units templates"]
-    ) -> float:
+    def _f1(self, weights: CrfWeights, scores_NL: Float32[np.ndarray, "units labels"]) -> float:
         units = self._eval.units
         edges = weights.edges + self._labels.constraints().penalties()
-        labels_N = best_labels(weights.scores(features_NF), units.chains, edges)
+        labels_N = best_labels(scores_NL, units.chains, edges)
         found = [
             Span(int(units.begins[first]), int(units.ends[stop - 1]), kind)
             for first, stop, kind in self._labels.decode(labels_N)

@@ -17,9 +17,11 @@ Source: Ramshaw, Marcus 1995, "Text chunking using transformation-based learning
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -86,7 +88,7 @@ class LabelSet:
         Args:
             spans: (first, after the last, type); of overlapping ones the first and longest counts.
             num_units: how many units there are.
-            bounds: units at which a chain starts: a span over a bound becomes two.
+            bounds: units at which a chain starts, rising: a span over a bound becomes two.
 
         Raises:
             SettingError: a type is none of these.
@@ -100,8 +102,9 @@ class LabelSet:
             if start < last or end <= start:
                 continue
             last = end
-            cuts = [start, *(b for b in bounds if start < b < end), end]
-            for a, b in zip(cuts, cuts[1:], strict=False):
+            between = bounds[bisect_right(bounds, start) : bisect_left(bounds, end)]
+            cuts = [start, *between, end]
+            for a, b in pairwise(cuts):
                 self._write(labels, a, b, kind)
         if self.scheme == "BMES":
             labels[labels < 0] = self.numbers[f"S-{self.types[0]}"]

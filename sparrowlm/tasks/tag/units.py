@@ -29,6 +29,7 @@ Tokens = Sequence[tuple[int, int]]
 SPACE, HAN, KANA, HANGUL, UPPER, LOWER, DIGIT, PUNCTUATION, SYMBOL, NUMERAL = range(10)
 _UNKNOWN = 255
 _KINDS = np.full(0x110000, _UNKNOWN, dtype=np.uint8)
+_KIND_OF_CATEGORY = {"Lu": UPPER, "Lt": UPPER, "L": LOWER, "M": LOWER, "N": DIGIT, "P": PUNCTUATION}
 _NUMERALS = frozenset("〇零一二三四五六七八九十百千万亿两")
 _CJK = np.zeros(256, dtype=np.bool_)
 _CJK[[HAN, KANA, HANGUL, NUMERAL]] = True
@@ -85,29 +86,29 @@ def kinds_of(codes: Codes) -> Kinds:
 
 def is_cjk(kinds: Kinds) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Say of every kind whether it is CJK."""
-    return _CJK[kinds]
+    found: np.ndarray[Any, np.dtype[np.bool_]] = _CJK[kinds]
+    return found
 
 
 def _kind(code: int) -> int:
     character = chr(code)
-    category = unicodedata.category(character)
     if character.isspace():
         return SPACE
     if character in _NUMERALS:
         return NUMERAL
-    if _is_han(code):
-        return HAN
-    if 0x3041 <= code <= 0x30FF or 0x31F0 <= code <= 0x31FF:
-        return KANA
-    if 0xAC00 <= code <= 0xD7A3 or 0x1100 <= code <= 0x11FF or 0x3130 <= code <= 0x318F:
-        return HANGUL
-    if category in ("Lu", "Lt"):
-        return UPPER
-    if category[0] in "LM":
-        return LOWER
-    if category[0] == "N":
-        return DIGIT
-    return PUNCTUATION if category[0] == "P" else SYMBOL
+    for kind, is_of_kind in ((HAN, _is_han), (KANA, _is_kana), (HANGUL, _is_hangul)):
+        if is_of_kind(code):
+            return kind
+    category = unicodedata.category(character)
+    return _KIND_OF_CATEGORY.get(category, _KIND_OF_CATEGORY.get(category[0], SYMBOL))
+
+
+def _is_kana(code: int) -> bool:
+    return 0x3041 <= code <= 0x30FF or 0x31F0 <= code <= 0x31FF
+
+
+def _is_hangul(code: int) -> bool:
+    return 0xAC00 <= code <= 0xD7A3 or 0x1100 <= code <= 0x11FF or 0x3130 <= code <= 0x318F
 
 
 def _is_han(code: int) -> bool:
@@ -147,7 +148,7 @@ def units_of(
     begins = np.flatnonzero(is_begin).astype(np.int64)
     ends = _ends(begins, is_inside)
     unit_starts = np.append(np.searchsorted(begins, text_starts), len(begins)).astype(np.int64)
-    chains = _chains(codes, begins, ends, unit_starts)
+    chains = _chains(codes, ends, unit_starts)
     return Units(text, codes, kinds, begins, ends, chains, text_starts, unit_starts)
 
 
@@ -171,8 +172,8 @@ def _respect(
     tokens: Tokens,
 ) -> None:
     """Begin a unit at every token; one without CJK characters is one unit, spaces included."""
-    for start, end in tokens:
-        start, end = max(0, start), min(end, length)
+    for token_start, token_end in tokens:
+        start, end = max(0, token_start), min(token_end, length)
         if start >= end:
             continue
         here = slice(offset + start, offset + end)
@@ -195,7 +196,7 @@ def _ends(begins: Offsets, is_inside: np.ndarray[Any, np.dtype[np.bool_]]) -> Of
     return last[limits - 1].astype(np.int64) if len(begins) else begins
 
 
-def _chains(codes: Codes, begins: Offsets, ends: Offsets, unit_starts: Offsets) -> Offsets:
+def _chains(codes: Codes, ends: Offsets, unit_starts: Offsets) -> Offsets:
     """A text is one chain; a long one is cut at sentence ends, or anywhere where there are none."""
     bounds: list[int] = [0]
     for first, last in zip(unit_starts[:-1].tolist(), unit_starts[1:].tolist(), strict=True):
@@ -206,7 +207,6 @@ def _chains(codes: Codes, begins: Offsets, ends: Offsets, unit_starts: Offsets) 
                 bounds.append(position)
         if last > bounds[-1]:
             bounds.append(last)
-    del begins
     return np.array(bounds, dtype=np.int64)
 
 
@@ -217,9 +217,7 @@ def _cut(codes: Codes, ends: Offsets, first: int, last: int) -> int:
     return min(first + _HARD_LIMIT_UNITS, last)
 
 
-def spans_to_units(
-    units: Units, spans: Sequence[Sequence[Span]]
-) -> list[tuple[int, int, str]]:
+def spans_to_units(units: Units, spans: Sequence[Sequence[Span]]) -> list[tuple[int, int, str]]:
     """Return (first unit, unit after the last, label) of all spans.
 
     Args:
