@@ -21,6 +21,9 @@ from sparrowlm.models.array_file import Array
 from sparrowlm.models.crf.constraints import Constraints
 from sparrowlm.models.crf.lattice import best_labels
 
+Values = np.ndarray[Any, np.dtype[np.uint64]]
+Shares = np.ndarray[Any, np.dtype[np.float32]]
+
 _FLOOR = 1e-12  # of probabilities that no count supports
 
 
@@ -35,8 +38,8 @@ class HiddenMarkovModel:
         edges: logarithms of transitions [L, L], begin [L] and end [L].
     """
 
-    values: tuple[UInt64[np.ndarray, " values"], ...]
-    shares: tuple[Float32[np.ndarray, "values labels"], ...]
+    values: tuple[Values, ...]
+    shares: tuple[Shares, ...]
     prior_L: Float64[np.ndarray, " labels"]
     edges: Float64[np.ndarray, " edges"]
 

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Float64, Int32, Int64
 from sparrowlm.models.native_part import native_part
+
+Sums = np.ndarray[Any, np.dtype[np.float64]]
 
 _MOST_PAIRS = 1 << 22  # numbers [sentences, L, L] held at once
 
@@ -225,7 +228,7 @@ def _backward(
     return found
 
 
-def _log_sum(values: Float64[np.ndarray, ...], axis: int) -> Float64[np.ndarray, ...]:
+def _log_sum(values: Sums, axis: int) -> Sums:
     most = values.max(axis=axis, keepdims=True)
-    sums: Float64[np.ndarray, ...] = np.exp(values - most).sum(axis=axis)
-    return np.squeeze(most, axis) + np.log(sums)
+    sums: Sums = np.exp(values - most).sum(axis=axis)
+    return np.asarray(np.squeeze(most, axis) + np.log(sums))

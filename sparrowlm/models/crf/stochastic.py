@@ -11,6 +11,7 @@ descent", section 5.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from sparrowlm.models.crf.problem import (
 )
 from sparrowlm.models.crf.templates import mixed
 from sparrowlm.models.native_part import native_part
+
+Places = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass
@@ -127,8 +130,8 @@ class AdaGrad:
         self._descend(every, expected.edges - gold + self.decay * edges)
         return loss
 
-    def _catch_up(self, rows: Int64[np.ndarray, " rows"], step: int) -> None:
-        _, entries = entries_at(rows.astype(np.int32), self.problem.row_starts)
+    def _catch_up(self, rows: Int32[np.ndarray, " rows"], step: int) -> None:
+        _, entries = entries_at(rows, self.problem.row_starts)
         missed = (step - self.times)[self.problem.rows_of_entries[entries]]
         lost = (self.rate * self.decay * missed).astype(np.float32)
         size = np.sqrt(np.maximum(self.squares[entries], np.float32(1e-30)))
@@ -137,7 +140,7 @@ class AdaGrad:
 
     def _descend_rows(
         self,
-        found: list[tuple[Int64[np.ndarray, " found"], Int64[np.ndarray, " found"]]],
+        found: list[tuple[Places, Places]],
         errors_NL: Float64[np.ndarray, "positions labels"],
     ) -> None:
         """Take the steps of the positions one after the other, as the compiled twin does."""

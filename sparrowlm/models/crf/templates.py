@@ -46,7 +46,7 @@ class Templates:
         return len(self.parts)
 
     @cached_property
-    def _flat(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    def _flat(self) -> tuple[np.ndarray[Any, np.dtype[Any]], np.ndarray[Any, np.dtype[Any]]]:
         flat = np.array([pair for one in self.parts for pair in one], dtype=np.int32).ravel()
         sizes = [len(one) for one in self.parts]
         return flat, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
@@ -109,7 +109,7 @@ def shifted_column(
     return np.where(is_inside, column_N[np.where(is_inside, places, 0)], _OUTSIDE)
 
 
-def mixed(values: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+def mixed(values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[np.uint64]]:
     """Spread whole numbers over 64 bits, none of them 0 (the end of splitmix64)."""
     z = values.astype(np.uint64) + _ODD
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -7,7 +7,7 @@ Any other model must beat it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,7 @@ import numpy as np
 from sparrowlm.corpora.labelled.examples import Span
 from sparrowlm.foundation.array_types import Float32, Float64, Int32
 from sparrowlm.models.array_file import Array, file_bytes, read_arrays, write_arrays
-from sparrowlm.models.crf.compression import pack, unpack
+from sparrowlm.models.crf.compression import fitted, pack, packed_bytes, unpack
 from sparrowlm.models.crf.lattice import best_labels, marginals
 from sparrowlm.models.crf.rows import RowIndex
 from sparrowlm.models.crf.templates import Templates
@@ -105,6 +105,19 @@ class TagFloor:
     def size_bytes(self) -> int:
         """Return how long the file of save would be."""
         return file_bytes(KIND, self._metadata(), self._arrays())
+
+    def shrunk(self, max_bytes: int) -> TagFloor:
+        """Return the same model with its smallest weights dropped.
+
+        Args:
+            max_bytes: of the file of save.
+
+        Raises:
+            ModelError: even without any feature the file is longer.
+        """
+        other = self.size_bytes() - packed_bytes(self.rows, self.weights)
+        rows, weights = fitted(self.rows, self.weights, max_bytes, other)
+        return replace(self, rows=rows, weights=weights)
 
     def save(self, path: Path) -> None:
         """Write the model to one file.

@@ -1,5 +1,7 @@
-"""Fitting the floor: scheme, features and units follow from the examples, the cost of the weights
-from held-out text.
+"""Fitting the floor.
+
+Scheme, features and units follow from the examples; held-out text chooses the cost of weights, the
+number of passes and what "outside" costs.
 """
 
 from __future__ import annotations
@@ -54,8 +56,8 @@ class FloorSettings:
         seed: order of the examples, and what is left out.
     """
 
-    costs: tuple[float, ...] = (0.3, 1.0)
-    num_passes: int = 8
+    costs: tuple[float, ...] = (0.3, 2.0)
+    num_passes: int = 6
     rate: float = 0.1
     least_count: int = 1
     max_bytes: int | None = None

@@ -69,10 +69,6 @@ class Units:
     def __len__(self) -> int:
         return len(self.begins)
 
-    def is_single(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Say of every unit whether it is one character."""
-        return self.ends - self.begins == 1
-
 
 def kinds_of(codes: Codes) -> Kinds:
     """Return the kind of every character."""
