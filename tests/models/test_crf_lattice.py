@@ -69,7 +69,7 @@ def test_brute_force(native, seed, num_labels, lengths, masks, is_constrained):
         patch.setenv("SPARROW_NATIVE", native)
         labels = best_labels(scores, starts, edges, penalties)
         probabilities = marginals(scores, starts, edges, penalties)
-    for first, last in zip(starts[:-1], starts[1:], strict=True):
+    for first, last in itertools.pairwise(starts):
         if first == last:
             continue
         sequences = all_sequences(scores, edges, penalties, first, last)
@@ -111,7 +111,9 @@ def test_equal_scores_give_the_smallest_label():
 
 def test_a_long_sentence_keeps_its_precision():
     scores, starts, edges, _ = random_problem(3, 3, [200_000])
-    rules = Constraints(np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1]], dtype=bool), *2 * [np.ones(3, bool)])
+    rules = Constraints(
+        np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1]], dtype=bool), *2 * [np.ones(3, bool)]
+    )
     labels = best_labels(scores, starts, edges + rules.penalties())
     assert rules.allows(labels.tolist())
     tail = best_labels(scores[-50:], np.array([0, 50]), edges + rules.penalties())

@@ -14,7 +14,9 @@ from sparrowlm.models.native_part import native_part
 needs_native = pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
 
 
-def random_examples(seed: int = 0, num_sentences: int = 60, num_rows: int = 40, num_labels: int = 4):
+def random_examples(
+    seed: int = 0, num_sentences: int = 60, num_rows: int = 40, num_labels: int = 4
+):
     """Labels that depend on features and on the label before, with noise."""
     generator = np.random.default_rng(seed)
     lengths = generator.integers(0, 12, num_sentences)

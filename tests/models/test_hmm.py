@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -51,7 +53,7 @@ def test_constraints_hold():
     never = np.array([[True, False], [True, True]])
     rules = Constraints(never, np.array([True, False]), np.array([True, True]))
     found = model.decode(observations, starts, rules)
-    for first, last in zip(starts[:-1], starts[1:], strict=True):
+    for first, last in pairwise(starts):
         assert rules.allows(found[first:last].tolist())
 
 
@@ -59,7 +61,9 @@ def test_arrays_give_the_same_model():
     observations, starts, labels = sampled(1)
     model = HiddenMarkovModel.train(observations, starts, labels, 2)
     same = HiddenMarkovModel.of_arrays(model.arrays())
-    np.testing.assert_array_equal(same.decode(observations, starts), model.decode(observations, starts))
+    np.testing.assert_array_equal(
+        same.decode(observations, starts), model.decode(observations, starts)
+    )
 
 
 def test_probabilities_of_labels_sum_to_one():

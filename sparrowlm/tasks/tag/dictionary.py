@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -20,18 +19,6 @@ from sparrowlm.foundation.errors import DataError
 from sparrowlm.models.crf.constraints import FORBIDDEN
 from sparrowlm.tasks.tag.schemes import LabelSet
 from sparrowlm.tasks.tag.units import Units
-
-
-class _Placed(Protocol):
-    """Something with a place in a text."""
-
-    @property
-    def start(self) -> int: ...
-    @property
-    def end(self) -> int: ...
-
-
-Placed = TypeVar("Placed", bound="_Placed")
 
 
 class UserDictionary:
@@ -140,16 +127,3 @@ def penalties(
             goes_on = [n for n, name in enumerate(labels.names) if name[0] == "I"]
             allowed[end, goes_on] = False
     return np.where(allowed, 0.0, FORBIDDEN)
-
-
-def outranked(spans: Sequence[Placed], own: Sequence[Placed]) -> list[Placed]:
-    """Return the user's spans and those of the model that overlap none of them, in order.
-
-    Args:
-        spans: those of the model; (start, end, …).
-        own: the user's, which do not overlap one another.
-    """
-    starts = sorted(one.start for one in own)
-    ends = sorted(one.end for one in own)
-    kept = [one for one in spans if bisect_left(starts, one.end) == bisect_right(ends, one.start)]
-    return sorted([*kept, *own], key=lambda one: one.start)

@@ -6,6 +6,7 @@ Any other model must beat it.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,7 +23,7 @@ from sparrowlm.models.crf.lattice import best_labels, marginals
 from sparrowlm.models.crf.rows import RowIndex
 from sparrowlm.models.crf.templates import Templates
 from sparrowlm.models.crf.weights import CrfWeights
-from sparrowlm.tasks.tag.dictionary import UserDictionary, outranked, penalties
+from sparrowlm.tasks.tag.dictionary import UserDictionary, penalties
 from sparrowlm.tasks.tag.features import Features
 from sparrowlm.tasks.tag.gazetteer import Gazetteer
 from sparrowlm.tasks.tag.schemes import LabelSet, UnitSpan
@@ -241,7 +242,7 @@ class TagFloor:
             place = int(units.begins[first]) - shift, int(units.ends[stop - 1]) - shift
             entries[owner].append(FoundSpan(*place, label, 1.0))
         return [
-            outranked(spans, mine) if mine else spans
+            _outranked(spans, mine) if mine else spans
             for spans, mine in zip(found, entries, strict=True)
         ]
 
@@ -262,3 +263,12 @@ class TagFloor:
             arrays["gazetteer_labels"] = gazetteer.labels
             arrays["gazetteer_counts"] = gazetteer.counts
         return arrays
+
+
+def _outranked(spans: list[FoundSpan], own: list[FoundSpan]) -> list[FoundSpan]:
+    """Return the user's spans and those of the model that overlap none of them, in order."""
+    starts = sorted(one.start for one in own)
+    ends = sorted(one.end for one in own)
+    # As many begin before its end as end before its start: nothing lies between.
+    kept = [one for one in spans if bisect_left(starts, one.end) == bisect_right(ends, one.start)]
+    return sorted([*kept, *own])

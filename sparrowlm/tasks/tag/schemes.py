@@ -52,8 +52,6 @@ class LabelSet:
     types: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if self.scheme not in _PREFIXES:
-            raise SettingError("tasks.tag-scheme-unknown", received=self.scheme)
         if not self.types:
             raise SettingError("tasks.tag-no-types")
 
