@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t kChunks = 64;
 constexpr std::size_t kRowsAtOnce = 4096;
+constexpr std::size_t kSentencesPerEdge = 8;  // as in stochastic.py
 
 // The arrays of a problem; see CrfProblem in models/crf/problem.py for their shapes.
 struct Data {
@@ -243,12 +244,12 @@ class CrfProblem {
     return loss;
   }
 
-  // AdaGrad over the sentences in the order given; L2 is caught up when a row is met again.
+  // AdaGrad over the sentences in the order given; L2 is caught up when a row is met again. There
+  // are L * L transitions: they move once in several sentences.
   // weights, squares: [P]; times: [R + 1], the step at which a row (last: the edges) was decayed.
   double adagrad_epoch(OutputVector<float> weights, OutputVector<float> squares,
                        OutputVector<std::int64_t> times, InputVector<std::int64_t> order,
-                       double rate, double decay, std::int64_t first_step, double dropout,
-                       std::uint64_t seed) {
+                       double rate, double decay, std::int64_t first_step) {
     nb::gil_scoped_release unlocked;
     const std::size_t L = data_.num_labels, E = data_.num_entries(), size = data_.edge_size();
     float *w = weights.data(), *g2 = squares.data();
@@ -257,27 +258,34 @@ class CrfProblem {
     Room room;
     double loss = 0;
     std::int64_t step = first_step;
+    const auto refresh = [&] {
+      std::copy(w + E, w + E + size, edges.begin());
+      exponentials(edges.data(), L, room.factors);
+      std::fill(pairs.begin(), pairs.end(), 0.0);
+      std::fill(seen.begin(), seen.end(), 0.0);
+    };
+    refresh();
     for (std::size_t k = 0; k < order.size(); ++k, ++step) {
       const auto first = static_cast<std::size_t>(data_.starts[order.data()[k]]);
       const auto last = static_cast<std::size_t>(data_.starts[order.data()[k] + 1]);
-      if (first == last) continue;
-      room.fit(last - first, L);
-      errors.resize(std::max(errors.size(), (last - first) * L));
-      const std::int32_t* features = some_features(first, last, dropout, seed, step);
-      catch_up(w, g2, times.data(), features, last - first, rate, decay, step);
-      std::copy(w + E, w + E + size, edges.begin());
-      exponentials(edges.data(), L, room.factors);
-      add_scores_of(data_, features, w, last - first, room.scores.data());
-      std::fill(pairs.begin(), pairs.end(), 0.0);
-      std::fill(seen.begin(), seen.end(), 0.0);
-      loss += one_sentence(data_, data_.labels + first, last - first, Edges(edges.data(), L), room,
-                           errors.data(), pairs.data(), seen.data());
-      update_rows(w, g2, features, errors.data(), last - first, rate);
+      if (first < last) {
+        room.fit(last - first, L);
+        errors.resize(std::max(errors.size(), (last - first) * L));
+        const std::int32_t* features = data_.features + first * data_.num_templates;
+        catch_up(w, g2, times.data(), features, last - first, rate, decay, step);
+        add_scores_of(data_, features, w, last - first, room.scores.data());
+        loss += one_sentence(data_, data_.labels + first, last - first, Edges(edges.data(), L), room,
+                             errors.data(), pairs.data(), seen.data());
+        update_rows(w, g2, features, errors.data(), last - first, rate);
+      }
+      const std::size_t waiting = k % kSentencesPerEdge + 1;
+      if (waiting < kSentencesPerEdge && k + 1 < order.size()) continue;
       for (std::size_t e = 0; e < size; ++e) {
-        double g = seen[e] + decay * edges[e];
+        double g = seen[e] + decay * static_cast<double>(waiting) * edges[e];
         if (e < L * L) g += pairs[e] * room.factors[e];
         descend(w[E + e], g2[E + e], static_cast<float>(g), static_cast<float>(rate));
       }
+      refresh();
     }
     return loss;
   }
@@ -290,29 +298,6 @@ class CrfProblem {
   }
 
   std::size_t edge(std::size_t chunk) const { return data_.num_sentences * chunk / kChunks; }
-
-  // The features of one sentence, each left out with the given probability. What is left out
-  // depends on seed and step alone.
-  const std::int32_t* some_features(std::size_t first, std::size_t last, double dropout,
-                                    std::uint64_t seed, std::int64_t step) {
-    const std::size_t F = data_.num_templates, size = (last - first) * F;
-    if (dropout <= 0) return data_.features + first * F;
-    kept_.assign(data_.features + first * F, data_.features + last * F);
-    const std::uint64_t begin = mixed(seed + mixed(static_cast<std::uint64_t>(step)));
-    const auto limit = static_cast<std::uint64_t>(dropout * 4294967296.0);
-    for (std::size_t k = 0; k < size; ++k) {
-      if (mixed(begin + k) >> 32 < limit) kept_[k] = -1;
-    }
-    return kept_.data();
-  }
-
-  // The end of splitmix64, as in templates.py.
-  static std::uint64_t mixed(std::uint64_t z) {
-    z += 0x9E3779B97F4A7C15ull;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-    return std::max<std::uint64_t>(z ^ (z >> 31), 1);
-  }
 
   void catch_up(float* w, const float* g2, std::int64_t* times, const std::int32_t* features,
                 std::size_t length, double rate, double decay, std::int64_t step) const {
@@ -390,7 +375,6 @@ class CrfProblem {
   std::vector<std::size_t> places_;
   std::vector<std::uint32_t> occurrences_;
   std::vector<float> errors_;
-  std::vector<std::int32_t> kept_;
 };
 
 }  // namespace

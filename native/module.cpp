@@ -7,6 +7,7 @@ void define_attention_kernels(nb::module_& module);
 void define_norm_kernels(nb::module_& module);
 void define_output_kernels(nb::module_& module);
 void define_crf_decoding(nb::module_& module);
+void define_crf_lattice(nb::module_& module);
 void define_crf_training(nb::module_& module);
 void define_ngram_counting(nb::module_& module);
 void define_ngram_scoring(nb::module_& module);
@@ -17,6 +18,7 @@ NB_MODULE(_native, module) {
   define_norm_kernels(module);
   define_output_kernels(module);
   define_crf_decoding(module);
+  define_crf_lattice(module);
   define_crf_training(module);
   define_ngram_counting(module);
   define_ngram_scoring(module);

@@ -17,17 +17,12 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Float64, Int32, Int64
 from sparrowlm.models.crf.lattice import expectations
-from sparrowlm.models.crf.problem import (
-    ABSENT,
-    CrfProblem,
-    Examples,
-    entries_at,
-    seen_edges,
-)
-from sparrowlm.models.crf.templates import mixed
+from sparrowlm.models.crf.problem import CrfProblem, Examples, entries_at, seen_edges
 from sparrowlm.models.native_part import native_part
 
 Places = np.ndarray[Any, np.dtype[np.int64]]
+
+_SENTENCES_PER_EDGE = 8  # there are L * L transitions: they move once in several sentences
 
 
 @dataclass
@@ -38,16 +33,11 @@ class AdaGrad:
         problem: what is learnt.
         rate: size of the steps.
         decay: per step, the gradient of the penalty is this times the weight.
-        dropout: share of the features that each step leaves out, so that no weight relies on
-            another's being there.
-        seed: of what is left out.
     """
 
     problem: CrfProblem
     rate: float
     decay: float
-    dropout: float = 0.0
-    seed: int = 0
 
     def __post_init__(self) -> None:
         size = self.problem.num_parameters
@@ -55,6 +45,7 @@ class AdaGrad:
         self.squares: Float32[np.ndarray, " parameters"] = np.zeros(size, dtype=np.float32)
         self.times: Int64[np.ndarray, " rows"] = np.zeros(self.problem.num_rows, dtype=np.int64)
         self.num_steps = 0
+        self._edge_errors = np.zeros(size - self.problem.num_entries)
 
     def epoch(self, order: Int64[np.ndarray, " sentences"]) -> float:
         """Take one step per sentence.
@@ -67,7 +58,12 @@ class AdaGrad:
         """
         native = native_part()
         if native is None:
-            loss = sum(self._step(int(s), self.num_steps + k) for k, s in enumerate(order))
+            loss = 0.0
+            for k, sentence in enumerate(order.tolist()):
+                loss += self._step(sentence, self.num_steps + k)
+                waiting = k % _SENTENCES_PER_EDGE + 1
+                if waiting == _SENTENCES_PER_EDGE or k + 1 == len(order):
+                    self._descend_edges(waiting)
         else:
             loss = self.problem.native(native).adagrad_epoch(
                 self.weights,
@@ -77,8 +73,6 @@ class AdaGrad:
                 self.rate,
                 self.decay,
                 self.num_steps,
-                self.dropout,
-                self.seed,
             )
         self.num_steps += len(order)
         return float(loss)
@@ -89,28 +83,15 @@ class AdaGrad:
         missed = (self.num_steps - self.times)[self.problem.rows_of_entries]
         squares = self.squares[: self.problem.num_entries].astype(np.float64)
         lost = self.rate * self.decay * missed
-        kept = 1.0 - self.dropout
-        weights[: self.problem.num_entries] *= kept / (
-            1.0 + lost / np.sqrt(np.maximum(squares, 1e-30))
-        )
+        weights[: self.problem.num_entries] /= 1.0 + lost / np.sqrt(np.maximum(squares, 1e-30))
         return weights
-
-    def _some_features(
-        self, features_NF: Int32[np.ndarray, "positions templates"], step: int
-    ) -> Int32[np.ndarray, "positions templates"]:
-        if self.dropout <= 0:
-            return features_NF
-        begin = mixed(np.uint64(self.seed) + mixed(np.array([step])))
-        draws = mixed(begin + np.arange(features_NF.size, dtype=np.uint64)) >> np.uint64(32)
-        is_left_out = draws < np.uint64(self.dropout * 4294967296.0)
-        return np.where(is_left_out.reshape(features_NF.shape), ABSENT, features_NF)
 
     def _step(self, sentence: int, step: int) -> float:
         problem = self.problem
         first, last = problem.examples.starts[sentence : sentence + 2]
         if first == last:
             return 0.0
-        features_NF = self._some_features(problem.examples.features_NF[first:last], step)
+        features_NF = problem.examples.features_NF[first:last]
         labels_N = problem.examples.labels_N[first:last]
         self._catch_up(np.unique(features_NF[features_NF >= 0]), step)
         scores_NL = np.zeros((last - first, problem.num_labels))
@@ -126,9 +107,15 @@ class AdaGrad:
         loss = expected.log_z - float(scores_NL[rows, labels_N].sum() + (edges * gold).sum())
         errors_NL[rows, labels_N] -= 1.0
         self._descend_rows(found, errors_NL)
-        every = np.arange(problem.num_entries, problem.num_parameters)
-        self._descend(every, expected.edges - gold + self.decay * edges)
+        self._edge_errors += expected.edges - gold
         return loss
+
+    def _descend_edges(self, waiting: int) -> None:
+        size = self.problem.num_entries
+        edges = self.weights[size:].astype(np.float64)
+        every = np.arange(size, self.problem.num_parameters)
+        self._descend(every, self._edge_errors + self.decay * waiting * edges)
+        self._edge_errors = np.zeros_like(edges)
 
     def _catch_up(self, rows: Int32[np.ndarray, " rows"], step: int) -> None:
         _, entries = entries_at(rows, self.problem.row_starts)

@@ -41,7 +41,6 @@ class CrfSettings:
         max_iterations: iterations of L-BFGS, passes of AdaGrad.
         tolerance: L-BFGS ends where ten iterations improve the loss by a smaller share.
         rate: size of AdaGrad's steps.
-        dropout: share of the features that each of AdaGrad's steps leaves out.
         num_averaged: AdaGrad's weights are the mean after so many last passes.
         has_ends: learn weights for the first and the last label of a sentence.
         seed: order of the sentences in AdaGrad.
@@ -54,7 +53,6 @@ class CrfSettings:
     max_iterations: int = 200
     tolerance: float = 1e-5
     rate: float = 0.2
-    dropout: float = 0.0
     num_averaged: int = 1
     has_ends: bool = True
     seed: int = 0
@@ -156,7 +154,7 @@ def _with_lbfgs(problem: CrfProblem, settings: CrfSettings, watcher: _Watcher) -
 def _with_adagrad(problem: CrfProblem, settings: CrfSettings, watcher: _Watcher) -> LearntCrf:
     num_sentences = problem.examples.num_sentences
     decay = 2.0 * settings.c2 / num_sentences
-    state = AdaGrad(problem, settings.rate, decay, settings.dropout, settings.seed)
+    state = AdaGrad(problem, settings.rate, decay)
     last: deque[Vector] = deque(maxlen=settings.num_averaged)
     generator = random_generator(settings.seed, "crf")
     loss, number = 0.0, 0

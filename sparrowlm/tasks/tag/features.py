@@ -4,8 +4,8 @@ Every column is one 64-bit number per unit; a template joins columns around a un
 (models/crf/templates.py). Three sets of columns and templates:
 
     words         Latin and other words: spelling, shape, prefixes, suffixes, neighbours
-    characters    Chinese: characters, kinds, and what rjieba's words and tags say
-    segmentation  Chinese words: characters, kinds, rjieba's cuts and its dictionary (no tags: fast)
+    characters    Chinese: characters, kinds, rjieba's dictionary, its words and their tags
+    segmentation  Chinese words: the same without tags and words: fast
 
 Source of the character templates: Ng, Low 2004, "Chinese part-of-speech tagging: one-at-a-time or
 all-at-once?"; Sun, Wang, Li 2012, "Fast online training with frequency-adaptive learning rates for
@@ -300,6 +300,14 @@ _GAZETTEER: list[Names] = [
     [("gazetteer", -1), ("gazetteer", 0)],
 ]
 
+_DICTIONARY: list[Names] = [
+    [("begins", 0), ("ends", 0), ("around", 0)],
+    [("begins", -1), ("begins", 0), ("begins", 1)],
+    [("ends", -1), ("ends", 0), ("ends", 1)],
+    [("begins", 0), ("lower", 0)],
+    [("ends", 0), ("lower", 0)],
+]
+
 _COLUMNS: dict[Profile, tuple[str, ...]] = {
     "words": (
         "unit",
@@ -321,6 +329,9 @@ _COLUMNS: dict[Profile, tuple[str, ...]] = {
         "word_after",
         "word_length",
         "repeats",
+        "begins",
+        "ends",
+        "around",
     ),
     "segmentation": ("lower", "kind", "place", "begins", "ends", "around", "repeats"),
 }
@@ -362,6 +373,7 @@ _TEMPLATES: dict[Profile, list[Names]] = {
         [("lower", 0), ("place_tag", 0)],
         [("word_length", 0), ("place_tag", 0)],
         [("repeats", 0)],
+        *_DICTIONARY,
     ],
     "segmentation": [
         *_window("lower", -2, -1, 0, 1, 2),
@@ -374,11 +386,7 @@ _TEMPLATES: dict[Profile, list[Names]] = {
         *_window("place", -1, 0, 1),
         [("place", -1), ("place", 0), ("place", 1)],
         [("place", 0), ("lower", 0)],
-        [("begins", 0), ("ends", 0), ("around", 0)],
-        [("begins", -1), ("begins", 0), ("begins", 1)],
-        [("ends", -1), ("ends", 0), ("ends", 1)],
-        [("begins", 0), ("lower", 0)],
-        [("ends", 0), ("lower", 0)],
+        *_DICTIONARY,
         [("begins", 0), ("ends", 0), ("place", 0)],
         [("begins", 0), ("begins", 1), ("place", 0)],
         [("ends", -1), ("ends", 0), ("place", 0)],

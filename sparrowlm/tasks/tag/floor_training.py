@@ -31,6 +31,8 @@ from sparrowlm.tasks.tag.schemes import LabelSet, SchemeName, UnitSpan
 from sparrowlm.tasks.tag.units import Units, is_cjk, placed_spans, spans_to_units, units_of
 
 _MOST_TYPES = 255
+_MANY_TYPES = 30
+_MANY_UNITS = 1_000_000
 _CHINESE_SHARE = 0.3
 _WHOLE_SHARE = 0.999
 _SPLIT_SHARE = 0.5
@@ -48,18 +50,19 @@ class FloorSettings:
         costs: candidates for c2; held-out text chooses.
         num_passes: of AdaGrad over the examples; held-out text chooses the best.
         rate: size of the steps.
-        least_count: features seen less often in training are not kept.
+        least_count: features seen less often in training are not kept; None: 2 in long texts,
+            where the rest would not fit into memory, else 1.
         max_bytes: of the saved file; None: as long as int8 makes it.
-        scheme: None: BMES where spans cover everything, else BIOES.
+        scheme: None: see choose_scheme.
         profile: None: follows from the script and the scheme.
         has_gazetteer: the training spans become a feature.
         seed: order of the examples, and what is left out.
     """
 
-    costs: tuple[float, ...] = (0.3, 2.0)
+    costs: tuple[float, ...] = (0.1, 0.5, 2.0)
     num_passes: int = 6
     rate: float = 0.1
-    least_count: int = 1
+    least_count: int | None = None
     max_bytes: int | None = None
     scheme: SchemeName | None = None
     profile: Profile | None = None
@@ -170,9 +173,14 @@ def choose_joins_runs(examples: Sequence[TaggedText]) -> bool:
 
 
 def choose_scheme(units: Units, spans: Sequence[UnitSpan]) -> SchemeName:
-    """BMES where the spans leave nothing outside, else BIOES."""
+    """BMES where the spans leave nothing outside; BIO where types are many; else BIOES.
+
+    Work grows with the square of the labels, of which BIOES has twice as many as BIO.
+    """
     covered = sum(end - start for start, end, _ in spans)
-    return "BMES" if covered >= _WHOLE_SHARE * len(units) else "BIOES"
+    if covered >= _WHOLE_SHARE * len(units):
+        return "BMES"
+    return "BIOES" if len({kind for _, _, kind in spans}) <= _MANY_TYPES else "BIO"
 
 
 def choose_profile(units: Units, scheme: SchemeName) -> Profile:
@@ -206,7 +214,8 @@ class _Fit:
         self._features = Features(profile, gazetteer)
         self._templates = self._features.templates()
         hashes = self._templates.hashes(self._features.columns(units, numbered), units.chains)
-        self._rows = RowIndex.of(hashes, settings.least_count)
+        least_count = settings.least_count or (1 if len(units) < _MANY_UNITS else 2)
+        self._rows = RowIndex.of(hashes, least_count)
         self._problem = self._problem_of(units, spans, self._rows.find(hashes))
         del hashes
         self._eval = self._prepared(held_out)
