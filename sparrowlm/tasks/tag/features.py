@@ -6,18 +6,13 @@ Every column is one 64-bit number per unit; a template joins columns around a un
     words         Latin and other words: spelling, shape, prefixes, suffixes, neighbours
     characters    Chinese: characters, kinds, rjieba's dictionary, its words and their tags
     segmentation  Chinese words: the same without tags and words: fast
-
-Source of the character templates: Ng, Low 2004, "Chinese part-of-speech tagging: one-at-a-time or
-all-at-once?"; Sun, Wang, Li 2012, "Fast online training with frequency-adaptive learning rates for
-Chinese word segmentation" (repeated characters); of the word templates: Ratnaparkhi 1996, Lample's
-and CRFsuite's customary windows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -25,14 +20,12 @@ from sparrowlm.foundation.array_types import UInt64
 from sparrowlm.models.crf.templates import Templates, mixed
 from sparrowlm.tasks.tag.gazetteer import Gazetteer
 from sparrowlm.tasks.tag.lexicon import Cut, cut, dictionary_lengths
+from sparrowlm.tasks.tag.profiles import COLUMNS, GAZETTEER, TEMPLATES, Profile
 from sparrowlm.tasks.tag.runs import Places, RunHashes, Values
 from sparrowlm.tasks.tag.units import UPPER, Codes, Units, codes_of, is_cjk
 
-Profile = Literal["words", "characters", "segmentation"]
-Names = list[tuple[str, int]]
 Kept = TypeVar("Kept")
 
-_AFFIXES = (1, 2, 3, 4)
 _KIND_BASE = 1 << 40
 
 
@@ -50,8 +43,10 @@ class Features:
 
     def templates(self) -> Templates:
         """Return the templates over the columns of this profile."""
-        names = list(_COLUMNS[self.profile])
-        wanted = _TEMPLATES[self.profile] + (_GAZETTEER if self.gazetteer is not None else [])
+        names = list(COLUMNS[self.profile])
+        wanted = TEMPLATES[self.profile] + (
+            GAZETTEER[self.profile] if self.gazetteer is not None else []
+        )
         numbers = {name: number for number, name in enumerate([*names, "gazetteer"])}
         return Templates.of([[(numbers[name], o) for name, o in parts] for parts in wanted])
 
@@ -65,7 +60,7 @@ class Features:
             own: in training, the spans of these units that the gazetteer was made of.
         """
         makers = _Columns(units)
-        found = [getattr(makers, name)() for name in _COLUMNS[self.profile]]
+        found = [getattr(makers, name)() for name in COLUMNS[self.profile]]
         if self.gazetteer is not None:
             found.append(self.gazetteer.column(makers.lower(), units.chains, own))
         return np.ascontiguousarray(np.stack(found, axis=1))
@@ -284,114 +279,6 @@ def _coded(number: int, values: Any) -> Values:  # noqa: ANN401
 
 def _lowered_one_by_one(text: str) -> Codes:
     return codes_of("".join(c if len(c.lower()) != 1 else c.lower() for c in text))
-
-
-def _window(name: str, *offsets: int) -> list[Names]:
-    return [[(name, offset)] for offset in offsets]
-
-
-def _pairs(name: str, *starts: int) -> list[Names]:
-    return [[(name, start), (name, start + 1)] for start in starts]
-
-
-_GAZETTEER: list[Names] = [
-    *_window("gazetteer", -1, 0, 1),
-    [("gazetteer", 0), ("gazetteer", 1)],
-    [("gazetteer", -1), ("gazetteer", 0)],
-]
-
-_DICTIONARY: list[Names] = [
-    [("begins", 0), ("ends", 0), ("around", 0)],
-    [("begins", -1), ("begins", 0), ("begins", 1)],
-    [("ends", -1), ("ends", 0), ("ends", 1)],
-    [("begins", 0), ("lower", 0)],
-    [("ends", 0), ("lower", 0)],
-]
-
-_COLUMNS: dict[Profile, tuple[str, ...]] = {
-    "words": (
-        "unit",
-        "lower",
-        "kind",
-        "shape",
-        "capital",
-        *(f"prefix_{n}" for n in _AFFIXES),
-        *(f"suffix_{n}" for n in _AFFIXES),
-    ),
-    "characters": (
-        "lower",
-        "kind",
-        "word",
-        "place",
-        "tag",
-        "place_tag",
-        "word_before",
-        "word_after",
-        "word_length",
-        "repeats",
-        "begins",
-        "ends",
-        "around",
-    ),
-    "segmentation": ("lower", "kind", "place", "begins", "ends", "around", "repeats"),
-}
-
-_TEMPLATES: dict[Profile, list[Names]] = {
-    "words": [
-        *_window("lower", -2, -1, 0, 1, 2),
-        *_pairs("lower", -2, -1, 0, 1),
-        [("lower", -1), ("lower", 1)],
-        [("lower", -2), ("lower", -1), ("lower", 0)],
-        [("lower", 0), ("lower", 1), ("lower", 2)],
-        [("lower", -1), ("lower", 0), ("lower", 1)],
-        [("unit", 0)],
-        *_window("shape", -1, 0, 1),
-        [("shape", -1), ("shape", 0), ("shape", 1)],
-        *_window("capital", -1, 0, 1),
-        *([(f"prefix_{n}", 0)] for n in _AFFIXES),
-        *([(f"suffix_{n}", 0)] for n in _AFFIXES),
-        [("suffix_3", -1)],
-        [("suffix_3", 1)],
-    ],
-    "characters": [
-        *_window("lower", -2, -1, 0, 1, 2),
-        *_pairs("lower", -2, -1, 0, 1),
-        [("lower", -1), ("lower", 1)],
-        [("lower", -2), ("lower", -1), ("lower", 0)],
-        [("lower", -1), ("lower", 0), ("lower", 1)],
-        [("lower", 0), ("lower", 1), ("lower", 2)],
-        [("kind", -1), ("kind", 0), ("kind", 1)],
-        [("kind", 0)],
-        [("word", 0), ("place", 0)],
-        *_window("word_before", 0),
-        *_window("word_after", 0),
-        [("word_before", 0), ("place_tag", 0)],
-        [("word_after", 0), ("place_tag", 0)],
-        *_window("place_tag", -2, -1, 0, 1, 2),
-        *_pairs("place_tag", -1, 0),
-        [("place_tag", -1), ("place_tag", 0), ("place_tag", 1)],
-        [("lower", 0), ("place_tag", 0)],
-        [("word_length", 0), ("place_tag", 0)],
-        [("repeats", 0)],
-        *_DICTIONARY,
-    ],
-    "segmentation": [
-        *_window("lower", -2, -1, 0, 1, 2),
-        *_pairs("lower", -2, -1, 0, 1),
-        [("lower", -1), ("lower", 1)],
-        [("lower", -1), ("lower", 0), ("lower", 1)],
-        [("kind", -1), ("kind", 0), ("kind", 1)],
-        [("repeats", 0)],
-        [("repeats", 1)],
-        *_window("place", -1, 0, 1),
-        [("place", -1), ("place", 0), ("place", 1)],
-        [("place", 0), ("lower", 0)],
-        *_DICTIONARY,
-        [("begins", 0), ("ends", 0), ("place", 0)],
-        [("begins", 0), ("begins", 1), ("place", 0)],
-        [("ends", -1), ("ends", 0), ("place", 0)],
-    ],
-}
 
 
 def numbers_of_units(units: Units) -> Values:

@@ -23,10 +23,11 @@ from sparrowlm.models.crf.rows import RowIndex
 from sparrowlm.models.crf.templates import Hashes
 from sparrowlm.models.crf.training import CrfSettings, train_crf
 from sparrowlm.models.crf.weights import CrfWeights
-from sparrowlm.tasks.tag.features import Features, Profile, numbers_of_units
+from sparrowlm.tasks.tag.features import Features, numbers_of_units
 from sparrowlm.tasks.tag.floor import TagFloor
 from sparrowlm.tasks.tag.gazetteer import Gazetteer
 from sparrowlm.tasks.tag.metric import SpanScore
+from sparrowlm.tasks.tag.profiles import Profile
 from sparrowlm.tasks.tag.schemes import LabelSet, SchemeName, UnitSpan
 from sparrowlm.tasks.tag.units import Units, is_cjk, placed_spans, spans_to_units, units_of
 
