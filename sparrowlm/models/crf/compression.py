@@ -30,21 +30,6 @@ _HALF = 16
 _SLACK_BYTES = 64
 
 
-def without_zeros(
-    rows: RowIndex, weights: CrfWeights, least: float = 0.0
-) -> tuple[RowIndex, CrfWeights]:
-    """Drop entries that change no score by more than least, and rows without entries.
-
-    Args:
-        rows: the features of the rows.
-        weights: their weights.
-        least: entries of this size or less go.
-    """
-    scores = np.abs(weights.entry_weights.astype(np.float32))
-    kept = scores * weights.scales_L[weights.entry_labels] > least
-    return _selected(rows, weights, kept)
-
-
 def quantized(weights: CrfWeights) -> CrfWeights:
     """Return the weights in int8, one scale per label."""
     if weights.is_whole:
@@ -70,31 +55,43 @@ def fitted(
     Raises:
         ModelError: even without any emission weight the file is too long.
     """
-    rows, weights = without_zeros(rows, quantized(weights))
+    weights = quantized(weights)
+    rows, weights = _without(rows, weights, np.flatnonzero(weights.entry_weights == 0))
     weights = replace(weights, edges=weights.edges.astype(np.float32).astype(np.float64))
     if max_bytes is None:
         return rows, weights
-    sizes = (
-        np.abs(weights.entry_weights.astype(np.float32)) * weights.scales_L[weights.entry_labels]
-    )
-    candidates = np.unique(sizes)
-    low, high = -1, len(candidates) - 1
     room = max_bytes - other_bytes - _SLACK_BYTES
     if packed_bytes(rows, weights) <= room:
         return rows, weights
+    order = np.argsort(_sizes(weights), kind="stable")
+    # So many entries can go that it fits, and one less would not do.
+    low, high = 0, len(order)
     while high - low > 1:
         middle = (low + high) // 2
-        fewer = without_zeros(rows, weights, float(candidates[middle]))
-        if packed_bytes(*fewer) <= room:
+        if packed_bytes(*_without(rows, weights, order[:middle])) <= room:
             high = middle
         else:
             low = middle
-    least = float(candidates[high]) if len(candidates) else 0.0
-    fewer = without_zeros(rows, weights, least)
+    fewer = _without(rows, weights, order[:high])
     if packed_bytes(*fewer) > room:
         needed = max_bytes - room + packed_bytes(*fewer)
         raise ModelError("models.crf-limit-too-small", needed=needed, received=max_bytes)
     return fewer
+
+
+def _sizes(weights: CrfWeights) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return how much each entry changes a score."""
+    sizes = np.abs(weights.entry_weights.astype(np.float32))
+    sizes *= weights.scales_L[weights.entry_labels]
+    return sizes
+
+
+def _without(
+    rows: RowIndex, weights: CrfWeights, places: np.ndarray[Any, np.dtype[np.int64]]
+) -> tuple[RowIndex, CrfWeights]:
+    kept = np.ones(len(weights.entry_weights), dtype=np.bool_)
+    kept[places] = False
+    return _selected(rows, weights, kept)
 
 
 def _selected(
