@@ -81,7 +81,7 @@ def fitted(
 
 def _sizes(weights: CrfWeights) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return how much each entry changes a score."""
-    sizes = np.abs(weights.entry_weights.astype(np.float32))
+    sizes: np.ndarray[Any, np.dtype[np.float32]] = np.abs(weights.entry_weights, dtype=np.float32)
     sizes *= weights.scales_L[weights.entry_labels]
     return sizes
 
