@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +20,21 @@ from sparrowlm.models.crf.constraints import FORBIDDEN
 from sparrowlm.tasks.tag.schemes import LabelSet
 from sparrowlm.tasks.tag.units import Units
 
+_ANYTHING = -1
+
 
 class UserDictionary:
     """Words and what they always are.
 
     Args:
-        entries: word -> label; a label that the model does not know is given all the same.
+        entries: word -> label, words in one line; a label that the model does not know is given
+            all the same.
     """
 
     def __init__(self, entries: Mapping[str, str]) -> None:
-        self.entries = {word: label for word, label in entries.items() if word.strip()}
+        self.entries = {
+            word: label for word, label in entries.items() if word.strip() and "\n" not in word
+        }
         lengths: dict[str, set[int]] = {}
         for word in self.entries:
             lengths.setdefault(word[0], set()).add(len(word))
@@ -76,8 +81,8 @@ class UserDictionary:
         """Return (first unit, unit after the last, label) of all entries in the texts."""
         if self._firsts is None:
             return []
-        starts = {int(place): number for number, place in enumerate(units.begins)}
-        ends = {int(place): number for number, place in enumerate(units.ends)}
+        starts = {place: number for number, place in enumerate(units.begins.tolist())}
+        ends = {place: number for number, place in enumerate(units.ends.tolist())}
         found: list[tuple[int, int, str]] = []
         position = 0
         while (hit := self._firsts.search(units.text, position)) is not None:
@@ -98,7 +103,7 @@ class UserDictionary:
 
 
 def penalties(
-    units: Units, found: Iterable[tuple[int, int, str]], labels: LabelSet
+    units: Units, found: Sequence[tuple[int, int, str]], labels: LabelSet
 ) -> Float64[np.ndarray, "units labels"]:
     """Return FORBIDDEN for all labels that the entries leave no room for, else 0.
 
@@ -108,22 +113,33 @@ def penalties(
             every span (or, where nothing is outside, is one span).
         labels: those of the model.
     """
-    allowed = np.ones((len(units), len(labels)), dtype=np.bool_)
     bounds = units.chains.tolist()
-    starts = set(bounds)
+    patterns: dict[tuple[int, str], list[int]] = {}
+    wanted = [_ANYTHING] * len(units)
     for start, end, label in found:
-        if label in labels.types or labels.scheme == "BMES":
-            kind = label if label in labels.types else labels.types[0]
-            inside = bounds[bisect_right(bounds, start) : bisect_left(bounds, end)]
-            wanted = labels.encode(
-                [(0, end - start, kind)], end - start, [b - start for b in inside]
-            )
-        else:
-            wanted = np.full(end - start, labels.numbers["O"], dtype=np.int32)
-        allowed[start:end] = False
-        allowed[np.arange(start, end), wanted] = True
-        if labels.scheme == "BIO" and end < len(units) and end not in starts:
-            # Nothing may lengthen the entry.
-            goes_on = [n for n, name in enumerate(labels.names) if name[0] == "I"]
-            allowed[end, goes_on] = False
-    return np.where(allowed, 0.0, FORBIDDEN)
+        inside = bounds[bisect_right(bounds, start) : bisect_left(bounds, end)]
+        pattern = None if inside else patterns.get((end - start, label))
+        if pattern is None:
+            pattern = _pattern(labels, label, end - start, [bound - start for bound in inside])
+            if not inside:
+                patterns[end - start, label] = pattern
+        wanted[start:end] = pattern
+    wanted_N = np.array(wanted, dtype=np.int64)
+    (forced,) = np.nonzero(wanted_N != _ANYTHING)
+    penalties_NL = np.zeros((len(units), len(labels)))
+    if labels.scheme == "BIO":
+        # Nothing may lengthen an entry.
+        stops = {end for _, end, _ in found} - set(bounds)
+        goes_on = [number for number, name in enumerate(labels.names) if name[0] == "I"]
+        penalties_NL[np.ix_(sorted(stops), goes_on)] = FORBIDDEN
+    penalties_NL[forced] = FORBIDDEN
+    penalties_NL[forced, wanted_N[forced]] = 0.0
+    return penalties_NL
+
+
+def _pattern(labels: LabelSet, label: str, size: int, bounds: list[int]) -> list[int]:
+    if label not in labels.types and labels.scheme != "BMES":
+        return [labels.numbers["O"]] * size
+    kind = label if label in labels.types else labels.types[0]
+    pattern: list[int] = labels.encode([(0, size, kind)], size, bounds).tolist()
+    return pattern
