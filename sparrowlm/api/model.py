@@ -1,11 +1,13 @@
-"""A loaded model: next words, text, scores. Nothing here needs torch."""
+"""A loaded model, whatever it was trained for. Nothing here needs torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sparrowlm.foundation.errors import ModelError
 
 if TYPE_CHECKING:
     from sparrowlm.api.similarity import SimilarWord, WordSimilarity
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from sparrowlm.runtime.loading import LoadedModel
     from sparrowlm.runtime.next_words import NextWord
     from sparrowlm.runtime.scoring import Score
+    from sparrowlm.tasks.classify.model import Classifier, Prediction, Reason
+    from sparrowlm.tasks.complete.model import Completer
+
+TASK_KINDS = ("classify",)
 
 
 class Model:
@@ -27,16 +33,79 @@ class Model:
     """
 
     def __init__(self, directory: Path) -> None:
-        from sparrowlm.runtime.loading import open_model
-        from sparrowlm.tasks.complete.model import Completer
+        from sparrowlm.runtime.directory import ModelDirectory
 
-        self._loaded: LoadedModel = open_model(directory)
-        self._completer = Completer(self._loaded)
+        self._path = directory
+        self._files = ModelDirectory(directory)
+        # Whatever is damaged is refused here, and not at the first question.
+        _ = self._predictor if self.kind in TASK_KINDS else self._loaded
 
     @property
     def kind(self) -> str:
-        """One of "ngram", "vectors", "rnn", "lstm", "transformer", "mixture"."""
-        return self._loaded.kind
+        """What it is: ngram, vectors, rnn, lstm, transformer, mixture, or a task: classify."""
+        return str(self._files.manifest.get("kind"))
+
+    @cached_property
+    def _loaded(self) -> LoadedModel:
+        from sparrowlm.runtime.loading import open_model
+
+        if self.kind in TASK_KINDS:
+            raise self._wrong_kind("next, generate, score", "predict, evaluate, explain, info")
+        return open_model(self._path)
+
+    @cached_property
+    def _predictor(self) -> Classifier:
+        from sparrowlm.api.predictors import open_predictor
+
+        if self.kind not in TASK_KINDS:
+            raise self._wrong_kind("predict", "next, generate, score, evaluate, info")
+        return open_predictor(self._files)
+
+    def _wrong_kind(self, verb: str, known: str) -> ModelError:
+        fields = {"path": self._path, "kind": self.kind, "verb": verb, "known": known}
+        return ModelError("api.wrong-kind", **fields)
+
+    @cached_property
+    def _completer(self) -> Completer:
+        from sparrowlm.tasks.complete.model import Completer
+
+        return Completer(self._loaded)
+
+    def predict(self, texts: str | Iterable[str]) -> list[Prediction]:
+        """Say what texts are about (models with labels).
+
+        Args:
+            texts: one text or several.
+
+        Returns:
+            One prediction per text: label, probability, labels, probabilities.
+
+        Raises:
+            ModelError: the model completes text.
+        """
+        return self._predictor.predict([texts] if isinstance(texts, str) else list(texts))
+
+    def predict_stream(self, texts: Iterable[str]) -> Iterator[Prediction]:
+        """Yield predictions for any number of texts at constant memory; raises as predict."""
+        return self._predictor.stream(texts)
+
+    def explain(self, text: str, label: str | None = None) -> list[Reason]:
+        """Return the words of a text with what each says for a label, loudest first.
+
+        Args:
+            text: any text.
+            label: None for the likeliest.
+
+        Raises:
+            ModelError: the model completes text.
+            SettingError: the model does not know the label.
+        """
+        return self._predictor.explain(text, label)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels that the model gives; raises as predict."""
+        return self._predictor.labels
 
     def next(self, text: str, k: int = 5) -> list[NextWord]:
         """Return the likeliest next words, best first.
@@ -83,18 +152,25 @@ class Model:
         """
         return self._completer.score(text)
 
-    def evaluate(self, paths: Sequence[str | Path]) -> dict[str, dict[str, float | int]]:
-        """Compare the parts of the model on texts it never saw.
+    def evaluate(self, paths: Sequence[str | Path]) -> dict[str, Any]:
+        """Compare the parts of the model on data it never saw.
 
         Args:
-            paths: files and folders.
+            paths: files and folders: texts, or labelled data for a model with labels.
 
         Returns:
-            Figures by part: "ngram", "neural", "mixture", as far as the model has them.
+            A model that completes text: figures by part, "ngram", "neural", "mixture". A model
+            with labels: "accuracy", "macro_f1", "calibration_error" and all else of the model, and
+            under "floor" and "encoder" the same for those parts.
         """
+        files = [Path(path) for path in paths]
+        if self.kind in TASK_KINDS:
+            from sparrowlm.api.predictors import evaluated
+
+            return evaluated(self._predictor, self._files, files)
         from sparrowlm.tasks.complete.task import CompleteTask
 
-        return CompleteTask(self._loaded).evaluate([Path(path) for path in paths])
+        return CompleteTask(self._loaded).evaluate(files)
 
     def neighbours(self, word: str, k: int = 10) -> list[SimilarWord]:
         """Return the k words most similar to one, best first (word vectors only).
@@ -121,21 +197,23 @@ class Model:
 
     def info(self) -> dict[str, Any]:
         """Return what the model is and where it came from, as JSON values."""
-        manifest = self._loaded.manifest
+        manifest = self._files.manifest
         num_bytes = sum(entry["bytes"] for entry in manifest["files"].values())
-        facts: dict[str, Any] = {
-            "kind": self.kind,
-            "neural": manifest.get("neural"),
-            "vocabulary": self._loaded.codec.vocab_size,
-            "tokenizer": self._loaded.codec.kind,
-            "bytes": num_bytes,
-        }
+        facts: dict[str, Any] = {"kind": self.kind, "neural": manifest.get("neural")}
+        if self.kind not in TASK_KINDS:
+            facts["vocabulary"] = self._loaded.codec.vocab_size
+            facts["tokenizer"] = self._loaded.codec.kind
+        facts["bytes"] = num_bytes
         plan = manifest.get("plan") or {}
         if plan and manifest.get("neural"):
             facts["parameters"] = plan.get("num_parameters")
-        for name in ("recipe", "measured", "machine", "data", "version"):
+        for name in ("task", "recipe", "measured", "machine", "data", "version"):
             if manifest.get(name) is not None:
                 facts[name] = manifest[name]
+        if self.kind in TASK_KINDS:
+            from sparrowlm.api.predictors import shortened
+
+            facts["measured"] = shortened(facts["measured"])
         return facts
 
 

@@ -12,7 +12,10 @@ from sparrowlm.cli.output import JsonFlag, write_fields, write_json, write_line
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.messages import say
 
-ModelKind = Literal["auto", "ngram", "vectors", "rnn", "lstm", "transformer", "mixture"]
+ModelKind = Literal[
+    "auto", "ngram", "vectors", "rnn", "lstm", "transformer", "mixture", "linear", "encoder"
+]
+TaskKind = Literal["auto", "complete", "classify", "tag", "intent", "match", "segment"]
 TokenizerKind = Literal["auto", "character", "bpe", "word"]
 
 
@@ -31,6 +34,10 @@ class TrainOptions:
     start_from: Annotated[Path | None, Parameter(name="--from", help=say("cli.train-from"))] = None
     held_out: Annotated[Path | None, Parameter(help=say("cli.train-held-out"))] = None
     user_dictionary: Annotated[Path | None, Parameter(help=say("cli.train-dictionary"))] = None
+    task: Annotated[TaskKind, Parameter(help=say("cli.train-task"))] = "auto"
+    text_field: Annotated[str | None, Parameter(help=say("cli.train-text-field"))] = None
+    label_field: Annotated[str | None, Parameter(help=say("cli.train-label-field"))] = None
+    unlabelled: Annotated[Path | None, Parameter(help=say("cli.train-unlabelled"))] = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself.
@@ -73,6 +80,10 @@ def train_command(
         start_from=options.start_from,
         held_out=options.held_out,
         user_dictionary=options.user_dictionary,
+        task=options.task,
+        text_field=options.text_field,
+        label_field=options.label_field,
+        unlabelled=options.unlabelled,
         progress=watching_progress(),
     )
     if json:

@@ -57,7 +57,7 @@ def open_model(path: Path) -> LoadedModel:
     path = Path(path)
     directory = ModelDirectory(path)
     kind = str(directory.manifest.get("kind"))
-    codec = _codec(directory)
+    codec = load_codec(directory)
     engine = _engine(directory, kind)
     if engine.vocab_size != codec.vocab_size:
         reason = f"{codec.vocab_size} ids, the model has {engine.vocab_size}"
@@ -67,7 +67,12 @@ def open_model(path: Path) -> LoadedModel:
     return LoadedModel(path, kind, engine, codec, directory.manifest)
 
 
-def _codec(directory: ModelDirectory) -> TokenCodec:
+def load_codec(directory: ModelDirectory) -> TokenCodec:
+    """Open the tokenizer of a model directory.
+
+    Raises:
+        DamagedFileError: a file is missing or is not what was written.
+    """
     from sparrowlm.text.tokenizers.files import load_tokenizer_files
 
     return load_tokenizer_files(

@@ -18,6 +18,8 @@ from sparrowlm.training.pretraining import MASK_ID
 from sparrowlm.training.sequences import Ids, Padded, SequenceBatches, in_order
 
 _EVALUATION_TOKENS = 16_384
+# Inverse temperatures that scores are tried at.
+_SHARPNESSES = tuple(2.0 ** (power / 4) for power in range(-10, 7))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,12 +83,20 @@ class LabelObjective:
         return self._cross_entropy(logits_BL, self._targets_BL[batch.rows_B])
 
     def held_out_loss(self, model: ClassifierModel) -> float | None:
-        """Return the cross-entropy per held-out text, nats."""
+        """Return the cross-entropy per held-out text at the best temperature, nats.
+
+        Confidence is set right afterwards, so it must not decide which weights are best: a
+        network goes on getting more answers right long after it has become too sure of them.
+        """
         if self._held_out is None:
             return None
         sequences, targets_BL = self._held_out
         logits_BL = torch.from_numpy(label_logits(model, sequences))
-        return float(self._cross_entropy(logits_BL, torch.from_numpy(targets_BL)))
+        wanted_BL = torch.from_numpy(targets_BL)
+        losses = (
+            self._cross_entropy(logits_BL * sharpness, wanted_BL) for sharpness in _SHARPNESSES
+        )
+        return float(min(losses))
 
     def _cross_entropy(self, logits_BL: Tensor, targets_BL: Tensor) -> Tensor:
         if self._settings.is_multi_label:

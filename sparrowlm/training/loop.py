@@ -225,6 +225,8 @@ class TrainingLoop:
                     raise StoppedBySignal(stop.signal_number, self._directory)
                 if time.monotonic() - self._last_saved > self._settings.checkpoint_seconds:
                     self.save()
+            if not self._curve or self._curve[-1].step < self._step:
+                self._evaluate(progress, observe)  # the clock ended the run between two of them
             num_threads = torch.get_num_threads()
         progress.finish()
         return self._finish(num_threads)

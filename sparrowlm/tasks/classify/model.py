@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float32
-from sparrowlm.foundation.errors import DamagedFileError
+from sparrowlm.foundation.errors import DamagedFileError, SettingError
 from sparrowlm.models.sparse_linear import SparseLinear
 from sparrowlm.runtime.directory import ENCODER_FILE, LINEAR_FILE, MANIFEST_FILE, ModelDirectory
 from sparrowlm.runtime.encoder_files import LoadedEncoder, load_encoder
@@ -201,9 +201,15 @@ class Classifier:
             The words, those that speak loudest for the label first; negative weights speak
             against it.
 
+        Raises:
+            SettingError: the label is not known.
+
         Source: Li, Monroe and Jurafsky 2016, "Understanding neural networks through
         representation erasure", arXiv:1612.08220, equation 1.
         """
+        if label is not None and label not in self.labels:
+            known = ", ".join(self.labels)
+            raise SettingError("tasks.classify-label", received=label, known=known)
         words = [word for word in WordSegmenter().segment(text) if not word.text.isspace()]
         variants = [text, *(text[: word.start] + text[word.end :] for word in words)]
         logs_BL = np.log(np.maximum(self.probabilities(variants), 1e-12))
