@@ -123,10 +123,10 @@ def test_loop_keeps_the_time_it_was_given(tmp_path):
 
 
 def test_loop_whose_time_is_over_before_the_first_evaluation_ends_with_one(tmp_path):
-    loop = make_loop(tmp_path, num_steps=100_000, num_evaluations=2, seconds=0.2)
+    loop = make_loop(tmp_path, num_steps=100_000, num_evaluations=2, seconds=0.001)
     result = run(loop)
     assert [point.step for point in result.curve] == [result.num_steps]
-    assert 0 < result.num_steps < 50_000
+    assert result.num_steps < 100
 
 
 def test_loop_flattening_ends_the_run_early(tmp_path):

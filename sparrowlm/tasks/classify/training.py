@@ -45,6 +45,8 @@ _NUM_FOLDS = 5
 _HELD_OUT_FOLDS, _MOST_HELD_OUT = 10, 2500
 _MOST_FOLDED_WORK = 3_000_000  # texts times labels for which several penalties are tried
 _PRETRAINING_SHARE = 0.4
+# A part whose absence costs less than this share of the loss is left out.
+_WORTH_LEAVING_OUT = 0.005
 _SMALL_FILES_BYTES = 40_000  # configurations, card, report
 _BYTES_PER_TOKEN = 22  # of tokenizer.json
 _LEAST_LINEAR_BYTES = 50_000
@@ -199,11 +201,22 @@ class ClassifierTraining:
         return model, scores_BL
 
     def _chosen(self, scores: Scores, targets_BL: Any) -> Blend:  # noqa: ANN401
-        """Return the blend of all parts, or of one where that is better or was asked for."""
+        """Return the blend of all parts, or of one where the others add next to nothing.
+
+        A network that does not pay for its megabytes is left at home.
+        """
         parts = self._settings.parts
         if parts in (LINEAR, ENCODER):
             return self._blend({parts: scores[parts]}, targets_BL)
-        return self._blend(scores, targets_BL)
+        best = self._blend(scores, targets_BL)
+        if parts == "auto":
+            allowed = (1 + _WORTH_LEAVING_OUT) * self._loss(best, scores, targets_BL)
+            for name in (LINEAR, ENCODER):
+                if len(best.weights) > 1 and name in scores:
+                    alone = self._blend({name: scores[name]}, targets_BL)
+                    if self._loss(alone, scores, targets_BL) <= allowed:
+                        return alone
+        return best
 
     def _assembled(
         self, linear: LinearTraining, penalty: float, model: Any, blend: Blend,  # noqa: ANN401
