@@ -9,23 +9,38 @@ loss, one label against the rest.
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Bool, Float32, Int64
+from sparrowlm.foundation.array_types import Bool, Float64, Int64
 from sparrowlm.foundation.errors import DependencyError
 from sparrowlm.models.sparse_linear import SparseLinear, SparseRows, Vocabulary
 
 _MOST_ITERATIONS = 1000
+
+Vector = np.ndarray[Any, np.dtype[np.float64]]
+
+
+class Machine(NamedTuple):
+    """How one linear model is learnt.
+
+    Attributes:
+        penalty: C of the support vector machine, > 0: smaller pulls weights to zero.
+        has_bayes_scales: every n-gram is first scaled by how unevenly it is spread over texts with
+            and without the label (the logarithm of the naive Bayes ratio).
+    """
+
+    penalty: float
+    has_bayes_scales: bool = False
 
 
 def train_linear(
     vocabulary: Vocabulary,
     matrix: Any,  # noqa: ANN401 - SciPy has no types
     targets_BC: Bool[np.ndarray, "texts columns"],
-    penalty: float = 1.0,
-    weights_B: Float32[np.ndarray, " texts"] | None = None,
+    machines: Sequence[Machine] = (Machine(1.0),),
     seed: int = 0,
 ) -> SparseLinear:
     """Find weights for every column apart: does the text have the label or not.
@@ -34,8 +49,7 @@ def train_linear(
         vocabulary: the n-grams.
         matrix: the texts, see as_matrix.
         targets_BC: whether text b has the label of column c.
-        penalty: C of the support vector machine, > 0: smaller pulls weights to zero.
-        weights_B: importance of every text; None for equal ones.
+        machines: several are averaged, which costs nothing afterwards.
         seed: of the order in which texts are visited.
 
     Raises:
@@ -45,11 +59,13 @@ def train_linear(
     weights_FC = np.zeros((len(vocabulary.keys_F), num_columns), dtype=np.float32)
     bias_C = np.zeros(num_columns, dtype=np.float32)
     for column in range(num_columns):
-        wanted = targets_BC[:, column]
-        if wanted.all() or not wanted.any():
-            bias_C[column] = 1.0 if wanted.any() else -1.0
+        wanted_B = targets_BC[:, column]
+        if wanted_B.all() or not wanted_B.any():
+            bias_C[column] = 1.0 if wanted_B.any() else -1.0
             continue
-        weights_FC[:, column], bias_C[column] = _one(matrix, wanted, penalty, weights_B, seed)
+        found = [_one(matrix, wanted_B, machine, seed) for machine in machines]
+        weights_FC[:, column] = np.mean([weights_F for weights_F, _bias in found], axis=0)
+        bias_C[column] = float(np.mean([bias for _weights, bias in found]))
     return SparseLinear(vocabulary, weights_FC, bias_C)
 
 
@@ -66,18 +82,41 @@ def as_matrix(rows: SparseRows, num_features: int) -> Any:  # noqa: ANN401 - Sci
 def _one(
     matrix: Any,  # noqa: ANN401 - SciPy has no types
     wanted_B: np.ndarray[Any, np.dtype[np.bool_]],
-    penalty: float,
-    weights_B: np.ndarray[Any, np.dtype[np.float32]] | None,
+    machine: Machine,
     seed: int,
-) -> tuple[np.ndarray[Any, np.dtype[np.float64]], float]:
+) -> tuple[Vector, float]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
-    machine = LinearSVC(C=penalty, max_iter=_MOST_ITERATIONS, random_state=seed)
+    scales_F: Vector | float = 1.0
+    if machine.has_bayes_scales:
+        scales_F = bayes_scales(matrix, wanted_B)
+        matrix = matrix.multiply(scales_F).tocsr()
+    solver = LinearSVC(C=machine.penalty, max_iter=_MOST_ITERATIONS, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # good enough is good enough here
-        machine.fit(matrix, wanted_B, sample_weight=weights_B)
-    return machine.coef_[0], float(machine.intercept_[0])
+        solver.fit(matrix, wanted_B)
+    return solver.coef_[0] * scales_F, float(solver.intercept_[0])
+
+
+def bayes_scales(
+    matrix: Any,  # noqa: ANN401 - SciPy has no types
+    wanted_B: Bool[np.ndarray, " texts"],
+) -> Float64[np.ndarray, " features"]:
+    """Return the size of the naive Bayes log-ratio of every n-gram, each seen once more.
+
+    Args:
+        matrix: the texts.
+        wanted_B: whether each has the label.
+
+    Source: Wang and Manning 2012, "Baselines and bigrams: simple, good sentiment and topic
+    classification", equation 2.
+    """
+    occurs = matrix.astype(bool).astype(np.float64)
+    with_F = 1.0 + np.asarray(occurs[wanted_B].sum(axis=0)).ravel()
+    without_F = 1.0 + np.asarray(occurs[~wanted_B].sum(axis=0)).ravel()
+    ratio_F: Vector = np.log((with_F / with_F.sum()) / (without_F / without_F.sum()))
+    return np.abs(ratio_F)
 
 
 def _needs_scikit_learn() -> None:

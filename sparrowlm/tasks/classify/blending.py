@@ -24,8 +24,9 @@ from sparrowlm.foundation.array_types import Float, Float32, Float64
 
 _ROUNDS = 60
 _TOLERANCE = 1e-8
-# Pulls the weights towards one, a little, so that few texts cannot drive them to infinity.
-_RIDGE = 1e-3
+# Pulls the weights towards one as a tenth of a text would, so that texts which are all right cannot
+# drive them to infinity.
+_RIDGE_TEXTS = 0.1
 
 Scores = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -155,7 +156,8 @@ def _objective(
     weights_M: Scores, anchor_M: Scores, inputs_MBL: Scores, wanted_BL: Scores, is_multi: bool
 ) -> float:
     logits_BL = np.tensordot(weights_M, inputs_MBL, axes=1)
-    ridge = 0.5 * _RIDGE * float(((weights_M - anchor_M) ** 2).sum())
+    pull = _RIDGE_TEXTS / len(wanted_BL)
+    ridge = 0.5 * pull * float(((weights_M - anchor_M) ** 2).sum())
     return loss_nats(logits_BL, wanted_BL, is_multi_label=is_multi) + ridge
 
 
@@ -173,8 +175,8 @@ def _newton_step(
         mean_MB = np.einsum("mbl,bl->mb", inputs_MBL, given_BL)
         curvature_MM = np.einsum("mbl,nbl,bl->mn", inputs_MBL, inputs_MBL, given_BL)
         curvature_MM = curvature_MM - mean_MB @ mean_MB.T
-    size = len(weights_M)
-    curvature_MM = curvature_MM / count + (_RIDGE + 1e-9) * np.eye(size)
-    gradient_M = gradient_M + _RIDGE * (weights_M - anchor_M)
+    pull = _RIDGE_TEXTS / len(wanted_BL)
+    curvature_MM = curvature_MM / count + (pull + 1e-9) * np.eye(len(weights_M))
+    gradient_M = gradient_M + pull * (weights_M - anchor_M)
     step_M: Scores = np.linalg.solve(curvature_MM, gradient_M)
     return step_M

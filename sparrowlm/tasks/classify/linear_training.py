@@ -16,11 +16,20 @@ from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.model import LinearPart, label_columns
 from sparrowlm.text.ngram_features import NgramFeatures, NgramFeatureSettings
 from sparrowlm.text.segmentation import WordSegmenter
-from sparrowlm.training.linear import as_matrix, train_linear
+from sparrowlm.training.linear import Machine, as_matrix, train_linear
 
 # With fewer texts than this every n-gram counts; with more, one seen once is noise.
 _MOST_TEXTS_FOR_ALL_NGRAMS = 2000
-PENALTIES = (0.3, 1.0)
+# What held-out texts choose from. Where that would take too long, the last but one is taken: with
+# many labels it is the best, and naive Bayes scales never are.
+_RECIPES: tuple[tuple[Machine, ...], ...] = (
+    (Machine(0.3),),
+    (Machine(0.3, has_bayes_scales=True),),
+    (Machine(1.0),),
+    (Machine(1.0), Machine(0.3, has_bayes_scales=True)),
+)
+_USUAL_RECIPE = 2
+_MOST_WORK = 80_000_000
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -56,20 +65,29 @@ class LinearTraining:
         is_pair = len(data.labels) == 2 and not data.is_multi_label
         self._targets_BC = targets_BC[:, 1:] if is_pair else targets_BC
 
-    def train(self, rows: Int64[np.ndarray, " some"], penalty: float) -> SparseLinear:
+    def recipes(self, num_folds: int) -> tuple[tuple[Machine, ...], ...]:
+        """Return the ways to learn that are worth trying.
+
+        Args:
+            num_folds: how often each would be learnt.
+        """
+        work = self._matrix.nnz * self._targets_BC.shape[1] * num_folds
+        return _RECIPES if work <= _MOST_WORK else (_RECIPES[_USUAL_RECIPE],)
+
+    def train(self, rows: Int64[np.ndarray, " some"], machines: Sequence[Machine]) -> SparseLinear:
         """Train on some of the texts and compress.
 
         What does not fit is left out, and the rest learns again without it.
         """
         targets_BC, seed = self._targets_BC[rows], self._seed
         matrix = self._matrix[rows]
-        model = train_linear(self.vocabulary, matrix, targets_BC, penalty, None, seed)
+        model = train_linear(self.vocabulary, matrix, targets_BC, machines, seed)
         if self._most_bytes is not None:
             kept = model.affordable(self._most_bytes)
             if len(kept) < len(self.vocabulary.keys_F):
                 vocabulary = self.vocabulary.part(kept)
                 matrix = self._values(vocabulary)[rows]
-                model = train_linear(vocabulary, matrix, targets_BC, penalty, None, seed)
+                model = train_linear(vocabulary, matrix, targets_BC, machines, seed)
         return model.compressed()
 
     def scores(self, model: SparseLinear, rows: Int64[np.ndarray, " some"]) -> Matrix:
@@ -78,24 +96,24 @@ class LinearTraining:
         return label_columns(model.scores(values), len(self._data.labels))
 
     def held_out_scores(
-        self, folds_B: Int64[np.ndarray, " texts"], penalty: float
+        self, folds_B: Int64[np.ndarray, " texts"], machines: Sequence[Machine]
     ) -> Float32[np.ndarray, "texts labels"]:
         """Score every text of a fold >= 0 by a model that was trained on the other folds.
 
         Args:
             folds_B: fold of every text; -1 is trained on always and scored never.
-            penalty: see train_linear.
+            machines: see train_linear.
         """
         scores_BL: Matrix = np.zeros((len(folds_B), len(self._data.labels)), dtype=np.float32)
         for fold in range(int(folds_B.max()) + 1):
             rows = np.flatnonzero(folds_B == fold)
-            model = self.train(np.flatnonzero(folds_B != fold), penalty)
+            model = self.train(np.flatnonzero(folds_B != fold), machines)
             scores_BL[rows] = self.scores(model, rows)
         return scores_BL
 
-    def part(self, penalty: float) -> LinearPart:
+    def part(self, machines: Sequence[Machine]) -> LinearPart:
         """Train on all texts."""
-        return LinearPart(self.train(np.arange(len(self._data)), penalty), self.features)
+        return LinearPart(self.train(np.arange(len(self._data)), machines), self.features)
 
     def _values(self, vocabulary: Vocabulary) -> Any:  # noqa: ANN401 - SciPy has no types
         return as_matrix(vocabulary.rows(*self._counts), len(vocabulary.keys_F))

@@ -35,6 +35,7 @@ class LabelScore:
         recall: share of the texts with the label that were found.
         f1: harmonic mean of the two.
         support: texts with the label.
+        num_predicted: texts that were given the label.
     """
 
     label: str
@@ -42,6 +43,7 @@ class LabelScore:
     recall: float
     f1: float
     support: int
+    num_predicted: int
 
 
 def confusion(
@@ -67,15 +69,14 @@ def label_scores(
         precision = right[index] / max(int(predicted[index]), 1)
         recall = right[index] / max(int(support[index]), 1)
         f1 = 2 * right[index] / max(int(predicted[index] + support[index]), 1)
-        found.append(
-            LabelScore(label, float(precision), float(recall), float(f1), int(support[index]))
-        )
+        counts = int(support[index]), int(predicted[index])
+        found.append(LabelScore(label, float(precision), float(recall), float(f1), *counts))
     return found
 
 
 def macro_f1(scores: Sequence[LabelScore]) -> float:
     """Return the mean F1 of the labels that occur, in truth or in a prediction."""
-    counted = [score.f1 for score in scores if score.support or score.precision]
+    counted = [score.f1 for score in scores if score.support or score.num_predicted]
     return float(np.mean(counted)) if counted else 0.0
 
 

@@ -11,19 +11,20 @@ Shape letters: B texts, L labels.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float32, Int64
+from sparrowlm.foundation.array_types import Int64
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.quantities import format_size
 from sparrowlm.tasks.classify.blending import Blend, learnt_blend, loss_nats
 from sparrowlm.tasks.classify.encoder_training import EncoderTraining, as_loaded
 from sparrowlm.tasks.classify.examples import LabelledTexts
-from sparrowlm.tasks.classify.linear_training import PENALTIES, LinearTraining
+from sparrowlm.tasks.classify.linear_training import LinearTraining
 from sparrowlm.tasks.classify.model import (
     ENCODER,
     LINEAR,
@@ -34,7 +35,7 @@ from sparrowlm.tasks.classify.model import (
 from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import StagePlace
-from sparrowlm.training.linear import folds
+from sparrowlm.training.linear import Machine, folds
 from sparrowlm.training.loop import CurvePoint, LoopResult
 
 # Fewer texts than this are too few to give some away for measuring: every text is scored by models
@@ -43,7 +44,6 @@ _MOST_TEXTS_IN_FOLDS = 4000
 _NUM_FOLDS = 5
 # With more of them one part in ten is given away, and no more texts than measuring needs.
 _HELD_OUT_FOLDS, _MOST_HELD_OUT = 10, 2500
-_MOST_FOLDED_WORK = 3_000_000  # texts times labels for which several penalties are tried
 _PRETRAINING_SHARE = 0.4
 # A part whose absence costs less than this share of the loss is left out.
 _WORTH_LEAVING_OUT = 0.005
@@ -51,7 +51,8 @@ _SMALL_FILES_BYTES = 40_000  # configurations, card, report
 _BYTES_PER_TOKEN = 22  # of tokenizer.json
 _LEAST_LINEAR_BYTES = 50_000
 
-Scores = dict[str, np.ndarray[Any, np.dtype[np.float32]]]
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
+Scores = dict[str, Matrix]
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class ClassifierTraining:
         linear = LinearTraining(
             self._data, settings.features, settings.words, self._linear_bytes(), settings.seed
         )
-        penalty, scores_BL = self._linear_scores(linear)
+        recipe, scores_BL = self._linear_scores(linear)
         scores: Scores = {LINEAR: scores_BL[self._measured]}
         targets_BL = self._data.targets_BL[self._measured]
         floor = self._blend({LINEAR: scores[LINEAR]}, targets_BL)
@@ -131,7 +132,7 @@ class ClassifierTraining:
             model, encoder_BL = self._encoder_scores(training)
             scores[ENCODER] = encoder_BL[self._measured]
         blend = self._chosen(scores, targets_BL)
-        return self._assembled(linear, penalty, model, blend, scores, floor)
+        return self._assembled(linear, recipe, model, blend, scores, floor)
 
     def _divided(self, held_out: Int64[np.ndarray, " held_out"] | None) -> Any:  # noqa: ANN401
         """Give every text a fold; -1 is trained on always. Equal texts stay together."""
@@ -147,22 +148,17 @@ class ClassifierTraining:
         folds_B = folds_B[[first.setdefault(t, i) for i, t in enumerate(self._data.texts)]]
         return folds_B if is_small else np.where(folds_B == 0, 0, -1)
 
-    def _linear_scores(
-        self, linear: LinearTraining
-    ) -> tuple[float, Float32[np.ndarray, "texts labels"]]:
-        """Choose the penalty whose scores, weighed, have the least loss."""
+    def _linear_scores(self, linear: LinearTraining) -> tuple[tuple[Machine, ...], Matrix]:
+        """Choose the recipe whose scores, weighed, have the least loss."""
         targets_BL = self._data.targets_BL[self._measured]
-        work = targets_BL.size * (int(self._folds_B.max()) + 1)
-        penalties = PENALTIES if work <= _MOST_FOLDED_WORK else PENALTIES[-1:]
-        best: tuple[float, float, Any] | None = None
-        for penalty in penalties:
-            scores_BL = linear.held_out_scores(self._folds_B, penalty)
+        tried: list[tuple[float, int, tuple[Machine, ...], Matrix]] = []
+        for recipe in linear.recipes(int(self._folds_B.max()) + 1):
+            scores_BL = linear.held_out_scores(self._folds_B, recipe)
             measured = {LINEAR: scores_BL[self._measured]}
             loss = self._loss(self._blend(measured, targets_BL), measured, targets_BL)
-            if best is None or loss < best[0]:
-                best = (loss, penalty, scores_BL)
-        assert best is not None  # noqa: S101 - there is at least one penalty
-        return best[1], best[2]
+            tried.append((loss, len(tried), recipe, scores_BL))
+        _loss, _number, recipe, scores_BL = min(tried, key=lambda one: one[:2])
+        return recipe, scores_BL
 
     def _encoder(self, codec: TokenCodec) -> EncoderTraining:
         from sparrowlm.training.precision import fastest_precision
@@ -219,7 +215,7 @@ class ClassifierTraining:
         return best
 
     def _assembled(
-        self, linear: LinearTraining, penalty: float, model: Any, blend: Blend,  # noqa: ANN401
+        self, linear: LinearTraining, recipe: Sequence[Machine], model: Any, blend: Blend,  # noqa: ANN401
         scores: Scores, floor: Blend,
     ) -> TrainedClassifier:  # fmt: skip
         linear_part = encoder_part = None
@@ -230,17 +226,21 @@ class ClassifierTraining:
             arrays = arrays_of(model)
             encoder_part = EncoderPart(as_loaded(model), self._codec)
         if LINEAR in blend.weights:
-            linear_part = linear.part(penalty)
+            linear_part = linear.part(recipe)
         settings = ClassifierSettings(
             labels=self._data.labels,
             blend=blend,
             threshold=0.5 if self._data.is_multi_label else 0.0,
             words=self._settings.words,
         )
+        facts = {
+            "linear": [machine._asdict() for machine in recipe],
+            "seconds": time.monotonic() - self._began,
+        }
         return TrainedClassifier(
             Classifier(settings, linear_part, encoder_part), arrays,
             self._settings.size.tables.orders, scores, self._measured, floor, self._stages,
-            {"penalty": penalty, "seconds": time.monotonic() - self._began},
+            facts,
         )  # fmt: skip
 
     def _linear_bytes(self) -> int | None:
