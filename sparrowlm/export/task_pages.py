@@ -209,7 +209,7 @@ def _confusion(model: Mapping[str, Any]) -> str:
     return note("confusion-note") + f'<table class="confusion">{"".join(lines)}</table>'
 
 
-def _reliability(rows: Sequence[Sequence[float]]) -> str:
+def _reliability(rows: Sequence[Sequence[float | int]]) -> str:
     """Draw accuracy over confidence as bars; a calibrated model's follow the line."""
     if not rows:
         return ""
