@@ -29,7 +29,8 @@ def predict_command(
         str, Parameter(name="TEXT", help=say("cli.predict-texts"), allow_leading_hyphen=True)
     ],
     file: Annotated[
-        Path | None, Parameter(name=("--file", "-f"), help=say("cli.predict-file"))
+        Path | None,
+        Parameter(name=("--file", "-f"), help=say("cli.predict-file"), allow_leading_hyphen=True),
     ] = None,
     output: Annotated[
         Path | None, Parameter(name=("--output", "-o"), help=say("cli.predict-output"))

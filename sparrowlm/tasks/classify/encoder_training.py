@@ -122,7 +122,7 @@ class EncoderTraining:
         if epochs is None:
             epochs = min(max(_LABELLING_TEXTS / len(rows), _LEAST_EPOCHS), _MOST_EPOCHS)
         stage = StageSettings(
-            most_epochs=epochs, most_steps=settings.steps, seconds=seconds, other_rate=0.001,
+            most_epochs=epochs, most_steps=settings.steps, seconds=seconds, other_rate=0.003,
             dropout=0.2, feature_dropout=0.5, seed=settings.seed, precision=self._precision,
         )  # fmt: skip
         result = run_stage(model, objective, objective.steps_per_epoch, stage, place)
