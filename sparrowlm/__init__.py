@@ -2,7 +2,7 @@
 
 >>> import sparrowlm as sp
 >>> sorted(name for name in sp.__all__)
-['Model', 'load', 'train']
+['Model', 'TextClassifier', 'load', 'train']
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Model", "load", "train"]
+__all__ = ["Model", "TextClassifier", "load", "train"]
 
 if TYPE_CHECKING:
-    from sparrowlm.api import Model, load, train
+    from sparrowlm.api import Model, TextClassifier, load, train
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for

@@ -10,13 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sparrowlm.api.estimators import TextClassifier
 from sparrowlm.api.model import Model
 
 if TYPE_CHECKING:
     from sparrowlm.api.request import Data
     from sparrowlm.foundation.progress import Progress
 
-__all__ = ["Model", "load", "train"]
+__all__ = ["Model", "TextClassifier", "load", "train"]
 
 
 def load(directory: str | Path) -> Model:
