@@ -65,7 +65,8 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
         minutes: wall time for everything, above 0; 5 where steps are not given either.
         steps: optimisation steps instead of minutes.
         model: "auto" (whatever predicts best), "ngram", "vectors", "rnn", "lstm", "transformer"
-            or "mixture"; for tasks with labels "auto", "linear" or "encoder".
+            or "mixture"; for tasks with labels "auto", "linear" or "encoder"; "encoder" on plain
+            text fills gaps and makes vectors.
         tokenizer: "auto", "character", "bpe" or "word".
         seed: same seed, data and machine: same model (with steps; minutes depend on the clock).
         resume: continue an interrupted training of the same data and settings; harmless without.
@@ -95,7 +96,11 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
         label_field=label_field, unlabelled=unlabelled,
     )  # fmt: skip
     kind = task_of(request)
-    if kind is None:
+    if kind is None and request.model == "encoder":
+        from sparrowlm.api.encoder_stage import run_encoder_training
+
+        run_encoder_training(request, progress or SilentProgress())
+    elif kind is None:
         from sparrowlm.api.pipeline import run_training
 
         run_training(request, progress or SilentProgress())

@@ -66,7 +66,7 @@ def task_of(request: TrainRequest) -> TaskKind | None:
         found = None  # strings are documents; a stream can be read only once
     else:
         found = recognise(inputs, request.work / "labels", labelled_settings(request))
-    if found is None and request.model in TASK_MODELS:
+    if found is None and request.model == "linear":
         raise SettingError("api.model-needs-labels", received=request.model)
     return found
 

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 from sparrowlm.foundation.errors import ModelError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from sparrowlm.api.similarity import SimilarWord, WordSimilarity
+    from sparrowlm.foundation.array_types import Float32
     from sparrowlm.runtime.decoding import DecodingSettings
+    from sparrowlm.runtime.encoding import Filling, TextEncoder
     from sparrowlm.runtime.loading import LoadedModel
     from sparrowlm.runtime.next_words import NextWord
     from sparrowlm.runtime.scoring import Score
@@ -38,17 +42,22 @@ class Model:
         self._path = directory
         self._files = ModelDirectory(directory)
         # Whatever is damaged is refused here, and not at the first question.
-        _ = self._predictor if self.kind in TASK_KINDS else self._loaded
+        if self.kind in TASK_KINDS:
+            _ = self._predictor
+        else:
+            _ = self._encoder if self.kind == "encoder" else self._loaded
 
     @property
     def kind(self) -> str:
-        """What it is: ngram, vectors, rnn, lstm, transformer, mixture, or a task: classify."""
+        """Name what it is: ngram, vectors, rnn, lstm, transformer, mixture, encoder, classify."""
         return str(self._files.manifest.get("kind"))
 
     @cached_property
     def _loaded(self) -> LoadedModel:
         from sparrowlm.runtime.loading import open_model
 
+        if self.kind == "encoder":
+            raise self._wrong_kind("next, generate, score", "fill, embed, info")
         if self.kind in TASK_KINDS:
             raise self._wrong_kind("next, generate, score", "predict, evaluate, explain, info")
         return open_model(self._path)
@@ -57,9 +66,22 @@ class Model:
     def _predictor(self) -> Classifier:
         from sparrowlm.api.predictors import open_predictor
 
+        if self.kind == "encoder":
+            raise self._wrong_kind("predict", "fill, embed, info")
         if self.kind not in TASK_KINDS:
             raise self._wrong_kind("predict", "next, generate, score, evaluate, info")
         return open_predictor(self._files)
+
+    @cached_property
+    def _encoder(self) -> TextEncoder:
+        from sparrowlm.runtime.directory import ENCODER_FILE
+        from sparrowlm.runtime.encoder_files import load_encoder
+        from sparrowlm.runtime.encoding import TextEncoder
+        from sparrowlm.runtime.loading import load_codec
+
+        if not self._files.holds(ENCODER_FILE):
+            raise ModelError("api.no-encoder", path=self._path, kind=self.kind)
+        return TextEncoder(load_encoder(self._files).engine, load_codec(self._files))
 
     def _wrong_kind(self, verb: str, known: str) -> ModelError:
         fields = {"path": self._path, "kind": self.kind, "verb": verb, "known": known}
@@ -101,6 +123,30 @@ class Model:
             SettingError: the model does not know the label.
         """
         return self._predictor.explain(text, label)
+
+    def fill(self, text: str, k: int = 5) -> list[list[Filling]]:
+        """Guess what stands in every "[MASK]" of a text (models with an encoder).
+
+        Args:
+            text: each "[MASK]" hides one character or word.
+            k: guesses per gap, >= 1.
+
+        Raises:
+            ModelError: the model has no encoder.
+            DataError: there is no gap, or the text is too long.
+        """
+        return self._encoder.fill(text, k)
+
+    def embed(self, texts: str | Iterable[str]) -> Float32[np.ndarray, "texts width"]:
+        """Turn texts into vectors of length one (models with an encoder).
+
+        Args:
+            texts: one text or several.
+
+        Raises:
+            ModelError: the model has no encoder.
+        """
+        return self._encoder.vectors([texts] if isinstance(texts, str) else list(texts))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -200,7 +246,7 @@ class Model:
         manifest = self._files.manifest
         num_bytes = sum(entry["bytes"] for entry in manifest["files"].values())
         facts: dict[str, Any] = {"kind": self.kind, "neural": manifest.get("neural")}
-        if self.kind not in TASK_KINDS:
+        if self.kind not in (*TASK_KINDS, "encoder"):
             facts["vocabulary"] = self._loaded.codec.vocab_size
             facts["tokenizer"] = self._loaded.codec.kind
         facts["bytes"] = num_bytes
