@@ -108,6 +108,7 @@ def _texts(data: TaskData) -> tuple[LabelledTexts, Any]:
 def _settings(
     request: TrainRequest, texts: LabelledTexts, began: float
 ) -> ClassifierTrainingSettings:
+    from sparrowlm.api.encoder_start import encoder_start
     from sparrowlm.training.encoder_stage import EncoderSize
 
     seconds = None
@@ -119,6 +120,7 @@ def _settings(
         parts = "linear"
     elif request.model == "encoder":
         parts = "encoder"
+    start = None if request.start_from is None else encoder_start(request.start_from)
     words: tuple[str, ...] = ()
     if request.user_dictionary is not None:
         words = tuple(read_user_words(request.user_dictionary))
@@ -126,7 +128,8 @@ def _settings(
         seconds=seconds,
         most_bytes=request.size_bytes or DEFAULT_BYTES,
         parts=parts,
-        size=EncoderSize(context_tokens=_context(texts)),
+        size=EncoderSize(context_tokens=_context(texts)) if start is None else start.size,
+        start=None if start is None else start.tensors,
         steps=request.steps,
         unlabelled=_unlabelled(request),
         words=words,
@@ -166,9 +169,11 @@ def _codec(
         raise DependencyError(
             "foundation.missing-extra", package="torch", command=command
         ) from error
-    from sparrowlm.text.tokenizers import TokenizerKind, train_tokenizer
+    from sparrowlm.text.tokenizers import TokenizerKind, load_tokenizer, train_tokenizer
     from sparrowlm.text.tokenizers.sequences import whole
 
+    if request.start_from is not None:
+        return load_tokenizer(request.start_from)
     sample = [whole(text) for text in [*texts.texts, *settings.unlabelled]]
     kind: TokenizerKind = "character" if is_mostly_han(sample) else "word"
     if request.tokenizer != "auto":

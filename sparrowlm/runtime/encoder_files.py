@@ -98,6 +98,22 @@ def write_parts(path: Path, orders: tuple[int, ...], tensors: Arrays) -> None:
     write_arrays(path, KIND, {"orders": list(orders)}, parts(tensors))
 
 
+def encoder_tensors(directory: ModelDirectory) -> dict[str, Matrix]:
+    """Return all weights of an encoder but its head by name, float32, to go on from them.
+
+    Raises:
+        DamagedFileError: a file is missing or is not what was written.
+    """
+    encoder = load_encoder(directory)
+    path = directory.path / TENSORS_FILE
+    body = read_tensors(directory.read(TENSORS_FILE), path)
+    found = {name: np.asarray(tensor, dtype=np.float32) for name, tensor in body.items()}
+    tables = encoder.engine.tables
+    for index, table_RW in enumerate(tables.tables_RW):
+        found[f"{TABLE_PREFIX}{index}"] = table_RW.plain()
+    return {**found, _UP: tables.up_DW}
+
+
 def load_encoder(directory: ModelDirectory) -> LoadedEncoder:
     """Open the encoder of a model directory.
 

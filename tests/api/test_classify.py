@@ -269,3 +269,26 @@ def test_too_small_a_size_is_refused_with_what_is_needed(home, tmp_path):
         sp.train(home / "评论.csv", output=tmp_path / "model", size="100kB", steps=5)
     small = sp.train(home / "评论.csv", output=tmp_path / "model", size="100kB", model="linear")
     assert small.info()["bytes"] <= 100_000
+
+
+def test_an_encoder_that_has_read_is_a_start(home, tmp_path):
+    from sparrowlm.runtime.directory import ModelDirectory
+    from sparrowlm.runtime.encoder_files import encoder_tensors
+
+    path = tmp_path / "text.txt"
+    path.write_text("\n\n".join(text for text, _label in reviews(300, seed=5)), encoding="utf-8")
+    encoder = sp.train(path, output=tmp_path / "encoder", model="encoder", steps=20)
+    model = sp.train(
+        home / "评论.csv", output=tmp_path / "model", model="encoder", steps=1,
+        start_from=tmp_path / "encoder",
+    )  # fmt: skip
+    before, after = (
+        encoder_tensors(ModelDirectory(tmp_path / name)) for name in ("encoder", "model")
+    )
+    name = "model.layers.0.self_attn.q_proj.weight"
+    assert np.corrcoef(before[name].ravel(), after[name].ravel())[0, 1] > 0.8
+    assert model.embed("房间").shape == encoder.embed("房间").shape
+    with pytest.raises(ModelError, match="encoder"):
+        writer = sp.train(["我喜欢学习新技术。" * 20], output=tmp_path / "m", model="ngram")
+        assert writer.kind == "ngram"
+        sp.train(home / "评论.csv", output=tmp_path / "x", steps=1, start_from=tmp_path / "m")

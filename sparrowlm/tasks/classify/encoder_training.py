@@ -59,6 +59,8 @@ class EncoderTraining:
         context = settings.size.context_tokens
         self._sequences = sequences_of(codec, data.texts, context)
         self._start: Weights | None = None
+        if settings.start is not None:
+            self._start = {name: torch.tensor(array) for name, array in settings.start.items()}
 
     def pretrain(self, seconds: float | None, place: StagePlace) -> LoopResult:
         """Read all texts without labels.
@@ -78,7 +80,7 @@ class EncoderTraining:
         if epochs is None:
             epochs = _PRETRAINING_TOKENS / max(num_tokens, 1)
             epochs = min(max(epochs, _LEAST_EPOCHS), _MOST_EPOCHS)
-        model = self._new_model()
+        model = self._started_model()
         stage = StageSettings(
             most_epochs=epochs, most_steps=settings.steps, seconds=seconds, seed=settings.seed,
             precision=self._precision,
@@ -106,9 +108,7 @@ class EncoderTraining:
             StoppedBySignal: after saving.
         """
         settings, data = self._settings, self._data
-        model = self._new_model()
-        if self._start is not None:
-            model.load_tensors(self._start, "pretrained")
+        model = self._started_model()
         others = None
         if held_out is not None:
             others = (self._some(held_out), data.targets_BL[held_out])
@@ -137,10 +137,15 @@ class EncoderTraining:
     def _some(self, rows: Int64[np.ndarray, " some"]) -> Sequence[Any]:
         return [self._sequences[row] for row in rows.tolist()]
 
-    def _new_model(self) -> ClassifierModel:
+    def _started_model(self) -> ClassifierModel:
+        """Return a new model, with the weights of what it goes on from where there are any."""
         generator = torch_generator(self._settings.seed, "weights of the encoder")
         tables = self._settings.size.tables
-        return ClassifierModel(self._shape, tables, len(self._data.labels), generator)
+        model = ClassifierModel(self._shape, tables, len(self._data.labels), generator)
+        if self._start is not None:
+            own = {name: tensor.detach() for name, tensor in model.tensors().items()}
+            model.load_tensors({**own, **self._start}, "--from")
+        return model
 
 
 def rounded(model: ClassifierModel) -> ClassifierModel:

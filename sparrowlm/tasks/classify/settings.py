@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from sparrowlm.text.ngram_features import NgramFeatureSettings
 from sparrowlm.training.encoder_stage import EncoderSize
 
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Parts = Literal["auto", "linear", "encoder", "both"]
 
 
@@ -26,6 +29,7 @@ class ClassifierTrainingSettings:
         steps: optimisation steps of each run of the network instead; None for epochs.
         labelling_epochs: how often, at most, labelled texts are seen; None derives it.
         unlabelled: further texts of the kind the model will meet.
+        start: weights of an encoder by name to go on from; it must be of the given size.
         words: of the user's dictionary, never cut.
         seed: same seed, same data, same machine, no clock: same model.
     """
@@ -39,5 +43,6 @@ class ClassifierTrainingSettings:
     steps: int | None = None
     labelling_epochs: float | None = None
     unlabelled: Sequence[str] = ()
+    start: Mapping[str, Matrix] | None = None
     words: tuple[str, ...] = ()
     seed: int = 0
