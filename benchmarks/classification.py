@@ -1,0 +1,107 @@
+"""Classifiers beside their floor: accuracy, macro-F1, calibration, size, time.
+
+    python -m benchmarks.classification thucnews sst2 --minutes 10 --seeds 0 1 2 [--test]
+
+Everything is chosen on train and dev; --test looks at the test parts, once, at the end. The floor
+is the n-gram model alone as `sparrow train` makes it; earlier figures stand beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import sparrowlm as sp
+from benchmarks.classification_data import SOURCES, Rows, Source, rows_of, training_rows
+from sparrowlm.foundation.progress import watching_progress
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="+", choices=[*SOURCES, "all"])
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--model", default="auto")
+    parser.add_argument("--size", default="5MB")
+    parser.add_argument("--from", dest="start_from", default=None)
+    parser.add_argument("--test", action="store_true")
+    options = parser.parse_args()
+    names = list(SOURCES) if "all" in options.names else options.names
+    for name in names:
+        figures = [measured(SOURCES[name], options, seed) for seed in options.seeds]
+        report(name, SOURCES[name], figures)
+
+
+def measured(source: Source, options: argparse.Namespace, seed: int) -> dict[str, object]:
+    """Train with one seed and measure on dev, and on the tests if asked."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        held_out = unlabelled = None
+        train = write(home / "train.jsonl", training_rows(source, seed))
+        if source.dev is not None:
+            held_out = write(home / "dev.jsonl", rows_of(source, source.dev))
+        if source.unlabelled is not None:
+            unlabelled = home / "more.txt"
+            lines = (text for text, _label in rows_of(source, source.unlabelled))
+            unlabelled.write_text("\n".join(lines), encoding="utf-8")
+        began = time.monotonic()
+        model = sp.train(
+            train, output=home / "model", task="classify", held_out=held_out,
+            minutes=options.minutes, seed=seed, model=options.model, size=options.size,
+            unlabelled=unlabelled, start_from=options.start_from, progress=watching_progress(),
+        )  # fmt: skip
+        seconds = time.monotonic() - began
+        facts = model.info()
+        found: dict[str, object] = {
+            "seconds": seconds,
+            "bytes": sum(path.stat().st_size for path in (home / "model").iterdir()),
+            "blend": facts["task"]["blend"]["weights"],
+            "held-out": {part: short(own) for part, own in facts["measured"]["held_out"].items()},
+        }
+        if options.test:
+            for part, path in source.tests.items():
+                file = write(home / f"{part}.jsonl", rows_of(source, path))
+                table = model.evaluate([file])
+                parts = {name: short(table[name]) for name in ("floor", "encoder") if name in table}
+                found[part] = {"model": short(table), **parts}
+        return found
+
+
+def write(path: Path, rows: Rows) -> Path:
+    lines = (json.dumps({"text": text, "label": label}) + "\n" for text, label in rows)
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+def short(table: dict[str, float]) -> dict[str, float]:
+    return {
+        "accuracy": 100 * table["accuracy"],
+        "macro_f1": 100 * table["macro_f1"],
+        "calibration_error": table["calibration_error"],
+    }
+
+
+def report(name: str, source: Source, figures: list[dict[str, object]]) -> None:
+    """Print mean and spread over seeds of every figure."""
+    print(f"\n{name}  (known: {source.known})", flush=True)
+    seconds = ", ".join(f"{one['seconds']:.0f} s" for one in figures)
+    sizes = ", ".join(f"{one['bytes'] / 1e6:.2f} MB" for one in figures)  # type: ignore[operator]
+    print(f"  {seconds}; {sizes}; {figures[-1]['blend']}")
+    for part, tables in figures[0].items():
+        if not isinstance(tables, dict) or part == "blend":
+            continue
+        for who in tables:
+            cells = []
+            for key in ("accuracy", "macro_f1", "calibration_error"):
+                values = np.array([one[part][who][key] for one in figures if who in one[part]])  # type: ignore[index]
+                cells.append(f"{key} {values.mean():.3f} ± {values.std():.3f}")
+            print(f"  {part:12s} {who:8s} {'  '.join(cells)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
