@@ -24,6 +24,7 @@ from sparrowlm.tasks.classify.metric import (
     reliability,
     share_interval,
 )
+from sparrowlm.tasks.classify.rejecting import reject_label
 
 _MOST_ERRORS = 50
 _SHOWN_CHARACTERS = 200
@@ -63,6 +64,9 @@ class ClassifierFigures:
         confusion: texts by (true, predicted) label; empty where texts have several labels.
         reliability: (mean confidence, accuracy, texts) of bins of confidence.
         errors: the worst errors.
+        in_scope_accuracy: accuracy on texts that belong somewhere; None where no label means
+            "none of these".
+        out_of_scope_recall: share of the others that were refused.
     """
 
     num_texts: int
@@ -77,9 +81,15 @@ class ClassifierFigures:
     confusion: list[list[int]]
     reliability: list[tuple[float, float, int]]
     errors: list[WorstError]
+    in_scope_accuracy: float | None = None
+    out_of_scope_recall: float | None = None
 
     def summary(self) -> dict[str, Any]:
         """Return the figures that fit on a line, as JSON values."""
+        scope = {
+            "in_scope_accuracy": self.in_scope_accuracy,
+            "out_of_scope_recall": self.out_of_scope_recall,
+        }
         return {
             "num_texts": self.num_texts,
             "accuracy": self.accuracy,
@@ -88,6 +98,7 @@ class ClassifierFigures:
             "macro_f1_interval": list(self.macro_f1_interval),
             "micro_f1": self.micro_f1,
             "calibration_error": self.calibration_error,
+            **{name: value for name, value in scope.items() if value is not None},
         }
 
     def as_json(self) -> dict[str, Any]:
@@ -126,6 +137,8 @@ def measured(
     predicted_BL = predicted_B[:, None] == one_hot
     scores = label_scores(true_BL, predicted_BL, data.labels)
     counted = known_B.nonzero()[0]
+    rejected = reject_label(data.labels)
+    is_outside_B = known_B & (true_B == rejected)
     return ClassifierFigures(
         num_texts=len(data),
         num_unknown=int((~known_B).sum()),
@@ -139,7 +152,13 @@ def measured(
         confusion=confusion(true_B[counted], predicted_B[counted], num_labels).tolist(),
         reliability=reliability(confidence_B, right_B),
         errors=_worst(data, true_BL, predicted_BL, right_B, confidence_B),
+        in_scope_accuracy=None if rejected is None else _share(right_B[~is_outside_B]),
+        out_of_scope_recall=None if rejected is None else _share(right_B[is_outside_B]),
     )
+
+
+def _share(right_B: Any) -> float:  # noqa: ANN401
+    return float(right_B.mean()) if len(right_B) else 0.0
 
 
 def _several(probabilities_BL: Any, data: LabelledTexts, threshold: float) -> ClassifierFigures:  # noqa: ANN401

@@ -5,7 +5,7 @@ Nothing here needs torch. Shape letters: B texts, L labels, C columns of the lin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from sparrowlm.models.sparse_linear import SparseLinear
 from sparrowlm.runtime.directory import ENCODER_FILE, LINEAR_FILE, MANIFEST_FILE, ModelDirectory
 from sparrowlm.runtime.encoder_files import LoadedEncoder, load_encoder
 from sparrowlm.tasks.classify.blending import Blend
+from sparrowlm.tasks.classify.rejecting import Detector, signs
 from sparrowlm.text.ngram_features import NgramFeatures
 from sparrowlm.text.segmentation import WordSegmenter
 from sparrowlm.text.tokenizers import TokenCodec
@@ -113,12 +114,14 @@ class ClassifierSettings:
         threshold: least probability of a label that is given where a text may have several, and
             of an answer at all where it has one; 0.0 always answers.
         words: of the user's dictionary, never cut.
+        detector: of texts that belong nowhere; None where there were no examples of such.
     """
 
     labels: tuple[str, ...]
     blend: Blend
     threshold: float = 0.0
     words: tuple[str, ...] = ()
+    detector: Detector | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -127,6 +130,7 @@ class ClassifierSettings:
             "blend": self.blend.as_json(),
             "threshold": self.threshold,
             "words": list(self.words),
+            "detector": None if self.detector is None else self.detector.as_json(),
         }
 
 
@@ -177,7 +181,7 @@ class Classifier:
         given: list[Matrix] = [np.zeros((0, len(self.labels)), dtype=np.float32)]
         for start in range(0, len(texts), _BATCH_TEXTS):
             scores = self.part_scores(texts[start : start + _BATCH_TEXTS])
-            given.append(self.settings.blend.probabilities(scores))
+            given.append(probabilities(self.settings, scores))
         return np.concatenate(given)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
@@ -238,6 +242,34 @@ class Classifier:
         )
 
 
+def probabilities(
+    settings: ClassifierSettings, scores: Mapping[str, Matrix], blend: Blend | None = None
+) -> Float32[np.ndarray, "texts labels"]:
+    """Turn the scores of the parts into probabilities of labels.
+
+    Where a detector says that a text belongs nowhere, the label that means so comes first, with
+    at least half of the probability; elsewhere it never does.
+
+    Args:
+        settings: of the classifier.
+        scores: of every part.
+        blend: instead of the settings' own, which alone the detector knows.
+    """
+    given_BL = (blend or settings.blend).probabilities(scores)
+    detector = settings.detector
+    if detector is None or blend is not None:
+        return given_BL
+    refused_B = detector.refuses(signs(scores, settings.blend.logits(scores), detector.label))
+    own_B = given_BL[:, detector.label]
+    wanted_B = np.where(refused_B, np.maximum(own_B, 0.5), np.minimum(own_B, 0.0))
+    others_BL = given_BL.copy()
+    others_BL[:, detector.label] = 0.0
+    others_BL *= ((1 - wanted_B) / np.maximum(others_BL.sum(axis=1), 1e-12))[:, None]
+    others_BL[:, detector.label] = wanted_B
+    shared_BL: Matrix = others_BL.astype(np.float32)
+    return shared_BL
+
+
 def label_columns(
     scores_BC: Float32[np.ndarray, "texts columns"], num_labels: int
 ) -> Float32[np.ndarray, "texts labels"]:
@@ -260,11 +292,14 @@ def load_classifier(directory: ModelDirectory, codec: TokenCodec | None) -> Clas
     """
     values: Any = directory.manifest.get("task")
     try:
+        kept = values["detector"]
+        detector = None if kept is None else Detector.from_json(kept)
         settings = ClassifierSettings(
             labels=tuple(values["labels"]),
             blend=Blend.from_json(values["blend"]),
             threshold=float(values["threshold"]),
             words=tuple(values["words"]),
+            detector=detector,
         )
     except (KeyError, TypeError, ValueError) as error:
         path = directory.path / MANIFEST_FILE

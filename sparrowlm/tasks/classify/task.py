@@ -11,7 +11,7 @@ from sparrowlm.corpora.labelled import LabelledText
 from sparrowlm.tasks.classify.blending import Blend, learnt_blend
 from sparrowlm.tasks.classify.evaluation import ClassifierFigures, measured
 from sparrowlm.tasks.classify.examples import LabelledTexts, as_targets
-from sparrowlm.tasks.classify.model import ENCODER, Classifier
+from sparrowlm.tasks.classify.model import ENCODER, Classifier, probabilities
 
 if TYPE_CHECKING:
     from sparrowlm.tasks.classify.training import TrainedClassifier
@@ -47,7 +47,8 @@ def evaluate_classifier(
     for start in range(0, len(data), _BATCH_TEXTS):
         scores = classifier.part_scores(data.texts[start : start + _BATCH_TEXTS])
         for name, blend in blends.items():
-            given[name].append(blend.probabilities(scores))
+            own = None if name == "model" else blend
+            given[name].append(probabilities(classifier.settings, scores, own))
     threshold = classifier.settings.threshold or 0.5
     return {
         name: measured(np.concatenate(rows), data, threshold)
@@ -65,14 +66,16 @@ def trained_figures(
         trained: what came of a training.
         data: all its labelled texts.
     """
-    blends = {"model": trained.classifier.settings.blend, "floor": trained.floor}
+    blends = {"floor": trained.floor}
     if ENCODER in trained.scores:
         part = data.part(trained.rows)
         blends[ENCODER] = learnt_blend(
             {ENCODER: trained.scores[ENCODER]}, part.targets_BL, is_multi_label=data.is_multi_label
         )
     measured_texts = data.part(trained.rows)
-    return {
-        name: measured(blend.probabilities(trained.scores), measured_texts)
-        for name, blend in blends.items()
-    }
+    settings = trained.classifier.settings
+    kept = {name: trained.scores[name] for name in settings.blend.weights}
+    figures = {"model": measured(probabilities(settings, kept), measured_texts)}
+    for name, blend in blends.items():
+        figures[name] = measured(blend.probabilities(trained.scores), measured_texts)
+    return figures

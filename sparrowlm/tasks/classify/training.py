@@ -32,6 +32,7 @@ from sparrowlm.tasks.classify.model import (
     ClassifierSettings,
     EncoderPart,
 )
+from sparrowlm.tasks.classify.rejecting import Detector, learnt_detector, reject_label, signs
 from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import StagePlace
@@ -235,6 +236,7 @@ class ClassifierTraining:
             blend=blend,
             threshold=0.5 if self._data.is_multi_label else 0.0,
             words=self._settings.words,
+            detector=self._detector(blend, scores),
         )
         facts = {
             "linear": [machine._asdict() for machine in recipe],
@@ -264,6 +266,15 @@ class ClassifierTraining:
                 needed=format_size(needed),
             )  # fmt: skip
         return room
+
+    def _detector(self, blend: Blend, scores: Scores) -> Detector | None:
+        """Learn to refuse, where a label holds examples of what belongs nowhere."""
+        label = reject_label(self._data.labels)
+        if label is None or self._data.is_multi_label or len(self._data.labels) < 3:
+            return None
+        kept = {name: scores[name] for name in blend.weights}
+        is_outside_B = self._data.true_labels()[self._measured] == label
+        return learnt_detector(signs(kept, blend.logits(kept), label), is_outside_B, label)
 
     def _blend(self, scores: Scores, targets_BL: Any) -> Blend:  # noqa: ANN401
         return learnt_blend(scores, targets_BL, is_multi_label=self._data.is_multi_label)
