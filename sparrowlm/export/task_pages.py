@@ -84,15 +84,14 @@ def _card_half(facts: Mapping[str, Any], name: str, language: Language) -> str:
         return f"## {render(f'export.heading-{code}', None, language)}"
 
     quoted = json.dumps(name, ensure_ascii=False)
-    labels = ", ".join(facts["task"]["labels"][:_MOST_CARD_LABELS])
+    labels = ", ".join(facts["task"].get("labels", ())[:_MOST_CARD_LABELS])
     parts = [
         f"# {_plain(name)}",
         head("use"),
         _USE.format(name=quoted),
         head("model"),
         _markdown(_model_rows(facts, language)),
-        head("labels"),
-        _plain(labels),
+        *([head("labels"), _plain(labels)] if labels else []),
         head("scores"),
         render("export.task-held-out-note", None, language),
         _markdown_figures(facts["measured"]["held_out"], language),
@@ -114,11 +113,12 @@ def _model_rows(facts: Mapping[str, Any], language: Language) -> list[tuple[str,
         ("evidence", str(data["evidence"])),
         ("examples", f"{data['num_examples']:,}"),
         ("measured-on", f"{data['num_held_out']:,}"),
-        ("labels", f"{len(task['labels']):,}"),
+        ("labels", f"{len(task.get('labels', ())):,}"),
         ("blend", ", ".join(f"{part} × {weight:.2f}" for part, weight in blend.items())),
         ("seconds", f"{facts['measured']['seconds']:.0f}"),
     ]
-    return [(render(f"export.task-row-{code}", None, language), value) for code, value in rows]
+    shown = [(code, value) for code, value in rows if value not in ("", "0")]
+    return [(render(f"export.task-row-{code}", None, language), value) for code, value in shown]
 
 
 def _figure_rows(figures: Figures, language: Language) -> list[list[str]]:
@@ -127,11 +127,20 @@ def _figure_rows(figures: Figures, language: Language) -> list[list[str]]:
         if part in figures:
             own = figures[part]
             label = render(f"export.task-part-{part}", None, language)
-            rows.append([label, *(_shown(own, code) for code in _COLUMNS)])
+            rows.append([label, *(_shown(own, code) for code in _columns(figures))])
     return rows
 
 
-_COLUMNS = ("accuracy", "macro_f1", "calibration_error")
+# In the order of their columns; a task has some of them.
+_COLUMNS = (
+    "span_f1", "word_f1", "f1", "accuracy", "macro_f1", "average_precision", "hit_at_1", "hit_at_5",
+    "mean_reciprocal_rank", "intent_accuracy", "sentence_accuracy", "out_of_vocabulary_recall",
+    "in_scope_accuracy", "out_of_scope_recall", "calibration_error",
+)  # fmt: skip
+
+
+def _columns(figures: Figures) -> list[str]:
+    return [code for code in _COLUMNS if figures["model"].get(code) is not None]
 
 
 def _shown(own: Mapping[str, Any], code: str) -> str:
@@ -147,17 +156,17 @@ def _shown(own: Mapping[str, Any], code: str) -> str:
     return shown
 
 
-def _figure_heads(language: Language) -> list[str]:
-    codes = ("part", *(code.replace("_", "-") for code in _COLUMNS))
+def _figure_heads(figures: Figures, language: Language) -> list[str]:
+    codes = ("part", *(code.replace("_", "-") for code in _columns(figures)))
     return [render(f"export.task-column-{code}", None, language) for code in codes]
 
 
 def _summaries(figures: Figures) -> str:
-    return per_language(lambda at: table(_figure_rows(figures, at), _figure_heads(at)))
+    return per_language(lambda at: table(_figure_rows(figures, at), _figure_heads(figures, at)))
 
 
 def _markdown_figures(figures: Figures, language: Language) -> str:
-    return _markdown(_figure_rows(figures, language), _figure_heads(language))
+    return _markdown(_figure_rows(figures, language), _figure_heads(figures, language))
 
 
 def _markdown(rows: Sequence[Sequence[str]], heads: Sequence[str] = ()) -> str:
