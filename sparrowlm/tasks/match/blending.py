@@ -74,7 +74,7 @@ def sigmoid(logits: Float[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
 
 
 def loss_nats(
-    logits_B: Float[np.ndarray, " pairs"], targets_B: Float32[np.ndarray, " pairs"]
+    logits_B: Float[np.ndarray, " pairs"], targets_B: Float[np.ndarray, " pairs"]
 ) -> float:
     """Return the mean cross-entropy per pair."""
     return float((np.logaddexp(0.0, logits_B) - targets_B * logits_B).mean())
@@ -100,7 +100,7 @@ def learnt_blend(
 
 
 def logistic_regression(
-    columns_BM: Float64[np.ndarray, "pairs parts"], targets_B: Float32[np.ndarray, " pairs"]
+    columns_BM: Float64[np.ndarray, "pairs parts"], targets_B: Float[np.ndarray, " pairs"]
 ) -> tuple[Float64[np.ndarray, " parts"], float]:
     """Return weights and offset with the least loss, pulled a little towards zero."""
     mean_M, spread_M = columns_BM.mean(axis=0), columns_BM.std(axis=0) + 1e-9
@@ -125,7 +125,9 @@ def logistic_regression(
     return plain_M, float(weights_M[-1] - plain_M @ mean_M)
 
 
-def _objective(weights_M: Numbers, inputs_BM: Numbers, targets_B: Any, ridge_M: Numbers) -> float:  # noqa: ANN401
+def _objective(
+    weights_M: Numbers, inputs_BM: Numbers, targets_B: Numbers, ridge_M: Numbers
+) -> float:
     loss = loss_nats(inputs_BM @ weights_M, targets_B) * len(inputs_BM)
     return loss + 0.5 * float((ridge_M * weights_M**2).sum())
 
@@ -133,8 +135,8 @@ def _objective(weights_M: Numbers, inputs_BM: Numbers, targets_B: Any, ridge_M: 
 def _newton_step(
     weights_M: Numbers,
     inputs_BM: Numbers,
-    targets_B: Any,
-    ridge_M: Numbers,  # noqa: ANN401
+    targets_B: Numbers,
+    ridge_M: Numbers,
 ) -> Numbers:
     given_B = sigmoid(inputs_BM @ weights_M)
     gradient_M = inputs_BM.T @ (given_B - targets_B) + ridge_M * weights_M

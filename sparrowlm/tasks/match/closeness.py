@@ -77,7 +77,7 @@ def shared_ngrams(counts: FeatureCounts, idf: Vocabulary) -> SharedNgrams:
         first, second, assume_unique=True, return_indices=True
     )
     products = values_N[:border][at_first] * values_N[border:][at_second]
-    squares = (
+    squares: Any = (
         np.bincount(rows_N[:border], values_N[:border] ** 2, num_pairs),
         np.bincount(rows_N[border:], values_N[border:] ** 2, num_pairs),
         np.bincount(pair_of(shared), products, num_pairs),

@@ -26,7 +26,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Int64, UInt32
 from sparrowlm.foundation.errors import DamagedFileError
-from sparrowlm.models.array_file import read_arrays, write_arrays
+from sparrowlm.models.array_file import file_bytes, read_arrays, write_arrays
 from sparrowlm.models.sparse_linear import SparseLinear, SparseRows, Vocabulary
 from sparrowlm.tasks.match.closeness import (
     NUM_CLOSENESS,
@@ -167,11 +167,11 @@ class PairFeatures:
         Raises:
             ResourceError: disk full or not writable.
         """
-        arrays: dict[str, np.ndarray[Any, np.dtype[Any]]] = {"borders": self._known_borders()}
-        for number, idf in enumerate(self.idfs):
-            arrays[f"keys{number}"] = idf.keys_F
-            arrays[f"idf{number}"] = idf.idf_F.astype(np.float16)
-        write_arrays(path, KIND, {}, arrays)
+        write_arrays(path, KIND, {}, self._arrays())
+
+    def size_bytes(self) -> int:
+        """Return the length of the file."""
+        return file_bytes(KIND, {}, self._arrays())
 
     @staticmethod
     def load(path: Path, segmenter: WordSegmenter) -> PairFeatures:
@@ -190,9 +190,13 @@ class PairFeatures:
         except KeyError as error:
             raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
 
-    def _known_borders(self) -> Matrix:
+    def _arrays(self) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
         assert self.borders_JE is not None  # noqa: S101 - training found them
-        return self.borders_JE
+        arrays: dict[str, np.ndarray[Any, np.dtype[Any]]] = {"borders": self.borders_JE}
+        for number, idf in enumerate(self.idfs):
+            arrays[f"keys{number}"] = idf.keys_F
+            arrays[f"idf{number}"] = idf.idf_F.astype(np.float16)
+        return arrays
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 How the positive label is found, in this order:
 
-    1. one of the two is a usual word for yes ("1", "是", "同义", "duplicate", "entailment", ...) and
-       the other is not: that one
-    2. one of the two is a usual word for no ("0", "否", "不同", "unrelated", ...) and the other is
-       not: the other one
+    1. one of the two is a usual word for yes ("1", "是", "同义", "duplicate", ...) and the other
+       is not: that one
+    2. one of the two is a usual word for no ("0", "否", "不同", "unrelated", ...) and the other
+       is not: the other one
     3. otherwise the label whose pairs share more: the higher mean share of common characters
 """
 
@@ -22,15 +22,16 @@ from sparrowlm.corpora.labelled import TextPair
 from sparrowlm.foundation.array_types import Float32
 from sparrowlm.foundation.errors import DataError
 
-YES = frozenset(
-    "1 1.0 true yes y t same equal match matched duplicate similar paraphrase positive pos entailment "
-    "relevant related 是 对 真 同 相同 同义 相似 一致 匹配 重复 正 正例 相关 √".split()
-)
-NO = frozenset(
-    "0 0.0 -1 2 false no n f different distinct unmatched unequal dissimilar negative neg "
-    "contradiction neutral irrelevant unrelated 否 不是 错 假 异 不同 不相同 不同义 不相似 不一致 "
-    "不匹配 不重复 负 负例 不相关 无关 ×".split()
-)
+_YES = """
+1 1.0 true yes y t same equal match matched duplicate similar paraphrase positive pos entailment
+relevant related 是 对 真 同 相同 同义 相似 一致 匹配 重复 正 正例 相关 √
+"""
+_NO = """
+0 0.0 -1 2 false no n f different distinct unmatched unequal dissimilar negative neg contradiction
+neutral irrelevant unrelated 否 不是 错 假 异 不同 不相同 不同义 不相似 不一致 不匹配 不重复 负 负例
+不相关 无关 ×
+"""
+YES, NO = frozenset(_YES.split()), frozenset(_NO.split())
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,9 @@ def search_figures(places_B: Int64[np.ndarray, " questions"], seed: int = 0) -> 
     hits = [float(hits_within(places_B, k).mean()) if len(places_B) else 0.0 for k in (1, 5, 10)]
     first_B = hits_within(places_B, 1)
     return SearchFigures(
-        *hits,
+        hit_1=hits[0],
+        hit_5=hits[1],
+        hit_10=hits[2],
         reciprocal_rank=reciprocal_rank(places_B),
         hit_1_interval=interval(lambda rows: float(first_B[rows].mean()), len(places_B), seed),
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Int64
 from sparrowlm.models.sparse_linear import Vocabulary
+from sparrowlm.tasks.match.closeness import VIEWS, views_of
 from sparrowlm.tasks.match.comparison import (
     NUM_BORDERS,
     Comparison,
@@ -17,7 +18,6 @@ from sparrowlm.tasks.match.comparison import (
     PairRows,
 )
 from sparrowlm.tasks.match.examples import Pairs
-from sparrowlm.tasks.match.closeness import VIEWS, views_of
 from sparrowlm.text.segmentation import WordSegmenter
 from sparrowlm.training.linear import as_matrix, train_linear
 
