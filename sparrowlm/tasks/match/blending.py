@@ -104,18 +104,19 @@ def logistic_regression(
 ) -> tuple[Float64[np.ndarray, " parts"], float]:
     """Return weights and offset with the least loss, pulled a little towards zero."""
     mean_M, spread_M = columns_BM.mean(axis=0), columns_BM.std(axis=0) + 1e-9
+    wanted_B: Numbers = targets_B.astype(np.float64)
     inputs_BM = np.concatenate(
         [(columns_BM - mean_M) / spread_M, np.ones((len(columns_BM), 1))], axis=1
     )
     ridge_M = np.full(inputs_BM.shape[1], _RIDGE)
     ridge_M[-1] = 1e-6
     weights_M = np.zeros(inputs_BM.shape[1])
-    value = _objective(weights_M, inputs_BM, targets_B, ridge_M)
+    value = _objective(weights_M, inputs_BM, wanted_B, ridge_M)
     for _ in range(_ROUNDS):
-        step_M = _newton_step(weights_M, inputs_BM, targets_B, ridge_M)
+        step_M = _newton_step(weights_M, inputs_BM, wanted_B, ridge_M)
         size = 1.0
         while (
-            tried := _objective(weights_M - size * step_M, inputs_BM, targets_B, ridge_M)
+            tried := _objective(weights_M - size * step_M, inputs_BM, wanted_B, ridge_M)
         ) > value and size > 1e-6:
             size /= 2
         if value - tried < _TOLERANCE * len(inputs_BM):

@@ -37,6 +37,7 @@ from sparrowlm.tasks.match.closeness import (
     pair_of,
     shared_ngrams,
     views_of,
+    without_punctuation,
 )
 from sparrowlm.text.segmentation import HAN, WordSegmenter
 
@@ -153,6 +154,9 @@ class PairFeatures:
             firsts: any strings.
             seconds: as many.
         """
+        firsts, seconds = (
+            [without_punctuation(text) for text in texts] for texts in (firsts, seconds)
+        )
         both = [*firsts, *seconds]
         shared = tuple(
             shared_ngrams(view.counts(both), idf)

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float32, Int64, UInt32
+from sparrowlm.foundation.array_types import Float32, Int64, Integer, UInt32
 from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.models.array_file import file_bytes, read_arrays, write_arrays
 from sparrowlm.tasks.match.blending import sigmoid
@@ -308,7 +308,7 @@ def largest(scores_N: Float32[np.ndarray, " entries"], most: int) -> Int64[np.nd
 
 def evidence(
     scores_K: Float32[np.ndarray, " best"],
-    twins_K: Int64[np.ndarray, " best"],
+    twins_K: Integer[np.ndarray, " best"],
     most_possible: float,
     num_characters: int,
 ) -> Float32[np.ndarray, 5]:

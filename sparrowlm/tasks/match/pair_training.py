@@ -9,7 +9,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Int64
 from sparrowlm.models.sparse_linear import Vocabulary
-from sparrowlm.tasks.match.closeness import VIEWS, views_of
+from sparrowlm.tasks.match.closeness import VIEWS, views_of, without_punctuation
 from sparrowlm.tasks.match.comparison import (
     NUM_BORDERS,
     Comparison,
@@ -82,7 +82,7 @@ class ComparisonTraining:
 
 def rarities(pairs: Pairs, segmenter: WordSegmenter) -> tuple[Vocabulary, ...]:
     """Count in how many texts the n-grams of every view stand, as the file will hold it."""
-    texts = [*pairs.firsts, *pairs.seconds]
+    texts = [without_punctuation(text) for text in (*pairs.firsts, *pairs.seconds)]
     least = 1 if len(pairs) <= _MOST_PAIRS_FOR_ALL_FEATURES else 2
     found = []
     for view in views_of(segmenter):

@@ -1,4 +1,4 @@
-"""Entries that a changed question could be taken for, and the weights with which the right one wins.
+"""Entries that a changed question could be taken for, and the weights that let the right one win.
 
     loss = cross-entropy of the right entry among its rivals, plus a little of the weights' squares
 
@@ -89,7 +89,7 @@ class Rivals:
         bias_N = self._whole_NG @ unshared_G
         return shared_G[groups_F] - unshared_F, bias_N, np.ones(len(bias_N))
 
-    def nearest(self, weights_F: Matrix, bias_N: Matrix, scale_N: Matrix) -> Numbers:
+    def nearest(self, weights_F: Any, bias_N: Any, scale_N: Any) -> Numbers:  # noqa: ANN401
         """Return the entries with the largest scores for every question, its own among them."""
         num_rivals = min(_NUM_RIVALS, self._pool.shape[0])
         found = np.zeros((len(self._own_B), num_rivals), dtype=np.int64)
@@ -156,7 +156,7 @@ def softmax_regression(
     rows, right_B = np.arange(len(right_BK)), right_BK.argmax(axis=1)
     wanted_BG = inputs_BKG[rows, right_B]
 
-    def loss(weights_G: Matrix) -> tuple[float, Any]:
+    def loss(weights_G: Any) -> tuple[float, Any]:  # noqa: ANN401
         scores_BK = inputs_BKG @ weights_G.astype(np.float32) + mask_BK
         scores_BK -= scores_BK.max(axis=1, keepdims=True)
         powers_BK = np.exp(scores_BK)

@@ -188,7 +188,8 @@ def _learnt_weights(data: IndexData, holdings: Holdings) -> tuple[Matrix, Matrix
         # Whoever wins with these weights without having been a rival is one in the next pass.
         others_BK = rivals.nearest(*rivals.weighed(shared_G, unshared_G))
         half = nearest_BK.shape[1] // 2
-        nearest_BK = np.concatenate([others_BK[:, : 2 * half], nearest_BK[:, :half]], axis=1)
+        kept_BK = nearest_BK[:, :half]
+        nearest_BK = np.concatenate([others_BK[:, : others_BK.shape[1] - half], kept_BK], axis=1)
     return shared_G, unshared_G
 
 
