@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -70,9 +69,6 @@ def main() -> None:
         del arguments[place : place + 2]
     chosen_sets = [name for name in arguments if name in SETS] or list(SETS)
     arguments = [name for name in arguments if name not in SETS]
-    if arguments[:1] == ["--search"]:
-        search_once(Path(arguments[1]))
-        return
     for name in arguments or ["pairs", "encoder", "faq", "speed"]:
         print(f"\n== {name}", flush=True)
         if name in ("pairs", "encoder"):
@@ -246,38 +242,8 @@ def speed() -> None:
             print(f"   own noise, {kind}: hit@1 {100 * figures.hit_1:.1f}")
         asked = [text + "怎么办" for text in chosen[::500]]
         (directory.parent / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
-        command = [sys.executable, "-m", "benchmarks.matching", "--search", folder]
+        command = [sys.executable, "-m", "benchmarks.matching_search", folder]
         print(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def search_once(folder: Path) -> None:
-    """Load a matcher in a process of its own, search, and print time and memory."""
-    asked = json.loads((folder / "asked.json").read_text(encoding="utf-8"))
-    before = memory()
-    began = time.perf_counter()
-    matcher = load_matcher(ModelDirectory(folder / "model"), None)
-    loading = time.perf_counter() - began
-    matcher.search(asked[0])
-    times = []
-    for question in asked:
-        began = time.perf_counter()
-        matcher.search(question, 5)
-        times.append(1000 * (time.perf_counter() - began))
-    after = memory()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"loaded in {loading:.2f} s; search median {np.median(times):.1f} ms, 95 % "
-        f"{np.quantile(times, 0.95):.1f} ms, longest {max(times):.1f} ms; own memory "
-        f"+{after[1] - before[1]:.1f} MB, resident with file pages {after[0]:.1f} MB "
-        f"(before loading {before[0]:.1f} MB, peak {peak:.1f} MB)"
-    )
-
-
-def memory() -> tuple[float, float]:
-    """Return resident memory, and what of it is the process's own and not a file's, MB."""
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()
-    page = resource.getpagesize()
-    return int(pages[1]) * page / 1e6, (int(pages[1]) - int(pages[2])) * page / 1e6
 
 
 if __name__ == "__main__":

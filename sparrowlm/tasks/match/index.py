@@ -221,7 +221,9 @@ class AnswerIndex:
         }
         arrays = {
             "keys": postings.keys_F,
-            "weights": postings.weights_F.astype(np.float16),
+            "weights": postings.weights_F.astype(
+                np.float16 if postings.values_P is None else np.float32
+            ),
             "starts": postings.starts_F1.astype(np.uint32),
             "entries": postings.entries_P,
             "twins": postings.twins_N,

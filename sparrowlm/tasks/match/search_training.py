@@ -222,6 +222,11 @@ def learnt_confidence(index: AnswerIndex, data: IndexData) -> Confidence:
     return Confidence(tuple(weights_5.tolist()), offset)
 
 
+def num_asked(num_entries: int, most: int) -> int:
+    """Return how many changed questions tell something: a few of every entry."""
+    return min(most, 4 * num_entries + 16)
+
+
 def confidence_examples(
     index: AnswerIndex, data: IndexData, seed: int
 ) -> tuple[Float32[np.ndarray, "questions 5"], Float32[np.ndarray, " questions"]]:
@@ -237,7 +242,7 @@ def confidence_examples(
     """
     random = random_generator(seed, "entries to doubt")
     noise = QuestionNoise(data.questions, data.answers, data.segmenter, seed)
-    numbers = random.integers(len(index), size=_NUM_CONFIDENCE)
+    numbers = random.integers(len(index), size=num_asked(len(index), _NUM_CONFIDENCE))
     twins_N = index.postings.twins_N
     found, is_right = [], []
     for place, number in enumerate(numbers.tolist()):

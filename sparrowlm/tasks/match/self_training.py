@@ -19,6 +19,7 @@ from sparrowlm.tasks.match.search_training import (
     IndexData,
     confidence_examples,
     learnt_confidence,
+    num_asked,
     train_index,
 )
 
@@ -60,7 +61,7 @@ def chosen_index(data: IndexData) -> ChosenIndex:
         indexes[kind] = floor_index(kind, data.questions, data.answers, data.features[0])
     seed = data.seed + 2
     numbers = random_generator(seed, "entries to measure").integers(
-        len(data.questions), size=_MOST_MEASURED
+        len(data.questions), size=num_asked(len(data.questions), _MOST_MEASURED)
     )
     noise = QuestionNoise(data.questions, data.answers, data.segmenter, seed)
     asked = [noise.variant(number) for number in numbers.tolist()]
