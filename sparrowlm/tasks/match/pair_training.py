@@ -19,7 +19,7 @@ from sparrowlm.tasks.match.comparison import (
 )
 from sparrowlm.tasks.match.examples import Pairs
 from sparrowlm.text.segmentation import WordSegmenter
-from sparrowlm.training.linear import as_matrix, train_linear
+from sparrowlm.training.linear import Machine, as_matrix, train_linear
 
 # With fewer pairs than this every feature counts; with more, one of a single pair is noise.
 _MOST_PAIRS_FOR_ALL_FEATURES = 3000
@@ -77,7 +77,7 @@ class ComparisonTraining:
     def _fitted(self, chosen: PairRows, vocabulary: Vocabulary, rows: Any) -> Any:  # noqa: ANN401
         matrix = as_matrix(chosen.known(vocabulary), len(vocabulary.keys_F))
         targets_B1 = self._pairs.targets_B[rows][:, None] > 0.5
-        return train_linear(vocabulary, matrix, targets_B1, PENALTY, seed=self._seed)
+        return train_linear(vocabulary, matrix, targets_B1, (Machine(PENALTY),), self._seed)
 
 
 def rarities(pairs: Pairs, segmenter: WordSegmenter) -> tuple[Vocabulary, ...]:

@@ -1,4 +1,4 @@
-"""Entries that a changed question could be taken for, and the weights that let the right one win.
+"""Entries that a changed question may be taken for, and weights that let the right one win.
 
     loss = cross-entropy of the right entry among its rivals, plus a little of the weights' squares
 
