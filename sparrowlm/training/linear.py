@@ -71,7 +71,7 @@ def train_linear(
 
 def as_matrix(rows: SparseRows, num_features: int) -> Any:  # noqa: ANN401 - SciPy has no types
     """Return the values as SciPy's sparse matrix of rows."""
-    _needs_scikit_learn()
+    needs_scikit_learn()
     from scipy.sparse import csr_matrix
 
     borders = np.concatenate([[0], np.cumsum(np.bincount(rows.rows_N, minlength=rows.num_rows))])
@@ -119,7 +119,12 @@ def bayes_scales(
     return np.abs(ratio_F)
 
 
-def _needs_scikit_learn() -> None:
+def needs_scikit_learn() -> None:
+    """Refuse where scikit-learn, and SciPy with it, is not installed.
+
+    Raises:
+        DependencyError: names the command that installs it.
+    """
     try:
         import sklearn  # noqa: F401
     except ImportError as error:

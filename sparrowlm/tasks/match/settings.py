@@ -1,0 +1,43 @@
+"""What can be said about the training of a matcher."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sparrowlm.text.ngram_features import NgramFeatureSettings
+from sparrowlm.training.encoder_stage import EncoderSize
+
+Parts = Literal["auto", "linear", "encoder", "both"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MatcherTrainingSettings:
+    """All dials, each with its default.
+
+    Attributes:
+        seconds: wall time for everything; None runs every stage to its end.
+        most_bytes: of the whole model directory; None for no limit.
+        parts: which models judge pairs; "auto" ships what held-out pairs say is best.
+        size: of the encoder.
+        index_features: n-grams by which answers are found.
+        pretraining_epochs: how often, at most, texts are read without labels.
+        pairing_epochs: how often, at most, labelled pairs are seen.
+        unlabelled: further texts of the kind the model will meet.
+        words: of the user's dictionary, never cut.
+        seed: same seed, same data, same machine, no clock: same model.
+    """
+
+    seconds: float | None = None
+    most_bytes: int | None = None
+    parts: Parts = "auto"
+    size: EncoderSize = field(default_factory=lambda: EncoderSize(context_tokens=64))
+    index_features: NgramFeatureSettings = field(
+        default_factory=lambda: NgramFeatureSettings(most_characters=3, most_words=1)
+    )
+    pretraining_epochs: float = 15.0
+    pairing_epochs: float = 15.0
+    unlabelled: Sequence[str] = ()
+    words: tuple[str, ...] = ()
+    seed: int = 0
