@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sparrowlm.api.finished_task import DEFAULT_BYTES, FinishedTask
 from sparrowlm.api.labels import TaskData
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.corpora.labelled import LabelledText
@@ -27,25 +28,9 @@ if TYPE_CHECKING:
     from sparrowlm.tasks.classify.training import TrainedClassifier
     from sparrowlm.text.tokenizers import TokenCodec
 
-DEFAULT_BYTES = 5_000_000
 _LEAST_NETWORK_TEXTS = 20
 _CLOSING_SECONDS = 2.0
 _SHORT_CONTEXT, _LONG_CONTEXT = 128, 256
-
-
-@dataclasses.dataclass(frozen=True)
-class FinishedTask:
-    """What a training for a task ends with.
-
-    Attributes:
-        parts: files of the model directory, without card and report.
-        figures: measured on texts kept from training, by part.
-        test_figures: the same on a test part, looked at once.
-    """
-
-    parts: ModelParts
-    figures: dict[str, ClassifierFigures]
-    test_figures: dict[str, ClassifierFigures]
 
 
 def train_classifier(
@@ -86,7 +71,7 @@ def train_classifier(
     parts = _parts(request, data, trained, codec, fingerprint, figures, test_figures)
     for line in closing_lines(trained, figures, test_figures):
         progress.note(line)
-    return FinishedTask(parts, figures, test_figures)
+    return FinishedTask(parts)
 
 
 def _texts(data: TaskData) -> tuple[LabelledTexts, Any]:

@@ -21,8 +21,15 @@ if TYPE_CHECKING:
     from sparrowlm.runtime.scoring import Score
     from sparrowlm.tasks.classify.model import Classifier, Prediction, Reason
     from sparrowlm.tasks.complete.model import Completer
+    from sparrowlm.tasks.match.model import Found, Match, Matcher
 
-TASK_KINDS = ("classify",)
+TASK_KINDS = ("classify", "match")
+_CAN = {
+    "classify": "predict, evaluate, explain, info",
+    "match": "match, search, evaluate, info",
+    "encoder": "fill, embed, info",
+}
+_CAN_WRITE = "next, generate, score, evaluate, info"
 
 
 class Model:
@@ -42,35 +49,41 @@ class Model:
         self._path = directory
         self._files = ModelDirectory(directory)
         # Whatever is damaged is refused here, and not at the first question.
-        if self.kind in TASK_KINDS:
+        if self.kind == "classify":
             _ = self._predictor
+        elif self.kind == "match":
+            _ = self._matcher
         else:
             _ = self._encoder if self.kind == "encoder" else self._loaded
 
     @property
     def kind(self) -> str:
-        """Name what it is: ngram, vectors, rnn, lstm, transformer, mixture, encoder, classify."""
+        """Name what it is: ngram, vectors, rnn, lstm, transformer, mixture, encoder, classify, match."""
         return str(self._files.manifest.get("kind"))
 
     @cached_property
     def _loaded(self) -> LoadedModel:
         from sparrowlm.runtime.loading import open_model
 
-        if self.kind == "encoder":
-            raise self._wrong_kind("next, generate, score", "fill, embed, info")
-        if self.kind in TASK_KINDS:
-            raise self._wrong_kind("next, generate, score", "predict, evaluate, explain, info")
+        if self.kind in _CAN:
+            raise self._wrong_kind("next, generate, score")
         return open_model(self._path)
 
     @cached_property
     def _predictor(self) -> Classifier:
         from sparrowlm.api.predictors import open_predictor
 
-        if self.kind == "encoder":
-            raise self._wrong_kind("predict", "fill, embed, info")
-        if self.kind not in TASK_KINDS:
-            raise self._wrong_kind("predict", "next, generate, score, evaluate, info")
+        if self.kind != "classify":
+            raise self._wrong_kind("predict")
         return open_predictor(self._files)
+
+    @cached_property
+    def _matcher(self) -> Matcher:
+        from sparrowlm.api.predictors import open_matcher
+
+        if self.kind != "match":
+            raise self._wrong_kind("match, search")
+        return open_matcher(self._files)
 
     @cached_property
     def _encoder(self) -> TextEncoder:
@@ -83,9 +96,9 @@ class Model:
             raise ModelError("api.no-encoder", path=self._path, kind=self.kind)
         return TextEncoder(load_encoder(self._files).engine, load_codec(self._files))
 
-    def _wrong_kind(self, verb: str, known: str) -> ModelError:
-        fields = {"path": self._path, "kind": self.kind, "verb": verb, "known": known}
-        return ModelError("api.wrong-kind", **fields)
+    def _wrong_kind(self, verb: str) -> ModelError:
+        known = _CAN.get(self.kind, _CAN_WRITE)
+        return ModelError("api.wrong-kind", path=self._path, kind=self.kind, verb=verb, known=known)
 
     @cached_property
     def _completer(self) -> Completer:
@@ -123,6 +136,40 @@ class Model:
             SettingError: the model does not know the label.
         """
         return self._predictor.explain(text, label)
+
+    def match(self, first: str, second: str) -> Match:
+        """Say whether two texts mean the same (models trained on pairs).
+
+        Args:
+            first: any text.
+            second: any text.
+
+        Returns:
+            label, is_same and probability; the order of the two does not matter.
+
+        Raises:
+            ModelError: the model was trained for something else.
+        """
+        return next(self._matcher.match([(first, second)]))
+
+    def match_stream(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Match]:
+        """Yield what is decided about any number of pairs at constant memory; raises as match."""
+        return self._matcher.match(pairs)
+
+    def search(self, question: str, k: int = 3) -> Found:
+        """Find stored answers to a question (models trained on questions and answers).
+
+        Args:
+            question: any text.
+            k: how many, >= 1.
+
+        Returns:
+            answers, best first, and is_known: whether the best one is sure enough to be given.
+
+        Raises:
+            ModelError: the model holds no answers.
+        """
+        return self._matcher.search(question, k)
 
     def fill(self, text: str, k: int = 5) -> list[list[Filling]]:
         """Guess what stands in every "[MASK]" of a text (models with an encoder).
@@ -211,8 +258,10 @@ class Model:
         """
         files = [Path(path) for path in paths]
         if self.kind in TASK_KINDS:
-            from sparrowlm.api.predictors import evaluated
+            from sparrowlm.api.predictors import evaluated, evaluated_pairs
 
+            if self.kind == "match":
+                return evaluated_pairs(self._matcher, files)
             return evaluated(self._predictor, self._files, files)
         from sparrowlm.tasks.complete.task import CompleteTask
 

@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from sparrowlm.runtime.directory import ModelDirectory
 from sparrowlm.tasks.classify.model import Classifier, load_classifier
+
+if TYPE_CHECKING:
+    from sparrowlm.corpora.labelled import TextPair
+    from sparrowlm.tasks.match.model import Matcher
+    from sparrowlm.text.tokenizers import TokenCodec
 
 _DETAILS = ("per_label", "confusion", "reliability", "errors")
 
 
 def open_predictor(files: ModelDirectory) -> Classifier:
-    """Open a model with labels.
+    """Open a classifier.
 
     Raises:
         DamagedFileError: a file is missing or is not what was written.
     """
-    codec = None
-    if files.holds("tokenizer.json"):
-        from sparrowlm.runtime.loading import load_codec
+    return load_classifier(files, _codec(files))
 
-        codec = load_codec(files)
-    return load_classifier(files, codec)
+
+def open_matcher(files: ModelDirectory) -> Matcher:
+    """Open a matcher.
+
+    Raises:
+        DamagedFileError: a file is missing or is not what was written.
+    """
+    from sparrowlm.tasks.match.model import load_matcher
+
+    return load_matcher(files, _codec(files))
+
+
+def _codec(files: ModelDirectory) -> TokenCodec | None:
+    if not files.holds("tokenizer.json"):
+        return None
+    from sparrowlm.runtime.loading import load_codec
+
+    return load_codec(files)
 
 
 def evaluated(classifier: Classifier, files: ModelDirectory, paths: list[Path]) -> dict[str, Any]:
@@ -56,6 +78,52 @@ def evaluated(classifier: Classifier, files: ModelDirectory, paths: list[Path]) 
     )
     table = {name: one.as_json() for name, one in figures.items()}
     return {**table.pop("model"), **{name: shortened(one) for name, one in table.items()}}
+
+
+def evaluated_pairs(matcher: Matcher, paths: list[Path]) -> dict[str, Any]:
+    """Measure a matcher on labelled pairs, or on questions with their answers.
+
+    Args:
+        matcher: ready to answer.
+        paths: files and folders.
+
+    Returns:
+        f1, accuracy, average_precision and calibration_error of labelled pairs; hit_at_1, hit_at_5
+        and mean_reciprocal_rank of questions whose answers are stored.
+
+    Raises:
+        DataError: no pairs in them.
+    """
+    from sparrowlm.api.labels import read_examples
+    from sparrowlm.corpora.labelled import TextPair
+    from sparrowlm.tasks.match.metric import pair_figures
+
+    with TemporaryDirectory() as workspace:
+        examples = read_examples(paths, "match", Path(workspace))
+    pairs = [example for example in examples if isinstance(example, TextPair)]
+    judged = [pair for pair in pairs if pair.label is not None]
+    table: dict[str, Any] = {"num_pairs": len(pairs)}
+    if judged:
+        is_same_B = np.array([pair.label == matcher.settings.labels[1] for pair in judged])
+        given_B = matcher.probabilities([p.first for p in judged], [p.second for p in judged])
+        figures = pair_figures(is_same_B, given_B, matcher.settings.threshold)
+        table |= {**asdict(figures), "f1_interval": list(figures.f1_interval)}
+    if len(judged) < len(pairs):
+        table |= _found_answers(matcher, [pair for pair in pairs if pair.label is None])
+    return table
+
+
+def _found_answers(matcher: Matcher, pairs: list[TextPair]) -> dict[str, Any]:
+    places = []
+    for pair in pairs:
+        answers = [answer.answer for answer in matcher.search(pair.first, 10).answers]
+        places.append(answers.index(pair.second) if pair.second in answers else len(answers) + 90)
+    places_B = np.array(places)
+    return {
+        "hit_at_1": float((places_B < 1).mean()),
+        "hit_at_5": float((places_B < 5).mean()),
+        "mean_reciprocal_rank": float(np.where(places_B < 10, 1 / (places_B + 1), 0).mean()),
+    }
 
 
 def shortened(figures: Mapping[str, Any]) -> dict[str, Any]:

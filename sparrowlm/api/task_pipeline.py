@@ -11,8 +11,10 @@ import dataclasses
 import json
 import shutil
 import time
+from collections.abc import Callable
 
 from sparrowlm.api.assembly import is_finished
+from sparrowlm.api.finished_task import FinishedTask
 from sparrowlm.api.labels import TaskData, read_task_data
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.corpora.labelled import TaskKind
@@ -23,7 +25,7 @@ from sparrowlm.foundation.interrupts import StopRequest, stop_on_signal
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 
-AVAILABLE_TASKS = ("complete", "classify")
+AVAILABLE_TASKS = ("complete", "classify", "match")
 
 
 def run_task_training(request: TrainRequest, task: TaskKind, progress: Progress) -> None:
@@ -53,14 +55,22 @@ def _run(
     if request.resume and is_finished(request.output, _fingerprint(request, data)):
         progress.note(say("api.already-finished", path=request.output))
         return
-    from sparrowlm.api.classify_stage import train_classifier
-
-    finished = train_classifier(request, data, progress, stop, began)
+    finished = _trainer(data.task)(request, data, progress, stop, began)
     facts = json.loads(json.dumps(finished.parts.facts, default=str))
     texts = task_texts(facts, request.output.name)
     write_model(request.output, dataclasses.replace(finished.parts, facts=facts, texts=texts))
-    progress.note(say("api.task-written", path=request.output))
+    progress.note(say(f"api.{data.task}-written", path=request.output))
     shutil.rmtree(request.work, ignore_errors=True)
+
+
+def _trainer(task: str) -> Callable[..., FinishedTask]:
+    if task == "match":
+        from sparrowlm.api.match_stage import train_match
+
+        return train_match
+    from sparrowlm.api.classify_stage import train_classifier
+
+    return train_classifier
 
 
 def _fingerprint(request: TrainRequest, data: TaskData) -> str:

@@ -23,6 +23,7 @@ from sparrowlm.models.mixture import GATE_FILE, Gate
 from sparrowlm.models.ngram import NgramModel
 from sparrowlm.models.word_vectors import WordVectors
 from sparrowlm.runtime.directory import (
+    ANSWERS_FILE,
     CONFIG_FILE,
     CRF_FILE,
     ENCODER_FILE,
@@ -30,6 +31,7 @@ from sparrowlm.runtime.directory import (
     LINEAR_FILE,
     MANIFEST_FILE,
     NGRAM_FILE,
+    PAIRS_FILE,
     TENSORS_FILE,
     VECTORS_FILE,
     manifest_bytes,
@@ -49,6 +51,8 @@ CHECKED_FILES = (
     ENCODER_FILE,
     LINEAR_FILE,
     CRF_FILE,
+    PAIRS_FILE,
+    ANSWERS_FILE,
 )
 
 
