@@ -31,12 +31,11 @@ def search_once(folder: Path) -> None:
         matcher.search(question, 5)
         times.append(1000 * (time.perf_counter() - began))
     after = memory()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"loaded in {loading:.2f} s; search median {np.median(times):.1f} ms, 95 % "
         f"{np.quantile(times, 0.95):.1f} ms, longest {max(times):.1f} ms; own memory "
         f"+{after[1] - before[1]:.1f} MB, resident with file pages {after[0]:.1f} MB "
-        f"(before loading {before[0]:.1f} MB, peak {peak:.1f} MB)"
+        f"(before loading {before[0]:.1f} MB)"
     )
 
 
