@@ -58,7 +58,7 @@ class Model:
 
     @property
     def kind(self) -> str:
-        """Name what it is: ngram, vectors, rnn, lstm, transformer, mixture, encoder, classify, match."""
+        """Name what it is: ngram, vectors, rnn, lstm, transformer, mixture, encoder or a task."""
         return str(self._files.manifest.get("kind"))
 
     @cached_property

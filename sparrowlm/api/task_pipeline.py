@@ -59,7 +59,8 @@ def _run(
     facts = json.loads(json.dumps(finished.parts.facts, default=str))
     texts = task_texts(facts, request.output.name)
     write_model(request.output, dataclasses.replace(finished.parts, facts=facts, texts=texts))
-    progress.note(say(f"api.{data.task}-written", path=request.output))
+    written = {"classify": "api.classify-written", "match": "api.match-written"}[data.task]
+    progress.note(say(written, path=request.output))
     shutil.rmtree(request.work, ignore_errors=True)
 
 
