@@ -51,22 +51,26 @@ class Features:
         return Templates.of([[(numbers[name], o) for name, o in parts] for parts in wanted])
 
     def columns(
-        self, units: Units, own: Iterable[tuple[int, int, int]] = ()
+        self,
+        units: Units,
+        own: Iterable[tuple[int, int, int]] = (),
+        columns: UnitColumns | None = None,
     ) -> UInt64[np.ndarray, "units columns"]:
         """Return the columns of all units.
 
         Args:
             units: see units_of.
             own: in training, the spans of these units that the gazetteer was made of.
+            columns: of these units, where somebody else reads them too.
         """
-        makers = _Columns(units)
+        makers = columns or UnitColumns(units)
         found = [getattr(makers, name)() for name in COLUMNS[self.profile]]
         if self.gazetteer is not None:
             found.append(self.gazetteer.column(makers.lower(), units.chains, own))
         return np.ascontiguousarray(np.stack(found, axis=1))
 
 
-class _Columns:
+class UnitColumns:
     """Makes columns of one text; what several of them need is kept."""
 
     def __init__(self, units: Units) -> None:
@@ -283,4 +287,4 @@ def _lowered_one_by_one(text: str) -> Codes:
 
 def numbers_of_units(units: Units) -> Values:
     """Return a number per unit, equal for equal characters, capitals or not."""
-    return _Columns(units).lower()
+    return UnitColumns(units).lower()
