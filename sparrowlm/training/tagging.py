@@ -131,9 +131,7 @@ class TaggingObjective:
         nats = chain_nats(scores_BTL[:, 1:], edges, labels_BT, units_B)
         intent_B = torch.tensor([one.intent for one in chosen])
         if intents_BK.shape[1] and bool((intent_B >= 0).any()):
-            some = functional.cross_entropy(
-                intents_BK, intent_B, ignore_index=-1, reduction="sum"
-            )
+            some = functional.cross_entropy(intents_BK, intent_B, ignore_index=-1, reduction="sum")
             nats = nats + self._settings.intent_weight * some
         return nats, int(units_B.sum())
 

@@ -74,6 +74,20 @@ def words_of(
     return [words[a:b] for a, b in zip(bounds, [*bounds[1:], len(words)], strict=True)]
 
 
+def least_probable(
+    labels: LabelSet,
+    labels_N: Int32[np.ndarray, " units"],
+    sure_NL: Float32[np.ndarray, "units labels"],
+) -> Float32[np.ndarray, " spans"]:
+    """Return, per span, the probability of its least probable label."""
+    firsts, stops = labels.borders(labels_N)
+    if not len(firsts):
+        return np.ones(0, dtype=np.float32)
+    chosen = np.append(sure_NL[np.arange(len(labels_N)), labels_N], np.float32(1.0))
+    pairs = np.stack([firsts, stops], axis=1).ravel()
+    return np.asarray(np.minimum.reduceat(chosen, pairs)[::2], dtype=np.float32)
+
+
 def found_spans(
     labels: LabelSet,
     units: Units,
@@ -92,10 +106,8 @@ def found_spans(
     """
     firsts, stops = labels.borders(labels_N)
     sure = np.ones(len(firsts), dtype=np.float32)
-    if sure_NL is not None and len(firsts):
-        chosen = np.append(sure_NL[np.arange(len(labels_N)), labels_N], np.float32(1.0))
-        pairs = np.stack([firsts, stops], axis=1).ravel()
-        sure = np.minimum.reduceat(chosen, pairs)[::2]
+    if sure_NL is not None:
+        sure = least_probable(labels, labels_N, sure_NL)
     kinds = [labels.names[n].partition("-")[2] for n in labels_N[firsts].tolist()]
     found: list[list[FoundSpan]] = [[] for _ in units.text_starts]
     owners = np.searchsorted(units.text_starts, units.begins[firsts], side="right") - 1

@@ -19,6 +19,8 @@ import numpy as np
 from sparrowlm.foundation.array_types import UInt64
 from sparrowlm.models.crf.templates import Templates, mixed
 from sparrowlm.tasks.tag.gazetteer import Gazetteer
+from sparrowlm.tasks.tag.lattice import COLUMNS as LATTICE_COLUMNS
+from sparrowlm.tasks.tag.lattice import lattice_columns
 from sparrowlm.tasks.tag.lexicon import Cut, cut, dictionary_lengths
 from sparrowlm.tasks.tag.profiles import COLUMNS, GAZETTEER, TEMPLATES, Profile
 from sparrowlm.tasks.tag.runs import Places, RunHashes, Values
@@ -168,6 +170,15 @@ class UnitColumns:
         state[2:] += 2 * (unit[2:] == unit[:-2])
         return _coded(11, state)
 
+    def lattice(self, name: str) -> Values:
+        """One column of all dictionary words, see lattice.py, at the unit's last character."""
+
+        def make() -> dict[str, Values]:
+            runs = self._once("lowered_runs", lambda: RunHashes(mixed(self._lowered())))
+            return lattice_columns(self._units.text, runs)
+
+        return self._once("lattice", make)[name][self._units.ends - 1]
+
     def prefix(self, length: int) -> Values:
         """The first characters of units that have more."""
         begins, ends = self._whole()
@@ -190,6 +201,8 @@ class UnitColumns:
         base, _, length = name.rpartition("_")
         if base in ("prefix", "suffix") and length.isdigit():
             return lambda: getattr(self, base)(int(length))
+        if name in LATTICE_COLUMNS:
+            return lambda: self.lattice(name)
         raise AttributeError(name)
 
     def _once(self, name: str, make: Callable[[], Kept]) -> Kept:

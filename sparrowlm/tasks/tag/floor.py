@@ -102,6 +102,18 @@ class TagFloor:
         rows, weights = fitted(self.rows, self.weights, max_bytes, other)
         return replace(self, rows=rows, weights=weights)
 
+    def without_features(self) -> TagFloor:
+        """Return the same model knowing nothing: labels and gazetteer for a network."""
+        edges = self.weights.edges
+        nothing = CrfWeights(
+            np.zeros(1, dtype=np.int64),
+            self.weights.entry_labels[:0],
+            self.weights.entry_weights[:0],
+            self.weights.scales_L,
+            edges,
+        )
+        return replace(self, rows=RowIndex(self.rows.fingerprints_R[:0]), weights=nothing)
+
     def save(self, path: Path) -> None:
         """Write the model to one file.
 
