@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from sparrowlm.corpora.labelled.examples import Span
-from sparrowlm.foundation.array_types import Float64, Int32
+from sparrowlm.foundation.array_types import Float64, Int32, Int64
 from sparrowlm.models.crf.lattice import best_labels, marginals
 from sparrowlm.models.label_chain import LOWEST, chain_nats
 from sparrowlm.models.sequence_groups import grouped
@@ -151,7 +151,7 @@ def with_confidence(
 
 
 def fitted_intent_weight(
-    scores_BK: Float64[np.ndarray, "texts intents"], true_B: np.ndarray
+    scores_BK: Float64[np.ndarray, "texts intents"], true_B: Int64[np.ndarray, " texts"]
 ) -> float:
     """Return the weight of intents' scores under which the true ones are most probable."""
     known = true_B >= 0

@@ -92,7 +92,7 @@ class TagBlend:
         return sure
 
     def intent_probabilities(
-        self, scores_BK: Float32[np.ndarray, "texts intents"]
+        self, scores_BK: Float64[np.ndarray, "texts intents"]
     ) -> Float64[np.ndarray, "texts intents"]:
         """Return the probability of every intent."""
         logits_BK = scores_BK.astype(np.float64) * self.intent_weight

@@ -129,7 +129,7 @@ def measured(
     )
 
 
-def f1_interval(counts_B3: np.ndarray[Any, Any], seed: int = 0) -> tuple[float, float]:
+def f1_interval(counts_B3: np.ndarray[Any, np.dtype[Any]], seed: int = 0) -> tuple[float, float]:
     """Return the 95 % interval of micro F1.
 
     Args:

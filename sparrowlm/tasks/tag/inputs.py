@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from sparrowlm.tasks.tag.profiles import NETWORK_COLUMNS, Profile
 from sparrowlm.tasks.tag.units import Offsets, Units
 from sparrowlm.text.tokenizers.codec import SEPARATOR_ID, TokenCodec
 from sparrowlm.text.tokenizers.sequences import whole
+
+Ids = np.ndarray[Any, np.dtype[np.int32]]
 
 # A chain is no longer than that (units.py); the separator stands before it.
 CONTEXT_TOKENS = 513
@@ -38,7 +41,7 @@ class ChainInputs:
         chains: where each chain starts in rows_NC, and N.
     """
 
-    ids: list[Int32[np.ndarray, " time"]]
+    ids: list[Ids]
     rows_NC: Int32[np.ndarray, "units columns"]
     chains: Offsets
 
