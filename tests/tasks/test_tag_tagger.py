@@ -1,4 +1,4 @@
-"""The tagger learns, ships floor and network as one, comes back from its files, fails on no text."""
+"""The tagger learns, ships floor and network as one, returns from its files, fails on no text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,8 @@ from sparrowlm.training.tagging import tagger_scores
 ARTISTS = ["Adele", "Queen", "Miles Davis", "Nina Simone", "Björk"]
 CITIES = ["Paris", "New York", "Kyoto", "St. Louis"]
 ODD_TEXTS = [
-    "", " ", "\n", "😀👨‍👩‍👧 play 🎵", "\ud800 weather in Paris \udfff", "weather\x00in", "巴黎的天气 now",
-    "a" * 3000, "play songs by Björk now" * 40,
+    "", " ", "\n", "😀👨‍👩‍👧 play 🎵", "\ud800 weather in Paris \udfff", "weather\x00in",
+    "巴黎的天气 now", "a" * 3000, "play songs by Björk now" * 40,
 ]  # fmt: skip
 
 
@@ -197,11 +198,11 @@ def test_every_labelling_is_legal(trained, texts):
     rules = tagger.labels.constraints()
     for units, answer in tagger._answers(texts, None, None, with_confidence=True):
         bounds = units.chains.tolist()
-        for first, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        for first, stop in pairwise(bounds):
             assert rules.allows(answer.labels_N[first:stop].tolist())
     for text, spans in zip(texts, tagger.predict(texts), strict=True):
         assert all(text[s.start : s.end] == s.text and 0 < s.probability <= 1 for s in spans)
-        assert all(a.end <= b.start for a, b in zip(spans[:-1], spans[1:], strict=True))
+        assert all(a.end <= b.start for a, b in pairwise(spans))
 
 
 def test_no_text_is_too_odd(trained):
@@ -305,7 +306,11 @@ def test_the_floor_can_ship_alone_and_the_network_too(tmp_path):
 
 def test_a_size_is_kept_or_refused(tmp_path):
     with pytest.raises(SettingError):
-        trained_in(tmp_path, most_bytes=60_000)
+        trained_in(tmp_path / "a", most_bytes=60_000)
+    done = trained_in(tmp_path / "b", most_bytes=400_000, steps=4)
+    assert done.tagger.network is not None
+    save(done, tmp_path / "model")
+    assert sum(path.stat().st_size for path in (tmp_path / "model").iterdir()) <= 400_000
 
 
 def test_the_blend_comes_back_from_json():

@@ -135,7 +135,9 @@ class TaggerTraining:
         whole, floor = fit.floor, fit.floor
         if self._codec is not None:
             floor = self._beside_network(whole)
-        alone = self._fitting(whole, self._room(with_network=False))
+        # A network that tells intents stays, whoever finds the spans.
+        is_joint = self._codec is not None and bool(self._intents())
+        alone = floor if is_joint else self._fitting(whole, self._room(with_network=False))
         text = self._held_out_chains(whole)
         parts = {FLOOR: ChainScores(alone.scores(text.units), alone.weights.edges)}
         found = _Candidates()
@@ -177,7 +179,7 @@ class TaggerTraining:
         if chosen != FLOOR or intents:
             inputs = self._inputs(alone)
             network = NetworkPart(as_loaded(training.model), inputs)
-        floor = {FLOOR: small if network else alone, "both": small}.get(chosen)
+        floor = {FLOOR: alone, "both": small}.get(chosen)
         settings = TaggerSettings(blend=blend, intents=intents)
         tagger = Tagger(settings, floor or small.without_features(), network)
         return self._assembled(tagger, found, fit, training)
