@@ -1,8 +1,10 @@
 """Units -> what the network reads: one id and some rows of a table per unit.
 
-A unit's id is the first that the codec gives it, read with the space before it where there is one.
-What that leaves out of a long or rare word, the columns say: spelling, shape, affixes, the
-dictionary words around it, parts of speech, the gazetteer. Training and running share all of this.
+A unit's id is what the codec gives it, read with the space before it where there is one. Of several
+ids the first counts in Chinese text (a long number, a foreign word); among words of other scripts a
+unit of several ids is rare and reads as hidden: its first letters would only mislead. What that
+leaves out, the columns say: spelling, shape, affixes, the dictionary words around it, parts of
+speech, the gazetteer. Training and running share all of this.
 
 Shape letters: N units, C columns.
 """
@@ -72,6 +74,10 @@ class InputMaker:
         """C."""
         return len(NETWORK_COLUMNS[self.profile]) + (self.gazetteer is not None)
 
+    def ids(self, units: Units) -> Int32[np.ndarray, " units"]:
+        """Return one id per unit."""
+        return unit_ids(self.codec, units, hides_rare=self.profile == "words")
+
     def of(
         self,
         units: Units,
@@ -90,22 +96,29 @@ class InputMaker:
         if self.gazetteer is not None:
             found.append(self.gazetteer.column(makers.lower(), units.chains, own))
         rows_NC = column_rows(np.stack(found, axis=1), self.num_rows)
-        ids_N = unit_ids(self.codec, units)
+        ids_N = self.ids(units)
         separator = np.array([SEPARATOR_ID], dtype=np.int32)
         bounds = zip(units.chains[:-1].tolist(), units.chains[1:].tolist(), strict=True)
         ids = [np.concatenate([separator, ids_N[a:b]]) for a, b in bounds]
         return ChainInputs(ids, rows_NC, units.chains)
 
 
-def unit_ids(codec: TokenCodec, units: Units) -> Int32[np.ndarray, " units"]:
-    """Return the first id that a codec gives to each unit."""
+def unit_ids(codec: TokenCodec, units: Units, *, hides_rare: bool) -> Int32[np.ndarray, " units"]:
+    """Return the id that a codec gives to each unit.
+
+    Args:
+        codec: the tokenizer.
+        units: see units_of.
+        hides_rare: a unit of several ids reads as hidden; else its first id counts.
+    """
     if not len(units):
         return np.zeros(0, dtype=np.int32)
     surfaces = _surfaces(units)
     distinct: dict[str, int] = {}
     numbers = np.array([distinct.setdefault(one, len(distinct)) for one in surfaces])
     encoded = codec.encode_batch([whole(one) for one in distinct])
-    first = np.array([ids[0] for ids in encoded], dtype=np.int32)
+    kept = [SEPARATOR_ID if hides_rare and len(ids) > 1 else int(ids[0]) for ids in encoded]
+    first = np.array(kept, dtype=np.int32)
     return np.asarray(first[numbers], dtype=np.int32)
 
 

@@ -16,7 +16,7 @@ from sparrowlm.models.quantised_rows import quantised
 from sparrowlm.models.tagger import TaggerModel, TaggerShape
 from sparrowlm.runtime.encoder_engine import EncoderEngine, NgramTables
 from sparrowlm.runtime.encoder_files import TABLE_PREFIX, LoadedEncoder, as_stored
-from sparrowlm.tasks.tag.inputs import InputMaker, unit_ids
+from sparrowlm.tasks.tag.inputs import InputMaker
 from sparrowlm.tasks.tag.schemes import LabelSet
 from sparrowlm.tasks.tag.settings import TaggerTrainingSettings
 from sparrowlm.tasks.tag.units import Tokens, Units, spans_to_units, units_of
@@ -205,7 +205,7 @@ class NetworkTraining:
         blocks += [(others[first : first + _UNLABELLED_BLOCK], None) for first in firsts]
         for some, tokens in blocks:
             units = units_of(some, tokens, joins_runs=self._names.joins_runs)
-            ids_N = unit_ids(self._inputs.codec, units)
+            ids_N = self._inputs.ids(units)
             found += np.split(ids_N, units.chains[1:-1])
         return [ids for ids in found if len(ids)]
 
