@@ -25,6 +25,8 @@ from sparrowlm.training.labelling import with_hidden_ids
 from sparrowlm.training.sequences import Ids, Padded, SequenceBatches, in_order
 
 _EVALUATION_TOKENS = 8192
+# Inverse temperatures that scores are tried at.
+_SHARPNESSES = (0.2, 0.3, 0.45, 0.7, 1.0)
 
 
 class TaggedSequence(NamedTuple):
@@ -99,41 +101,70 @@ class TaggingObjective:
         batch = self._batches.batch(step)
         generator = torch_generator(self._settings.seed, f"hidden ids of step {step}")
         ids_BT = with_hidden_ids(batch, self._settings.hidden_share, generator)
-        nats, num_units = self._nats(model, self._sequences, batch, ids_BT)
-        return nats / max(num_units, 1)
+        given = self._given(model, self._sequences, batch, ids_BT)
+        return self._nats(given) / max(int(given.units_B.sum()), 1)
 
     def held_out_loss(self, model: TaggerModel) -> float | None:
-        """Return the loss per held-out unit, nats."""
+        """Return the loss per held-out unit at the best temperature, nats.
+
+        Confidence is set right afterwards (tasks/tag/blending.py), so it must not decide which
+        weights are best.
+        """
         if not self._held_out:
             return None
         model.eval()
-        total, count = 0.0, 0
+        totals, count = np.zeros(len(_SHARPNESSES)), 0
         with torch.no_grad():
             for batch in in_order([one.ids for one in self._held_out], _EVALUATION_TOKENS):
-                nats, num_units = self._nats(model, self._held_out, batch, batch.ids_BT)
-                total, count = total + float(nats), count + num_units
-        return total / max(count, 1)
+                given = self._given(model, self._held_out, batch, batch.ids_BT)
+                totals += [float(self._nats(given.sharper(by))) for by in _SHARPNESSES]
+                count += int(given.units_B.sum())
+        return float(totals.min()) / max(count, 1)
 
-    def _nats(
+    def _given(
         self,
         model: TaggerModel,
         sequences: Sequence[TaggedSequence],
         batch: Padded,
         ids_BT: Tensor,
-    ) -> tuple[Tensor, int]:
+    ) -> _Given:
         chosen = [sequences[row] for row in batch.rows_B.tolist()]
         scores_BTL, intents_BK = model.scores(ids_BT, batch.lengths_B, padded_rows(chosen))
-        units_B = batch.lengths_B - 1
         labels_BT = torch.zeros(ids_BT.shape[0], max(ids_BT.shape[1] - 1, 1), dtype=torch.int64)
         for row, one in zip(labels_BT.numpy(), chosen, strict=True):
             row[: len(one.labels)] = one.labels
-        edges = model.edges + self._penalties
-        nats = chain_nats(scores_BTL[:, 1:], edges, labels_BT, units_B)
         intent_B = torch.tensor([one.intent for one in chosen])
-        if intents_BK.shape[1] and bool((intent_B >= 0).any()):
-            some = functional.cross_entropy(intents_BK, intent_B, ignore_index=-1, reduction="sum")
-            nats = nats + self._settings.intent_weight * some
-        return nats, int(units_B.sum())
+        units_B = batch.lengths_B - 1
+        return _Given(scores_BTL[:, 1:], model.edges, intents_BK, labels_BT, intent_B, units_B)
+
+    def _nats(self, given: _Given) -> Tensor:
+        edges = given.edges + self._penalties
+        nats = chain_nats(given.scores_BTL, edges, given.labels_BT, given.units_B)
+        if given.intents_BK.shape[1] and bool((given.intent_B >= 0).any()):
+            intents = functional.cross_entropy(
+                given.intents_BK, given.intent_B, ignore_index=-1, reduction="sum"
+            )
+            nats = nats + self._settings.intent_weight * intents
+        return nats
+
+
+class _Given(NamedTuple):
+    """What a model says of a batch, and what is true."""
+
+    scores_BTL: Tensor
+    edges: Tensor
+    intents_BK: Tensor
+    labels_BT: Tensor
+    intent_B: Tensor
+    units_B: Tensor
+
+    def sharper(self, by: float) -> _Given:
+        """Return the same with all scores multiplied."""
+        return self._replace(
+            scores_BTL=self.scores_BTL * by,
+            edges=self.edges * by,
+            intents_BK=self.intents_BK * by,
+        )
 
 
 def padded_rows(sequences: Sequence[TaggedSequence]) -> Tensor:

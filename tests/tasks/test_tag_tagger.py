@@ -23,11 +23,12 @@ from sparrowlm.foundation.progress import SilentProgress
 from sparrowlm.models.encoder import NgramTableShape
 from sparrowlm.runtime.directory import CRF_FILE, ENCODER_FILE, ModelDirectory
 from sparrowlm.runtime.encoder_files import body_tensors
+from sparrowlm.tasks.tag import training
 from sparrowlm.tasks.tag.blending import TagBlend
 from sparrowlm.tasks.tag.decoding import blocks
 from sparrowlm.tasks.tag.dictionary import UserDictionary
-from sparrowlm.tasks.tag.files import binaries
-from sparrowlm.tasks.tag.floor_training import FloorSettings
+from sparrowlm.tasks.tag.files import binaries, start_tensors
+from sparrowlm.tasks.tag.floor_training import FloorSettings, fit_floor
 from sparrowlm.tasks.tag.inputs import CONTEXT_TOKENS
 from sparrowlm.tasks.tag.model import Tagger, TaggerSettings, load_tagger
 from sparrowlm.tasks.tag.network_training import Names, NetworkTraining
@@ -142,12 +143,12 @@ def test_torch_and_numpy_say_the_same(trained):
     tagger = trained.tagger
     assert tagger.network is not None
     names = Names(tagger.labels, tagger.settings.intents, tagger.floor.joins_runs)
-    training = NetworkTraining(tagger.network.inputs, names, small_settings(), torch.float32)
+    network = NetworkTraining(tagger.network.inputs, names, small_settings(), torch.float32)
     tensors = {n: torch.from_numpy(np.array(a)) for n, a in trained.model_arrays.items()}
-    training.model.load_tensors(tensors, "test")
-    prepared = training.prepared(train, is_training=False)
+    network.model.load_tensors(tensors, "test")
+    prepared = network.prepared(train, is_training=False)
     with torch.no_grad():
-        theirs = tagger_scores(training.model, prepared.sequences)
+        theirs = tagger_scores(network.model, prepared.sequences)
     mine = tagger.network.scores(prepared.units)
     np.testing.assert_allclose(mine.labels_NL, theirs.labels_NL, atol=2e-3)
     np.testing.assert_allclose(mine.intents_SK, theirs.intents_SK, atol=2e-3)
@@ -241,6 +242,15 @@ def test_a_stopped_training_goes_on_with_the_same_bits(tmp_path):
     assert last.tagger.settings == whole.tagger.settings
 
 
+def test_a_signal_while_the_floor_learns_ends_the_training(tmp_path, monkeypatch):
+    def stopped(*some):
+        return replace(fit_floor(*some), was_stopped=True)
+
+    monkeypatch.setattr(training, "fit_floor", stopped)
+    with pytest.raises(StoppedBySignal):
+        trained_in(tmp_path)
+
+
 class StopsAfter(StopRequest):
     """Asks to stop once it was looked at so often."""
 
@@ -258,12 +268,12 @@ class StopsAfter(StopRequest):
         pass
 
 
-def test_another_model_can_be_the_start(trained, tmp_path):
+def test_another_model_can_be_the_start(trained, saved, tmp_path):
     train, held_out = requests(1, 120), requests(2, 40)
     codec = codec_of(train)
     frozen = TaggerTraining(
         train, held_out, codec, small_settings(is_body_frozen=True, steps=10), place(tmp_path),
-        trained.model_arrays,
+        start_tensors(ModelDirectory(saved)),
     ).run()  # fmt: skip
     assert "pretraining" not in frozen.stages
     for name, array in frozen.model_arrays.items():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sparrowlm.runtime.directory import CRF_FILE, ENCODER_FILE
-from sparrowlm.runtime.encoder_files import write_parts
+from sparrowlm.runtime.directory import CRF_FILE, ENCODER_FILE, ModelDirectory
+from sparrowlm.runtime.encoder_files import encoder_tensors, load_encoder, write_parts
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from sparrowlm.tasks.tag.training import TrainedTagger
 
 
@@ -20,3 +22,16 @@ def binaries(trained: TrainedTagger) -> dict[str, Callable[[Path], None]]:
         arrays, orders = trained.model_arrays, trained.orders
         writers[ENCODER_FILE] = lambda path: write_parts(path, orders, arrays)
     return writers
+
+
+def start_tensors(
+    directory: ModelDirectory,
+) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+    """Return the weights of a tagger or encoder that the training of another may begin with.
+
+    Raises:
+        DamagedFileError: a file is missing or is not what was written.
+    """
+    head = load_encoder(directory).head
+    columns = {name: array for name, array in head.items() if name.startswith("columns.")}
+    return {**encoder_tensors(directory), **columns}

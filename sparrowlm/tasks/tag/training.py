@@ -19,6 +19,7 @@ import numpy as np
 
 from sparrowlm.corpora.labelled.examples import TaggedText
 from sparrowlm.foundation.errors import SettingError
+from sparrowlm.foundation.interrupts import StoppedBySignal
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.quantities import format_size
 from sparrowlm.models.tagger import TaggerShape
@@ -197,7 +198,10 @@ class TaggerTraining:
         chosen = replace(settings.floor, seed=settings.seed)
         if sum(len(one.text) for one in self._train) > _MANY_CHARACTERS:
             chosen = replace(chosen, costs=_MANY_COST)
-        return fit_floor(self._train, self._held_out, chosen, progress)
+        fit = fit_floor(self._train, self._held_out, chosen, progress)
+        if fit.was_stopped:
+            raise StoppedBySignal(saved_to=self._place.directory)
+        return fit
 
     def _held_out_chains(self, floor: TagFloor) -> HeldOutChains:
         texts = [one.text for one in self._held_out]
