@@ -323,6 +323,14 @@ def test_a_size_is_kept_or_refused(tmp_path):
     assert sum(path.stat().st_size for path in (tmp_path / "model").iterdir()) <= 400_000
 
 
+def test_settings_that_lack_something_are_refused(tmp_path):
+    some = requests(1, 10)
+    for codec, chosen in ((None, small_settings()), (codec_of(some), {"is_body_frozen": True})):
+        settings = chosen if codec is None else small_settings(**chosen)
+        with pytest.raises(SettingError):
+            TaggerTraining(some, None, codec, settings, place(tmp_path))
+
+
 def test_the_blend_comes_back_from_json():
     blend = TagBlend({"floor": 0.5, "network": 0.25}, 0.5, 0.9, 0.1, 1.5)
     assert TagBlend.from_json(blend.as_json()) == blend

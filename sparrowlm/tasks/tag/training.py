@@ -100,13 +100,16 @@ class TaggerTraining:
 
     Args:
         data: examples to learn from.
-        held_out: examples that choose; None takes some away from data.
+        held_out: examples that choose; None or none takes some away from data.
         codec: tokenizer of the network; None trains the floor alone.
         settings: all dials.
         place: where checkpoints are kept and who is told; directory and fingerprint are extended
             for every stage.
         start: weights of a tagger or encoder with the same codec and sizes, by name, to begin with
             in place of reading without labels.
+
+    Raises:
+        SettingError: settings ask for what was not given.
     """
 
     def __init__(
@@ -119,8 +122,12 @@ class TaggerTraining:
         start: Mapping[str, Any] | None = None,
     ) -> None:
         self._began = time.monotonic()
+        if codec is None and settings.parts in (NETWORK, "both"):
+            raise SettingError("tasks.tag-needs", received=settings.parts, needed="codec")
+        if start is None and settings.is_body_frozen:
+            raise SettingError("tasks.tag-needs", received="is_body_frozen", needed="start")
         self._train, self._held_out = data, held_out or ()
-        if held_out is None:
+        if not held_out:
             self._train, self._held_out = divided(data, settings.seed)
         self._codec = codec if settings.parts != FLOOR else None
         self._settings, self._place, self._start = settings, place, start
