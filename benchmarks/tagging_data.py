@@ -26,7 +26,9 @@ PARTS = {
 WORD = "word"
 
 
-def joined(tokens: list[str], names: Iterable[str], glue: str) -> TaggedText:
+def joined(
+    tokens: list[str], names: Iterable[str], glue: str, intent: str | None = None
+) -> TaggedText:
     places, start = [], 0
     for token in tokens:
         places.append((start, start + len(token)))
@@ -35,7 +37,7 @@ def joined(tokens: list[str], names: Iterable[str], glue: str) -> TaggedText:
         Span(places[first][0], places[last - 1][1], label)
         for first, last, label in spans_of_names(list(names))
     ]
-    return TaggedText(glue.join(tokens), tuple(spans), tuple(places))
+    return TaggedText(glue.join(tokens), tuple(spans), tuple(places), intent)
 
 
 def read_conll(name: str) -> list[TaggedText]:
@@ -52,7 +54,7 @@ def read_slots(name: str) -> list[TaggedText]:
     for line in read_text(name).strip("\n").split("\n")[1:]:
         cells = line.split("\t")
         glue = "" if len(cells) == 4 else " "
-        found.append(joined(cells[-2].split(" "), cells[-1].split(" "), glue))
+        found.append(joined(cells[-2].split(" "), cells[-1].split(" "), glue, cells[0]))
     return found
 
 

@@ -88,15 +88,18 @@ class EncoderEngine:
         self._blocks = [read_block(shape, tensors, n, path) for n in range(shape.num_layers)]
         self._cosine_CE, self._sine_CE = rotary_tables(shape)
 
-    def encode(self, sequences: Sequence[Ids]) -> Iterator[EncodedBatch]:
+    def encode(
+        self, sequences: Sequence[Ids], added: Sequence[Matrix] | None = None
+    ) -> Iterator[EncodedBatch]:
         """Read texts, those of similar lengths together, on all cores.
 
         Args:
             sequences: ids of each, 1 to context_tokens.
+            added: per text [T, D], added to what enters the Transformer.
         """
         lengths = np.array([len(ids) for ids in sequences], dtype=np.int64)
         groups = grouped(lengths, np.argsort(lengths, kind="stable"), _BATCH_TOKENS)
-        return spread(lambda rows_B: self._encode_group(sequences, rows_B), groups)
+        return spread(lambda rows_B: self._encode_group(sequences, added, rows_B), groups)
 
     def pooled(self, sequences: Sequence[Ids]) -> Float32[np.ndarray, "texts two_widths"]:
         """Return the mean and the largest of every text's states, side by side."""
@@ -135,13 +138,17 @@ class EncoderEngine:
         return x_BTD + product(sum_BTW, tables.up_DW)
 
     def states(
-        self, ids_BT: Int[np.ndarray, "batch time"], lengths_B: Int[np.ndarray, " batch"]
+        self,
+        ids_BT: Int[np.ndarray, "batch time"],
+        lengths_B: Int[np.ndarray, " batch"],
+        added_BTD: Float32[np.ndarray, "batch time width"] | None = None,
     ) -> Float32[np.ndarray, "batch time width"]:
         """Return what every position knows after reading.
 
         Args:
             ids_BT: rows filled up at their ends with any id; at most context_tokens.
             lengths_B: ids of every row that count, >= 1.
+            added_BTD: added to what enters the Transformer.
         """
         length, epsilon = ids_BT.shape[1], self.shape.norm_epsilon
         rotation = self._cosine_CE[:length, None], self._sine_CE[:length, None]
@@ -150,6 +157,8 @@ class EncoderEngine:
         # exp(-x) may overflow to infinity: x / inf is 0.
         with np.errstate(over="ignore"), one_thread_per_product():
             x_BTD = self.input_embeddings(ids_BT, lengths_B)
+            if added_BTD is not None:
+                x_BTD = x_BTD + added_BTD
             for block in self._blocks:
                 normed_BTD = rms_norm(x_BTD, block.attention_norm_D, epsilon)
                 x_BTD = x_BTD + product(
@@ -159,12 +168,19 @@ class EncoderEngine:
                 x_BTD += product(swiglu(product(normed_BTD, block.gate_up_GD)), block.down_DF)
         return rms_norm(x_BTD, self._final_norm_D, epsilon)
 
-    def _encode_group(self, sequences: Sequence[Ids], rows_B: Ids) -> EncodedBatch:
+    def _encode_group(
+        self, sequences: Sequence[Ids], added: Sequence[Matrix] | None, rows_B: Ids
+    ) -> EncodedBatch:
         lengths_B = np.array([len(sequences[row]) for row in rows_B], dtype=np.int32)
         ids_BT = np.zeros((len(rows_B), int(lengths_B.max())), dtype=np.int64)
         for place, row in enumerate(rows_B):
             ids_BT[place, : lengths_B[place]] = sequences[row]
-        return EncodedBatch(rows_B, self.states(ids_BT, lengths_B), lengths_B)
+        added_BTD = None
+        if added is not None:
+            added_BTD = np.zeros((*ids_BT.shape, self.shape.width), dtype=np.float32)
+            for place, row in enumerate(rows_B):
+                added_BTD[place, : lengths_B[place]] = added[row]
+        return EncodedBatch(rows_B, self.states(ids_BT, lengths_B, added_BTD), lengths_B)
 
     def _attention(
         self, x_BTD: Matrix, rotation: tuple[Matrix, Matrix], mask_BT: Matrix, block: Block

@@ -1,7 +1,8 @@
 """The encoder's files in a model directory.
 
     config.json, model.safetensors   the Transformer, as transformers reads it (float16)
-    encoder.bin                      n-gram tables (8 bits, one scale a row) and the task's head
+    encoder.bin                      n-gram tables and a table of the task's columns (8 bits, one
+                                     scale a row), and the task's head
 
 See encoder_engine.EncoderEngine.input_embeddings for what transformers has to be given.
 """
@@ -25,6 +26,7 @@ from sparrowlm.runtime.weights import read_tensors
 
 KIND = "encoder-parts"
 TABLE_PREFIX = "ngrams.table."
+COLUMN_TABLE = "columns.table"
 _UP = "ngrams.up"
 _BODY_PREFIX = "model."
 
@@ -60,7 +62,7 @@ def parts(tensors: Arrays) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
     for name, tensor in tensors.items():
         if name.startswith(_BODY_PREFIX):
             continue
-        if name.startswith(TABLE_PREFIX):
+        if _is_table(name):
             arrays.update(stored(name, quantised(tensor)))
         else:
             arrays[name] = np.clip(tensor, -65_000, 65_000).astype(np.float16)
@@ -72,11 +74,15 @@ def as_stored(tensors: Arrays) -> dict[str, Matrix]:
     arrays = parts(tensors)
     found = {name: tensor.astype(np.float32) for name, tensor in body_tensors(tensors).items()}
     for name in tensors:
-        if name.startswith(TABLE_PREFIX):
+        if _is_table(name):
             found[name] = restored(name, arrays).plain()
         elif name not in found:
             found[name] = arrays[name].astype(np.float32)
     return found
+
+
+def _is_table(name: str) -> bool:
+    return name.startswith(TABLE_PREFIX) or name == COLUMN_TABLE
 
 
 def parts_bytes(tensors: Arrays) -> int:
@@ -137,9 +143,16 @@ def load_encoder(directory: ModelDirectory) -> LoadedEncoder:
     except KeyError as error:
         raise DamagedFileError("foundation.file-damaged", path=parts_path, reason=error) from error
     engine = EncoderEngine(shape, tensors, NgramTables(orders, tables, up_DW), tensors_path)
+    return LoadedEncoder(engine, _head(file.arrays))
+
+
+def _head(arrays: Arrays) -> dict[str, Matrix]:
+    """Return what is not the encoder's own, float32."""
     head = {
         name: array.astype(np.float32)
-        for name, array in file.arrays.items()
-        if not name.startswith("ngrams.")
+        for name, array in arrays.items()
+        if not name.startswith(("ngrams.", COLUMN_TABLE))
     }
-    return LoadedEncoder(engine, head)
+    if COLUMN_TABLE in arrays:
+        head[COLUMN_TABLE] = restored(COLUMN_TABLE, arrays).plain()
+    return head

@@ -19,6 +19,8 @@ import numpy as np
 from sparrowlm.foundation.array_types import UInt64
 from sparrowlm.models.crf.templates import Templates, mixed
 from sparrowlm.tasks.tag.gazetteer import Gazetteer
+from sparrowlm.tasks.tag.lattice import COLUMNS as LATTICE_COLUMNS
+from sparrowlm.tasks.tag.lattice import lattice_columns
 from sparrowlm.tasks.tag.lexicon import Cut, cut, dictionary_lengths
 from sparrowlm.tasks.tag.profiles import COLUMNS, GAZETTEER, TEMPLATES, Profile
 from sparrowlm.tasks.tag.runs import Places, RunHashes, Values
@@ -51,22 +53,26 @@ class Features:
         return Templates.of([[(numbers[name], o) for name, o in parts] for parts in wanted])
 
     def columns(
-        self, units: Units, own: Iterable[tuple[int, int, int]] = ()
+        self,
+        units: Units,
+        own: Iterable[tuple[int, int, int]] = (),
+        columns: UnitColumns | None = None,
     ) -> UInt64[np.ndarray, "units columns"]:
         """Return the columns of all units.
 
         Args:
             units: see units_of.
             own: in training, the spans of these units that the gazetteer was made of.
+            columns: of these units, where somebody else reads them too.
         """
-        makers = _Columns(units)
+        makers = columns or UnitColumns(units)
         found = [getattr(makers, name)() for name in COLUMNS[self.profile]]
         if self.gazetteer is not None:
             found.append(self.gazetteer.column(makers.lower(), units.chains, own))
         return np.ascontiguousarray(np.stack(found, axis=1))
 
 
-class _Columns:
+class UnitColumns:
     """Makes columns of one text; what several of them need is kept."""
 
     def __init__(self, units: Units) -> None:
@@ -164,6 +170,15 @@ class _Columns:
         state[2:] += 2 * (unit[2:] == unit[:-2])
         return _coded(11, state)
 
+    def lattice(self, name: str) -> Values:
+        """One column of all dictionary words, see lattice.py, at the unit's last character."""
+
+        def make() -> dict[str, Values]:
+            runs = self._once("lowered_runs", lambda: RunHashes(mixed(self._lowered())))
+            return lattice_columns(self._units.text, runs)
+
+        return self._once("lattice", make)[name][self._units.ends - 1]
+
     def prefix(self, length: int) -> Values:
         """The first characters of units that have more."""
         begins, ends = self._whole()
@@ -186,6 +201,8 @@ class _Columns:
         base, _, length = name.rpartition("_")
         if base in ("prefix", "suffix") and length.isdigit():
             return lambda: getattr(self, base)(int(length))
+        if name in LATTICE_COLUMNS:
+            return lambda: self.lattice(name)
         raise AttributeError(name)
 
     def _once(self, name: str, make: Callable[[], Kept]) -> Kept:
@@ -283,4 +300,4 @@ def _lowered_one_by_one(text: str) -> Codes:
 
 def numbers_of_units(units: Units) -> Values:
     """Return a number per unit, equal for equal characters, capitals or not."""
-    return _Columns(units).lower()
+    return UnitColumns(units).lower()

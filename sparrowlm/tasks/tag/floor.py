@@ -6,47 +6,29 @@ Any other model must beat it.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from sparrowlm.corpora.labelled.examples import Span
-from sparrowlm.foundation.array_types import Float32, Float64, Int32
+from sparrowlm.foundation.array_types import Float32, Float64
 from sparrowlm.models.array_file import Array, file_bytes, read_arrays, write_arrays
 from sparrowlm.models.crf.compression import fitted, pack, packed_bytes, unpack
 from sparrowlm.models.crf.lattice import best_labels, marginals
 from sparrowlm.models.crf.rows import RowIndex
 from sparrowlm.models.crf.templates import Templates
 from sparrowlm.models.crf.weights import CrfWeights
+from sparrowlm.tasks.tag.decoding import FoundSpan, blocks, found_spans, words_of
 from sparrowlm.tasks.tag.dictionary import UserDictionary, penalties
-from sparrowlm.tasks.tag.features import Features
+from sparrowlm.tasks.tag.features import Features, UnitColumns
 from sparrowlm.tasks.tag.gazetteer import Gazetteer
 from sparrowlm.tasks.tag.schemes import LabelSet, UnitSpan
-from sparrowlm.tasks.tag.units import Offsets, Tokens, Units, units_of
+from sparrowlm.tasks.tag.units import Tokens, Units
 
 KIND = "tag-floor"
-_BLOCK_CHARACTERS = 100_000
-
-
-class FoundSpan(NamedTuple):
-    """A span and how sure the model is of it.
-
-    Args:
-        start: first character.
-        end: the character after the last.
-        label: what it is.
-        confidence: the least probability of its units' labels; 1 for entries of the dictionary.
-    """
-
-    start: int
-    end: int
-    label: str
-    confidence: float
 
 
 @dataclass(frozen=True)
@@ -82,10 +64,10 @@ class TagFloor:
         """
         found: list[list[FoundSpan]] = []
         for units, own in self._blocks(texts, tokens, dictionary):
-            scores_NL, extra = self._scores(units), self._penalties(units, own)
-            labels_N = best_labels(scores_NL, units.chains, self._edges, extra)
-            sure_NL = marginals(scores_NL, units.chains, self._edges, extra)
-            found += self._spans(units, labels_N, own, sure_NL)
+            scores_NL, extra = self.scores(units), self._penalties(units, own)
+            labels_N = best_labels(scores_NL, units.chains, self.edges, extra)
+            sure_NL = marginals(scores_NL, units.chains, self.edges, extra)
+            found += found_spans(self.labels, units, labels_N, own, sure_NL)
         return found
 
     def tag(
@@ -98,8 +80,8 @@ class TagFloor:
         found: list[list[Span]] = []
         for units, own in self._blocks(texts, tokens, dictionary):
             extra = self._penalties(units, own)
-            labels_N = best_labels(self._scores(units), units.chains, self._edges, extra)
-            several = self._spans(units, labels_N, own, None)
+            labels_N = best_labels(self.scores(units), units.chains, self.edges, extra)
+            several = found_spans(self.labels, units, labels_N, own, None)
             found += [[Span(*one[:3]) for one in spans] for spans in several]
         return found
 
@@ -119,6 +101,18 @@ class TagFloor:
         other = self.size_bytes() - packed_bytes(self.rows, self.weights)
         rows, weights = fitted(self.rows, self.weights, max_bytes, other)
         return replace(self, rows=rows, weights=weights)
+
+    def without_features(self) -> TagFloor:
+        """Return the same model knowing nothing: labels and gazetteer for a network."""
+        edges = self.weights.edges
+        nothing = CrfWeights(
+            np.zeros(1, dtype=np.int64),
+            self.weights.entry_labels[:0],
+            self.weights.entry_weights[:0],
+            self.weights.scales_L,
+            edges,
+        )
+        return replace(self, rows=RowIndex(self.rows.fingerprints_R[:0]), weights=nothing)
 
     def save(self, path: Path) -> None:
         """Write the model to one file.
@@ -159,15 +153,13 @@ class TagFloor:
         found: list[list[str]] = []
         for units, own in self._blocks(texts, None, dictionary):
             extra = self._penalties(units, own)
-            labels_N = best_labels(self._scores(units), units.chains, self._edges, extra)
-            begins, ends = self._borders(units, labels_N)
-            words = [units.text[a:b] for a, b in zip(begins.tolist(), ends.tolist(), strict=True)]
-            bounds = np.searchsorted(begins, units.text_starts).tolist()
-            found += [words[a:b] for a, b in zip(bounds, [*bounds[1:], len(words)], strict=True)]
+            labels_N = best_labels(self.scores(units), units.chains, self.edges, extra)
+            found += words_of(self.labels, units, labels_N)
         return found
 
     @cached_property
-    def _edges(self) -> Float64[np.ndarray, " edges"]:
+    def edges(self) -> Float64[np.ndarray, " edges"]:
+        """Weights of transitions, begin and end, with what is forbidden."""
         edges: Float64[np.ndarray, " edges"] = self.weights.edges.copy()
         edges += self.labels.constraints().penalties()
         return edges
@@ -178,19 +170,19 @@ class TagFloor:
         tokens: Sequence[Tokens] | None,
         dictionary: UserDictionary | None,
     ) -> Iterator[tuple[Units, list[UnitSpan]]]:
-        """Yield some texts at a time, so that their arrays stay in the processor's caches."""
-        first, size = 0, 0
-        for last, text in enumerate(texts, start=1):
-            size += len(text)
-            if size < _BLOCK_CHARACTERS and last < len(texts):
-                continue
-            some = None if tokens is None else tokens[first:last]
-            units = units_of(texts[first:last], some, joins_runs=self.joins_runs)
-            yield units, [] if dictionary is None else dictionary.find(units)
-            first, size = last, 0
+        return blocks(texts, tokens, dictionary, joins_runs=self.joins_runs)
 
-    def _scores(self, units: Units) -> Float32[np.ndarray, "units labels"]:
-        hashes = self._templates.hashes(self.features.columns(units), units.chains)
+    def scores(
+        self, units: Units, columns: UnitColumns | None = None
+    ) -> Float32[np.ndarray, "units labels"]:
+        """Return the emission score of every label for every unit.
+
+        Args:
+            units: cut as joins_runs says.
+            columns: of these units, where somebody else reads them too.
+        """
+        columns_NC = self.features.columns(units, columns=columns)
+        hashes = self._templates.hashes(columns_NC, units.chains)
         return self.weights.scores(self.rows.find(hashes))
 
     @cached_property
@@ -201,50 +193,6 @@ class TagFloor:
         self, units: Units, own: list[UnitSpan]
     ) -> Float64[np.ndarray, "units labels"] | None:
         return penalties(units, own, self.labels) if own else None
-
-    def _borders(
-        self, units: Units, labels_N: Int32[np.ndarray, " units"]
-    ) -> tuple[Offsets, Offsets]:
-        firsts, stops = self.labels.borders(labels_N)
-        return units.begins[firsts], units.ends[stops - 1]
-
-    def _spans(
-        self,
-        units: Units,
-        labels_N: Int32[np.ndarray, " units"],
-        own: list[UnitSpan],
-        sure_NL: Float32[np.ndarray, "units labels"] | None,
-    ) -> list[list[FoundSpan]]:
-        firsts, stops = self.labels.borders(labels_N)
-        sure = np.ones(len(firsts), dtype=np.float32)
-        if sure_NL is not None and len(firsts):
-            chosen = np.append(sure_NL[np.arange(len(labels_N)), labels_N], np.float32(1.0))
-            pairs = np.stack([firsts, stops], axis=1).ravel()
-            sure = np.minimum.reduceat(chosen, pairs)[::2]
-        kinds = [self.labels.names[n].partition("-")[2] for n in labels_N[firsts].tolist()]
-        found: list[list[FoundSpan]] = [[] for _ in units.text_starts]
-        owners = np.searchsorted(units.text_starts, units.begins[firsts], side="right") - 1
-        shift = units.text_starts[owners]
-        begins, ends = units.begins[firsts] - shift, units.ends[stops - 1] - shift
-        for owner, *one in zip(
-            owners.tolist(), begins.tolist(), ends.tolist(), kinds, sure.tolist(), strict=True
-        ):
-            found[owner].append(FoundSpan(*one))
-        return self._with_own(units, found, own) if own else found
-
-    def _with_own(
-        self, units: Units, found: list[list[FoundSpan]], own: list[UnitSpan]
-    ) -> list[list[FoundSpan]]:
-        entries: list[list[FoundSpan]] = [[] for _ in found]
-        for first, stop, label in own:
-            owner = int(np.searchsorted(units.text_starts, units.begins[first], side="right")) - 1
-            shift = int(units.text_starts[owner])
-            place = int(units.begins[first]) - shift, int(units.ends[stop - 1]) - shift
-            entries[owner].append(FoundSpan(*place, label, 1.0))
-        return [
-            _outranked(spans, mine) if mine else spans
-            for spans, mine in zip(found, entries, strict=True)
-        ]
 
     def _metadata(self) -> dict[str, object]:
         return {
@@ -263,12 +211,3 @@ class TagFloor:
             arrays["gazetteer_labels"] = gazetteer.labels
             arrays["gazetteer_counts"] = gazetteer.counts
         return arrays
-
-
-def _outranked(spans: list[FoundSpan], own: list[FoundSpan]) -> list[FoundSpan]:
-    """Return the user's spans and those of the model that overlap none of them, in order."""
-    starts = sorted(one.start for one in own)
-    ends = sorted(one.end for one in own)
-    # As many begin before its end as end before its start: nothing lies between.
-    kept = [one for one in spans if bisect_left(starts, one.end) == bisect_right(ends, one.start)]
-    return sorted([*kept, *own])

@@ -50,9 +50,21 @@ def _rjieba() -> Any:  # noqa: ANN401 - rjieba has no types
 
 
 _TAG_NUMBERS: dict[str, int] = {}
+_WORD_TAGS: dict[str, int] = {}
+_MOST_WORD_TAGS = 400_000
 
 
-def _tag_number(tag: str) -> int:
+def tag_of_word(word: str) -> int:
+    """Return the number of a dictionary word's part of speech; 0 where rjieba would cut it."""
+    if word not in _WORD_TAGS:
+        if len(_WORD_TAGS) >= _MOST_WORD_TAGS:
+            _WORD_TAGS.clear()
+        tagged = _rjieba().tag(word)
+        _WORD_TAGS[word] = tag_number(tagged[0][1]) if len(tagged) == 1 else 0
+    return _WORD_TAGS[word]
+
+
+def tag_number(tag: str) -> int:
     """Return a number that is the same in every process."""
     if tag not in _TAG_NUMBERS:
         _TAG_NUMBERS[tag] = int.from_bytes(tag.encode()[:6], "little") + 1
@@ -70,7 +82,7 @@ def cut(text: str, with_tags: bool) -> Cut:
     if with_tags:
         tagged = _rjieba().tag(readable)
         words = [word for word, _ in tagged]
-        tags = np.array([_tag_number(tag) for _, tag in tagged], dtype=np.int64)
+        tags = np.array([tag_number(tag) for _, tag in tagged], dtype=np.int64)
     else:
         words = _rjieba().cut(readable)
         tags = np.zeros(len(words), dtype=np.int64)
@@ -88,12 +100,24 @@ def dictionary_lengths(text: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
         [characters, 3], 1 where there is no word of two characters or more, at most 7.
     """
     found = np.ones((len(text), 3), dtype=np.uint8)
-    place = 0
-    for piece in _pieces(_SURROGATES.sub("\ufffd", text)):
-        starts, lengths = _words(piece)
-        _mark(found[place : place + len(piece)], starts, lengths)
-        place += len(piece)
+    _mark(found, *dictionary_words(_SURROGATES.sub("\ufffd", text)))
     return found
+
+
+def dictionary_words(text: str) -> tuple[Lengths, Lengths]:
+    """Return where the dictionary's words begin, single characters among them, and their lengths.
+
+    Args:
+        text: without half characters (lone surrogates).
+    """
+    starts, lengths, place = [], [], 0
+    for piece in _pieces(text):
+        some, their = _words(piece)
+        starts.append(some + place)
+        lengths.append(their)
+        place += len(piece)
+    nothing = np.zeros(0, dtype=np.int64)
+    return np.concatenate([nothing, *starts]), np.concatenate([nothing, *lengths])
 
 
 def _pieces(text: str) -> list[str]:

@@ -131,3 +131,34 @@ TEMPLATES: dict[Profile, list[Names]] = {
         [("ends", -1), ("ends", 0), ("place", 0)],
     ],
 }
+
+# What the network is told of a unit beside its id; it puts neighbours together by itself.
+NETWORK_COLUMNS: dict[Profile, tuple[str, ...]] = {
+    "words": (
+        "lower",
+        "shape",
+        "capital",
+        *(f"prefix_{n}" for n in _AFFIXES),
+        *(f"suffix_{n}" for n in _AFFIXES),
+    ),
+    "characters": (
+        "kind",
+        "word",
+        "place_tag",
+        "word_before",
+        "word_after",
+        "word_length",
+        "begins",
+        "ends",
+        "around",
+        "repeats",
+        "word_begins",
+        "word_ends",
+        "word_inside",
+        "tag_begins",
+        "tag_ends",
+        "tag_inside",
+        "name_places",
+    ),
+    "segmentation": ("kind", "place", "begins", "ends", "around", "repeats"),
+}

@@ -1,0 +1,244 @@
+"""Training the network of a tagger: it reads without labels first, then learns the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from sparrowlm.corpora.labelled.examples import TaggedText
+from sparrowlm.foundation.errors import SettingError
+from sparrowlm.foundation.randomness import torch_generator
+from sparrowlm.models.quantised_rows import quantised
+from sparrowlm.models.tagger import TaggerModel, TaggerShape
+from sparrowlm.runtime.encoder_engine import EncoderEngine, NgramTables
+from sparrowlm.runtime.encoder_files import TABLE_PREFIX, LoadedEncoder, as_stored
+from sparrowlm.tasks.tag.inputs import InputMaker
+from sparrowlm.tasks.tag.schemes import LabelSet
+from sparrowlm.tasks.tag.settings import TaggerTrainingSettings
+from sparrowlm.tasks.tag.units import Tokens, Units, spans_to_units, units_of
+from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain, run_stage
+from sparrowlm.training.loop import LoopResult
+from sparrowlm.training.tagging import TaggedSequence, TaggingObjective, TaggingSettings
+
+_PRETRAINING_UNITS = 8_000_000
+_MOST_PRETRAINING_EPOCHS, _LEAST_PRETRAINING_EPOCHS = 20.0, 3.0
+_TAGGING_UNITS = 2_000_000
+_MOST_TAGGING_EPOCHS, _LEAST_TAGGING_EPOCHS = 40.0, 8.0
+_HIDDEN_SHARE = 0.2
+_COLUMN_DROPOUT, _FEATURE_DROPOUT, _DROPOUT = 0.1, 0.3, 0.1
+_BODY = ("model.", "ngrams.", "columns.")
+_UNLABELLED_BLOCK = 2000
+
+Weights = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class TaggedUnits:
+    """Some examples as the network sees them.
+
+    Attributes:
+        units: of their texts.
+        sequences: one per chain.
+    """
+
+    units: Units
+    sequences: list[TaggedSequence]
+
+
+@dataclass(frozen=True)
+class Names:
+    """What scores are of.
+
+    Attributes:
+        labels: scheme and types of spans.
+        intents: of whole texts.
+        joins_runs: how texts are cut into units.
+    """
+
+    labels: LabelSet
+    intents: tuple[str, ...]
+    joins_runs: bool
+
+
+class NetworkTraining:
+    """Trains one network.
+
+    Args:
+        inputs: makes what it reads.
+        names: of labels and intents.
+        settings: see TaggerTrainingSettings.
+        precision: of the products.
+        start: weights of a tagger or encoder with the same codec, by name; those of the body are
+            taken, the rest begins anew.
+
+    Raises:
+        SettingError: the start has another shape.
+    """
+
+    def __init__(
+        self,
+        inputs: InputMaker,
+        names: Names,
+        settings: TaggerTrainingSettings,
+        precision: torch.dtype,
+        start: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._inputs, self._names, self._settings = inputs, names, settings
+        self._precision = precision
+        generator = torch_generator(settings.seed, "weights of the tagger")
+        shape = settings.size.shape(inputs.codec.vocab_size)
+        tagger = TaggerShape(
+            num_labels=len(names.labels),
+            num_intents=len(names.intents),
+            column_rows=settings.column_rows,
+        )
+        self.model = TaggerModel(shape, settings.size.tables, tagger, generator)
+        if start is not None:
+            _begin_with(self.model, start)
+
+    def prepared(self, examples: Sequence[TaggedText], *, is_training: bool) -> TaggedUnits:
+        """Turn examples into sequences.
+
+        Args:
+            examples: with spans; those of unknown types are left out.
+            is_training: the gazetteer was made of these spans.
+        """
+        names = self._names
+        texts, tokens = [one.text for one in examples], [one.tokens for one in examples]
+        units = units_of(texts, tokens, joins_runs=names.joins_runs)
+        numbers = {kind: number for number, kind in enumerate(names.labels.types)}
+        spans = spans_to_units(units, [one.spans for one in examples])
+        known = [span for span in spans if span[2] in numbers]
+        own = [(a, b, numbers[kind]) for a, b, kind in known] if is_training else []
+        labels_N = names.labels.encode(known, len(units), units.chains.tolist())
+        inputs = self._inputs.of(units, own)
+        intents = {name: number for number, name in enumerate(names.intents)}
+        owners = np.searchsorted(units.unit_starts, units.chains[:-1], side="right") - 1
+        sequences = []
+        for chain, owner in enumerate(owners.tolist()):
+            labels_T = labels_N[units.chains[chain] : units.chains[chain + 1]]
+            intent = intents.get(examples[owner].intent or "", -1)
+            one = TaggedSequence(inputs.ids[chain], inputs.rows(chain), labels_T, intent)
+            sequences.append(one)
+        return TaggedUnits(units, sequences)
+
+    def pretrain(
+        self, examples: Sequence[TaggedText], seconds: float | None, place: StagePlace
+    ) -> LoopResult:
+        """Read all texts without labels.
+
+        Args:
+            examples: the training texts; those of the settings are read too.
+            seconds: wall time; None for all epochs.
+            place: see StagePlace.
+
+        Raises:
+            StoppedBySignal: after saving.
+        """
+        settings = self._settings
+        ids = self._unlabelled_ids(examples)
+        num_units = sum(map(len, ids))
+        epochs = settings.pretraining_epochs
+        if epochs is None:
+            epochs = _PRETRAINING_UNITS / max(num_units, 1)
+            epochs = min(max(epochs, _LEAST_PRETRAINING_EPOCHS), _MOST_PRETRAINING_EPOCHS)
+        stage = StageSettings(
+            most_epochs=epochs, most_steps=settings.steps, seconds=seconds, seed=settings.seed,
+            precision=self._precision,
+        )  # fmt: skip
+        return pretrain(self.model, ids, stage, place)
+
+    def learn(
+        self,
+        train: Sequence[TaggedSequence],
+        held_out: Sequence[TaggedSequence],
+        seconds: float | None,
+        place: StagePlace,
+    ) -> LoopResult:
+        """Learn the labels; the model ends with the very weights that its files will hold.
+
+        Args:
+            train: to learn from.
+            held_out: say which weights are best.
+            seconds: wall time; None for all epochs.
+            place: see StagePlace.
+
+        Raises:
+            StoppedBySignal: after saving.
+        """
+        settings, model = self._settings, self.model
+        penalties = self._names.labels.constraints().penalties()
+        chosen = TaggingSettings(seed=settings.seed, hidden_share=_HIDDEN_SHARE)
+        objective = TaggingObjective(train, held_out, penalties, chosen)
+        epochs = settings.tagging_epochs
+        if epochs is None:
+            epochs = _TAGGING_UNITS / max(sum(len(one.labels) for one in train), 1)
+            epochs = min(max(epochs, _LEAST_TAGGING_EPOCHS), _MOST_TAGGING_EPOCHS)
+        for name, parameter in model.named_parameters():
+            is_head = name.startswith(("head", "edges", "intent"))
+            parameter.requires_grad_(is_head or not settings.is_body_frozen)
+        model.column_dropout = _COLUMN_DROPOUT
+        stage = StageSettings(
+            most_epochs=epochs, most_steps=settings.steps, seconds=seconds,
+            dropout=_DROPOUT, feature_dropout=_FEATURE_DROPOUT, average_decay=0.99,
+            seed=settings.seed, precision=self._precision,
+        )  # fmt: skip
+        result = run_stage(model, objective, objective.steps_per_epoch, stage, place)
+        model.column_dropout = 0.0
+        model.compute_dtype = torch.float32
+        stored = as_stored(arrays_of(model))
+        model.load_tensors({name: torch.from_numpy(array) for name, array in stored.items()}, "")
+        return result
+
+    def _unlabelled_ids(self, examples: Sequence[TaggedText]) -> list[Any]:
+        found = []
+        texts = [one.text for one in examples]
+        blocks: list[tuple[Sequence[str], Sequence[Tokens] | None]] = []
+        if texts:
+            blocks.append((texts, [one.tokens for one in examples]))
+        others = self._settings.unlabelled
+        firsts = range(0, len(others), _UNLABELLED_BLOCK)
+        blocks += [(others[first : first + _UNLABELLED_BLOCK], None) for first in firsts]
+        for some, tokens in blocks:
+            units = units_of(some, tokens, joins_runs=self._names.joins_runs)
+            ids_N = self._inputs.ids(units)
+            found += np.split(ids_N, units.chains[1:-1])
+        return [ids for ids in found if len(ids)]
+
+
+def _begin_with(model: TaggerModel, start: Mapping[str, Any]) -> None:
+    """Copy the weights of a body.
+
+    Raises:
+        SettingError: one is missing or has another shape.
+    """
+    views = model.tensors()
+    is_tagger = "columns.table" in start
+    for name, view in views.items():
+        if not name.startswith(_BODY) or (name.startswith("columns.") and not is_tagger):
+            continue
+        found = start.get(name)
+        if found is None or tuple(found.shape) != tuple(view.shape):
+            raise SettingError("tasks.tag-start-differs", name=name)
+        with torch.no_grad():
+            view.copy_(torch.as_tensor(np.asarray(found), dtype=torch.float32))
+
+
+def arrays_of(model: TaggerModel) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+    """Return all weights by name."""
+    return {name: tensor.detach().numpy() for name, tensor in model.tensors().items()}
+
+
+def as_loaded(model: TaggerModel) -> LoadedEncoder:
+    """Return the encoder that the files of a model would give."""
+    stored = as_stored(arrays_of(model))
+    num_tables = len(model.table_shape.orders)
+    tables = tuple(quantised(stored[f"{TABLE_PREFIX}{index}"]) for index in range(num_tables))
+    parts = NgramTables(model.table_shape.orders, tables, stored["ngrams.up"])
+    engine = EncoderEngine(replace(model.shape), stored, parts, "trained")
+    head = {n: array for n, array in stored.items() if not n.startswith(("model.", "ngrams."))}
+    return LoadedEncoder(engine, head)
