@@ -19,14 +19,19 @@ if TYPE_CHECKING:
     from sparrowlm.runtime.loading import LoadedModel
     from sparrowlm.runtime.next_words import NextWord
     from sparrowlm.runtime.scoring import Score
-    from sparrowlm.tasks.classify.model import Classifier, Prediction, Reason
+    from sparrowlm.tasks.classify.model import Classifier, Reason
     from sparrowlm.tasks.complete.model import Completer
     from sparrowlm.tasks.match.model import Found, Match, Matcher
+    from sparrowlm.tasks.tag.model import Tagger
 
-TASK_KINDS = ("classify", "match")
+TAG_KINDS = ("tag", "intent", "segment")
+TASK_KINDS = ("classify", "match", *TAG_KINDS)
 _CAN = {
     "classify": "predict, evaluate, explain, info",
     "match": "match, search, evaluate, info",
+    "tag": "predict, evaluate, info",
+    "intent": "predict, evaluate, info",
+    "segment": "predict, words, evaluate, info",
     "encoder": "fill, embed, info",
 }
 _CAN_WRITE = "next, generate, score, evaluate, info"
@@ -53,6 +58,8 @@ class Model:
             _ = self._predictor
         elif self.kind == "match":
             _ = self._matcher
+        elif self.kind in TAG_KINDS:
+            _ = self._tagger
         else:
             _ = self._encoder if self.kind == "encoder" else self._loaded
 
@@ -86,6 +93,14 @@ class Model:
         return open_matcher(self._files)
 
     @cached_property
+    def _tagger(self) -> Tagger:
+        from sparrowlm.api.predictors import open_tagger
+
+        if self.kind not in TAG_KINDS:
+            raise self._wrong_kind("find spans")
+        return open_tagger(self._files)
+
+    @cached_property
     def _encoder(self) -> TextEncoder:
         from sparrowlm.runtime.directory import ENCODER_FILE
         from sparrowlm.runtime.encoder_files import load_encoder
@@ -106,23 +121,46 @@ class Model:
 
         return Completer(self._loaded)
 
-    def predict(self, texts: str | Iterable[str]) -> list[Prediction]:
-        """Say what texts are about (models with labels).
+    def predict(
+        self, texts: str | Iterable[str], user_dictionary: str | Path | None = None
+    ) -> list[Any]:
+        """Answer for texts (models with labels).
 
         Args:
             texts: one text or several.
+            user_dictionary: file of "word TAB label" lines that outrank a tagger.
 
         Returns:
-            One prediction per text: label, probability, labels, probabilities.
+            One answer per text. A classifier: label, probability, labels, probabilities. A tagger:
+            spans (start, end, label, text, probability) and intent, where it knows intents.
 
         Raises:
-            ModelError: the model completes text.
+            ModelError: the model was trained for something else.
+            DataError: the dictionary cannot be read.
         """
-        return self._predictor.predict([texts] if isinstance(texts, str) else list(texts))
+        given = [texts] if isinstance(texts, str) else list(texts)
+        return list(self.predict_stream(given, user_dictionary))
 
-    def predict_stream(self, texts: Iterable[str]) -> Iterator[Prediction]:
-        """Yield predictions for any number of texts at constant memory; raises as predict."""
+    def predict_stream(
+        self, texts: Iterable[str], user_dictionary: str | Path | None = None
+    ) -> Iterator[Any]:
+        """Yield answers for any number of texts at constant memory; see predict."""
+        if self.kind in TAG_KINDS:
+            from sparrowlm.api.predictors import read_entries
+
+            entries = None if user_dictionary is None else read_entries(Path(user_dictionary))
+            return self._tagger.stream(texts, entries)
         return self._predictor.stream(texts)
+
+    def words(self, text: str) -> list[str]:
+        """Cut a text into words (models of segmentation); white space belongs to none.
+
+        Raises:
+            ModelError: the model was trained for something else.
+        """
+        if self.kind != "segment":
+            raise self._wrong_kind("words")
+        return self._tagger.words([text])[0]
 
     def explain(self, text: str, label: str | None = None) -> list[Reason]:
         """Return the words of a text with what each says for a label, loudest first.
@@ -198,7 +236,7 @@ class Model:
     @property
     def labels(self) -> tuple[str, ...]:
         """All labels that the model gives; raises as predict."""
-        return self._predictor.labels
+        return self._tagger.types if self.kind in TAG_KINDS else self._predictor.labels
 
     def next(self, text: str, k: int = 5) -> list[NextWord]:
         """Return the likeliest next words, best first.
@@ -258,10 +296,12 @@ class Model:
         """
         files = [Path(path) for path in paths]
         if self.kind in TASK_KINDS:
-            from sparrowlm.api.predictors import evaluated, evaluated_pairs
+            from sparrowlm.api.predictors import evaluated, evaluated_pairs, evaluated_tags
 
             if self.kind == "match":
                 return evaluated_pairs(self._matcher, files)
+            if self.kind in TAG_KINDS:
+                return evaluated_tags(self._tagger, self.kind, files)
             return evaluated(self._predictor, self._files, files)
         from sparrowlm.tasks.complete.task import CompleteTask
 

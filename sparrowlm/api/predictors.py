@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from sparrowlm.runtime.directory import ModelDirectory
 from sparrowlm.tasks.classify.model import Classifier, load_classifier
 
 if TYPE_CHECKING:
-    from sparrowlm.corpora.labelled import TextPair
+    from sparrowlm.corpora.labelled import TaskKind, TextPair
     from sparrowlm.tasks.match.model import Matcher
+    from sparrowlm.tasks.tag.dictionary import UserDictionary
+    from sparrowlm.tasks.tag.model import Tagger
     from sparrowlm.text.tokenizers import TokenCodec
 
 _DETAILS = ("per_label", "confusion", "reliability", "errors")
@@ -39,6 +41,28 @@ def open_matcher(files: ModelDirectory) -> Matcher:
     from sparrowlm.tasks.match.model import load_matcher
 
     return load_matcher(files, _codec(files))
+
+
+def open_tagger(files: ModelDirectory) -> Tagger:
+    """Open a tagger.
+
+    Raises:
+        DamagedFileError: a file is missing or is not what was written.
+    """
+    from sparrowlm.tasks.tag.model import load_tagger
+
+    return load_tagger(files, _codec(files))
+
+
+def read_entries(path: Path) -> UserDictionary:
+    """Read a user's dictionary of "word TAB label" lines.
+
+    Raises:
+        DataError: unreadable, or a line without a label.
+    """
+    from sparrowlm.tasks.tag.dictionary import UserDictionary
+
+    return UserDictionary.read(path)
 
 
 def _codec(files: ModelDirectory) -> TokenCodec | None:
@@ -78,6 +102,35 @@ def evaluated(classifier: Classifier, files: ModelDirectory, paths: list[Path]) 
     )
     table = {name: one.as_json() for name, one in figures.items()}
     return {**table.pop("model"), **{name: shortened(one) for name, one in table.items()}}
+
+
+def evaluated_tags(tagger: Tagger, task: str, paths: list[Path]) -> dict[str, Any]:
+    """Measure a tagger on tagged texts.
+
+    Args:
+        tagger: ready to answer.
+        task: "tag", "intent" or "segment".
+        paths: files and folders.
+
+    Returns:
+        span_f1 (word_f1 of segmentation) with its interval, macro_f1, every label, worst errors.
+
+    Raises:
+        DataError: nothing tagged in them.
+    """
+    from sparrowlm.api.labels import read_examples
+    from sparrowlm.api.tag_stage import tag_json
+    from sparrowlm.corpora.labelled import TaggedText
+    from sparrowlm.tasks.tag.task import evaluate_tagger
+
+    with TemporaryDirectory() as workspace:
+        examples = read_examples(paths, cast("TaskKind", task), Path(workspace))
+    tagged = [example for example in examples if isinstance(example, TaggedText)]
+    known: frozenset[str] | None = frozenset() if task == "segment" else None
+    table = tag_json(evaluate_tagger(tagger, tagged, known))
+    # Which words are new is only known where the training text is.
+    table.pop("out_of_vocabulary_recall", None)
+    return table
 
 
 def evaluated_pairs(matcher: Matcher, paths: list[Path]) -> dict[str, Any]:

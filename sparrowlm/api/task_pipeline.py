@@ -20,12 +20,11 @@ from sparrowlm.api.request import TrainRequest
 from sparrowlm.corpora.labelled import TaskKind
 from sparrowlm.export.model_directory import write_model
 from sparrowlm.export.task_pages import task_texts
-from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.interrupts import StopRequest, stop_on_signal
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 
-AVAILABLE_TASKS = ("complete", "classify", "match")
+TAG_TASKS = ("tag", "intent", "segment")
 
 
 def run_task_training(request: TrainRequest, task: TaskKind, progress: Progress) -> None:
@@ -46,9 +45,6 @@ def run_task_training(request: TrainRequest, task: TaskKind, progress: Progress)
 def _run(
     request: TrainRequest, task: TaskKind, progress: Progress, stop: StopRequest, began: float
 ) -> None:
-    if task not in AVAILABLE_TASKS:
-        known = ", ".join(AVAILABLE_TASKS)
-        raise SettingError("api.task-unavailable", received=task, known=known)
     if not request.resume and request.work.exists():
         shutil.rmtree(request.work, ignore_errors=True)
     data = read_task_data(request, task, progress)
@@ -59,7 +55,7 @@ def _run(
     facts = json.loads(json.dumps(finished.parts.facts, default=str))
     texts = task_texts(facts, request.output.name)
     write_model(request.output, dataclasses.replace(finished.parts, facts=facts, texts=texts))
-    written = {"classify": "api.classify-written", "match": "api.match-written"}[data.task]
+    written = "api.match-written" if data.task == "match" else "api.classify-written"
     progress.note(say(written, path=request.output))
     shutil.rmtree(request.work, ignore_errors=True)
 
@@ -69,6 +65,10 @@ def _trainer(task: str) -> Callable[..., FinishedTask]:
         from sparrowlm.api.match_stage import train_match
 
         return train_match
+    if task in TAG_TASKS:
+        from sparrowlm.api.tag_stage import train_tag
+
+        return train_tag
     from sparrowlm.api.classify_stage import train_classifier
 
     return train_classifier

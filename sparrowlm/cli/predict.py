@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sparrowlm.corpora.labelled import TextRow
     from sparrowlm.foundation.progress import Progress
     from sparrowlm.tasks.classify.model import Prediction
+    from sparrowlm.tasks.tag.model import TaggedPrediction
 
 _REASONS_SHOWN = 5
 _MOST_TEXT_SHOWN = 60
@@ -36,6 +37,7 @@ def predict_command(
         Path | None, Parameter(name=("--output", "-o"), help=say("cli.predict-output"))
     ] = None,
     text_field: Annotated[str | None, Parameter(help=say("cli.train-text-field"))] = None,
+    user_dictionary: Annotated[Path | None, Parameter(help=say("cli.predict-dictionary"))] = None,
     explain: Annotated[bool, Parameter(negative="", help=say("cli.predict-explain"))] = False,
     json: JsonFlag = False,
 ) -> None:
@@ -46,9 +48,13 @@ def predict_command(
 
     opened = api.load(model)
     if file is not None:
-        _predict_file(opened, file, output, text_field)
+        _predict_file(opened, (file, output, text_field, user_dictionary))
         return
-    for text, prediction in zip(texts, opened.predict(list(texts)), strict=True):
+    answers = opened.predict(list(texts), user_dictionary)
+    for text, prediction in zip(texts, answers, strict=True):
+        if hasattr(prediction, "spans"):
+            _write_spans(prediction, text, is_json=json)
+            continue
         reasons = opened.explain(text)[:_REASONS_SHOWN] if explain else []
         if json:
             write_json(_fields(prediction, text, reasons))
@@ -77,8 +83,33 @@ def _write_lines(prediction: Prediction, text: str, reasons: list[Any]) -> None:
         write_line(f"  {reason.weight:+.2f}  {visible(reason.text)}")
 
 
-def _predict_file(opened: Model, file: Path, output: Path | None, text_field: str | None) -> None:
+def _span_fields(prediction: TaggedPrediction) -> dict[str, Any]:
+    fields: dict[str, Any] = {"spans": [span._asdict() for span in prediction.spans]}
+    if prediction.intent is not None:
+        fields["intent"] = prediction.intent.label
+        fields["intent_probability"] = prediction.intent.probability
+    return fields
+
+
+def _write_spans(prediction: TaggedPrediction, text: str, *, is_json: bool) -> None:
+    if is_json:
+        write_json({"text": text, **_span_fields(prediction)})
+        return
+    if prediction.intent is not None:
+        write_line(f"{prediction.intent.label}\t{100 * prediction.intent.probability:.1f} %")
+    for span in prediction.spans:
+        place = f"{span.start}–{span.end}"
+        shown = f"{100 * span.probability:.1f} %"
+        write_line(f"{span.label}\t{visible(span.text)}\t{place}\t{shown}")
+    if not prediction.spans:
+        write_line(say("cli.predict-none"))
+
+
+def _predict_file(
+    opened: Model, choices: tuple[Path, Path | None, str | None, Path | None]
+) -> None:
     """Write one JSON line per row, the row's own fields first, at constant memory."""
+    file, output, text_field, user_dictionary = choices
     from sparrowlm.corpora.labelled import LabelledSettings, iterate_texts
     from sparrowlm.foundation import atomic
     from sparrowlm.foundation.progress import watching_progress
@@ -87,7 +118,7 @@ def _predict_file(opened: Model, file: Path, output: Path | None, text_field: st
     progress.start(say("cli.predict-stage"), None, say("cli.predict-unit"))
     with TemporaryDirectory() as workspace:
         rows = iterate_texts(file, Path(workspace), LabelledSettings(text_field=text_field))
-        lines = _lines(opened, rows, progress)
+        lines = _lines(opened, rows, progress, user_dictionary)
         if output is None:
             for line in lines:
                 write_line(line)
@@ -100,7 +131,9 @@ def _predict_file(opened: Model, file: Path, output: Path | None, text_field: st
         progress.note(say("cli.predict-written", path=output))
 
 
-def _lines(opened: Model, rows: Iterator[TextRow], progress: Progress) -> Iterator[str]:
+def _lines(
+    opened: Model, rows: Iterator[TextRow], progress: Progress, user_dictionary: Path | None
+) -> Iterator[str]:
     import json
     from collections import deque
 
@@ -111,14 +144,19 @@ def _lines(opened: Model, rows: Iterator[TextRow], progress: Progress) -> Iterat
             waiting.append(row)
             yield row.text
 
-    for prediction in opened.predict_stream(texts()):
+    for prediction in opened.predict_stream(texts(), user_dictionary):
         row = waiting.popleft()
-        fields = {
-            **row.row,
-            "label": prediction.label,
-            "probability": round(prediction.probability, 6),
-        }
-        if len(prediction.labels) > 1:
-            fields["labels"] = list(prediction.labels)
+        is_tagged = hasattr(prediction, "spans")
+        fields = _span_fields(prediction) if is_tagged else _label_fields(prediction)
         progress.advance(1)
-        yield json.dumps(fields, ensure_ascii=False, default=str)
+        yield json.dumps({**row.row, **fields}, ensure_ascii=False, default=str)
+
+
+def _label_fields(prediction: Prediction) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "label": prediction.label,
+        "probability": round(prediction.probability, 6),
+    }
+    if len(prediction.labels) > 1:
+        fields["labels"] = list(prediction.labels)
+    return fields
