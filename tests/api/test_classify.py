@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 import sparrowlm as sp
 from sparrowlm.foundation.errors import DamagedFileError, DataError, ModelError, SettingError
+from sparrowlm.foundation.interrupts import StoppedBySignal
 
 ROOT = Path(__file__).parents[2]
 GOOD = ("干净", "舒服", "满意", "热情", "实惠", "漂亮", "值得", "喜欢")
@@ -292,3 +294,42 @@ def test_an_encoder_that_has_read_is_a_start(home, tmp_path):
         writer = sp.train(["我喜欢学习新技术。" * 20], output=tmp_path / "m", model="ngram")
         assert writer.kind == "ngram"
         sp.train(home / "评论.csv", output=tmp_path / "x", steps=1, start_from=tmp_path / "m")
+
+
+class InterruptedProgress:
+    """Presses Ctrl-C after so many units of progress."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def start(self, stage, total, unit):
+        pass
+
+    def advance(self, n):
+        self.left -= n
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def note(self, text):
+        pass
+
+    def finish(self):
+        pass
+
+
+@pytest.mark.parametrize("after", [2, 9])
+def test_ctrl_c_saves_and_resume_ends_with_the_same_bytes(home, tmp_path, after):
+    settings = {"model": "encoder", "steps": 6}
+    sp.train(home / "评论.csv", output=tmp_path / "whole", **settings)
+    with pytest.raises(StoppedBySignal):
+        sp.train(
+            home / "评论.csv", output=tmp_path / "cut", progress=InterruptedProgress(after),
+            **settings,
+        )  # fmt: skip
+    assert not (tmp_path / "cut" / "sparrow.json").exists()
+    sp.train(home / "评论.csv", output=tmp_path / "cut", resume=True, **settings)
+    for name in ("encoder.bin", "model.safetensors"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    before = (tmp_path / "cut" / "sparrow.json").stat().st_mtime_ns
+    sp.train(home / "评论.csv", output=tmp_path / "cut", resume=True, **settings)
+    assert (tmp_path / "cut" / "sparrow.json").stat().st_mtime_ns == before
