@@ -54,6 +54,7 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
     text_field: str | None = None,
     label_field: str | None = None,
     unlabelled: str | Path | None = None,
+    transfer: str = "full",
     progress: Progress | None = None,
 ) -> Model:
     """Train a model on a person's own text or labels, write it to a directory, return it loaded.
@@ -78,6 +79,8 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
         text_field: name or 0-based number of the column that holds the text; None finds it.
         label_field: the same for the label.
         unlabelled: file of further texts of the kind that the model will meet (tasks only).
+        transfer: what of a classifier's network learns labels: "full", "frozen" (the head alone),
+            "adapters" (low-rank additions) or "gradual" (the head first).
         progress: told about everything; None is silent.
 
     Raises:
@@ -93,7 +96,7 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
         data, output=output, size=size, minutes=minutes, steps=steps, model=model,
         tokenizer=tokenizer, seed=seed, resume=resume, start_from=start_from, held_out=held_out,
         user_dictionary=user_dictionary, task=task, text_field=text_field,
-        label_field=label_field, unlabelled=unlabelled,
+        label_field=label_field, unlabelled=unlabelled, transfer=transfer,
     )  # fmt: skip
     kind = task_of(request)
     if kind is None and request.model == "encoder":

@@ -115,6 +115,7 @@ def _settings(
         parts=parts,
         size=EncoderSize(context_tokens=_context(texts)) if start is None else start.size,
         start=None if start is None else start.tensors,
+        transfer=request.transfer,
         steps=request.steps,
         unlabelled=_unlabelled(request),
         words=words,

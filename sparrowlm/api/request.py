@@ -22,6 +22,8 @@ TaskChoice = Literal["auto", "complete", "classify", "tag", "intent", "match", "
 TokenizerChoice = Literal["auto", "character", "bpe", "word"]
 Data = str | Path | Sequence[str] | Sequence[Path]
 
+TransferChoice = Literal["full", "frozen", "adapters", "gradual"]
+
 DEFAULT_MINUTES = 5.0
 WORK_DIRECTORY = ".training"
 
@@ -47,6 +49,7 @@ class TrainRequest:
         text_field: name or number of the column that holds the text; None finds it.
         label_field: the same for the label.
         unlabelled: further texts of the kind that the model will meet, without labels.
+        transfer: which weights of a classifier's network learn labels.
     """
 
     data: Data
@@ -65,6 +68,7 @@ class TrainRequest:
     text_field: str | None = None
     label_field: str | None = None
     unlabelled: Path | None = None
+    transfer: TransferChoice = "full"
 
     @property
     def work(self) -> Path:
@@ -85,6 +89,7 @@ class TrainRequest:
         }
         if self.task not in ("auto", "complete"):
             choices |= {"task": self.task, "text": self.text_field, "label": self.label_field}
+            choices |= {"transfer": self.transfer}
         text = json.dumps(choices, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -107,6 +112,7 @@ def checked_request(  # noqa: PLR0913 - the public dials, each with its default
     text_field: str | None = None,
     label_field: str | None = None,
     unlabelled: str | Path | None = None,
+    transfer: str = "full",
 ) -> TrainRequest:
     """Check every dial and fill in what was left open.
 
@@ -117,6 +123,8 @@ def checked_request(  # noqa: PLR0913 - the public dials, each with its default
         _refuse_choice("model", model, get_args(ModelChoice))
     if tokenizer not in get_args(TokenizerChoice):
         _refuse_choice("tokenizer", tokenizer, get_args(TokenizerChoice))
+    if transfer not in get_args(TransferChoice):
+        _refuse_choice("transfer", transfer, get_args(TransferChoice))
     if task not in get_args(TaskChoice):
         _refuse_choice("task", task, get_args(TaskChoice))
     if minutes is not None and steps is not None:
@@ -145,6 +153,7 @@ def checked_request(  # noqa: PLR0913 - the public dials, each with its default
         text_field=text_field,
         label_field=label_field,
         unlabelled=None if unlabelled is None else Path(unlabelled),
+        transfer=cast("TransferChoice", transfer),
     )
 
 

@@ -15,6 +15,7 @@ from sparrowlm.foundation.messages import say
 ModelKind = Literal[
     "auto", "ngram", "vectors", "rnn", "lstm", "transformer", "mixture", "linear", "encoder"
 ]
+TransferKind = Literal["full", "frozen", "adapters", "gradual"]
 TaskKind = Literal["auto", "complete", "classify", "tag", "intent", "match", "segment"]
 TokenizerKind = Literal["auto", "character", "bpe", "word"]
 
@@ -38,6 +39,7 @@ class TrainOptions:
     text_field: Annotated[str | None, Parameter(help=say("cli.train-text-field"))] = None
     label_field: Annotated[str | None, Parameter(help=say("cli.train-label-field"))] = None
     unlabelled: Annotated[Path | None, Parameter(help=say("cli.train-unlabelled"))] = None
+    transfer: Annotated[TransferKind, Parameter(help=say("cli.train-transfer"))] = "full"
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself.
@@ -84,6 +86,7 @@ def train_command(
         text_field=options.text_field,
         label_field=options.label_field,
         unlabelled=options.unlabelled,
+        transfer=options.transfer,
         progress=watching_progress(),
     )
     if json:

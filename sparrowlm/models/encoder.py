@@ -79,6 +79,7 @@ class EncoderModel(TransformerModel):
         super().__init__(shape, generator)
         self.table_shape = tables
         self.feature_dropout = 0.0
+        self.is_adapted = False  # see models/adapters.py
         size = (tables.num_buckets, tables.width)
         self.tables_RW = nn.ParameterList(nn.Parameter(torch.empty(size)) for _ in tables.orders)
         self.up_DW = nn.Parameter(torch.empty(shape.width, tables.width))
@@ -123,8 +124,17 @@ class EncoderModel(TransformerModel):
         dtype = self.compute_dtype
         return functional.linear(sum_BTW.to(dtype), self.up_DW.to(dtype))
 
+    def matrices(self) -> list[tuple[Tensor, int]]:
+        """Return the inner matrices, see Network; none of them learns beside adapters."""
+        return [] if self.is_adapted else super().matrices()
+
     def tensors(self) -> dict[str, Tensor]:
-        """Return views of all weights by name; those of the tables begin with "ngrams."."""
+        """Return views of all weights by name; those of the tables begin with "ngrams.".
+
+        While adapters learn, what is kept and restored are the parameters themselves.
+        """
+        if self.is_adapted:
+            return dict(self.named_parameters())
         own = {f"ngrams.table.{i}": table for i, table in enumerate(self.tables_RW)}
         return {**super().tensors(), **own, "ngrams.up": self.up_DW}
 

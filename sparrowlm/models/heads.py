@@ -45,5 +45,7 @@ class ClassifierModel(EncoderModel):
         return functional.linear(pooled_BP, self.head_LP, self.head_bias_L)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return views of all weights by name."""
+        """Return views of all weights by name; see EncoderModel."""
+        if self.is_adapted:
+            return super().tensors()
         return {**super().tensors(), "head.weight": self.head_LP, "head.bias": self.head_bias_L}

@@ -333,3 +333,22 @@ def test_ctrl_c_saves_and_resume_ends_with_the_same_bytes(home, tmp_path, after)
     before = (tmp_path / "cut" / "sparrow.json").stat().st_mtime_ns
     sp.train(home / "评论.csv", output=tmp_path / "cut", resume=True, **settings)
     assert (tmp_path / "cut" / "sparrow.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("transfer", ["frozen", "adapters", "gradual"])
+def test_what_learns_can_be_chosen(home, tmp_path, transfer):
+    from sparrowlm.runtime.directory import ModelDirectory
+    from sparrowlm.runtime.encoder_files import encoder_tensors
+
+    path = tmp_path / "text.txt"
+    path.write_text("\n\n".join(text for text, _label in reviews(100, seed=5)), encoding="utf-8")
+    sp.train(path, output=tmp_path / "encoder", model="encoder", steps=3)
+    settings = {"model": "encoder", "steps": 3, "start_from": tmp_path / "encoder"}
+    model = sp.train(
+        home / "评论.csv", output=tmp_path / "model", transfer=transfer, **settings
+    )  # fmt: skip
+    assert model.predict("前台很热情")[0].label in model.labels
+    tensors = encoder_tensors(ModelDirectory(tmp_path / "model"))
+    assert all(np.isfinite(tensor).all() for tensor in tensors.values())
+    with pytest.raises(SettingError, match="melted"):
+        sp.train(home / "评论.csv", output=tmp_path / "x", transfer="melted", **settings)

@@ -169,6 +169,7 @@ def test_cli_train_passes_every_setting_on(api, capsys):
         "tokenizer": "word", "seed": 3, "resume": True, "start_from": Path("old"),
         "held_out": Path("h.txt"), "user_dictionary": Path("d.txt"),
         "task": "auto", "text_field": None, "label_field": None, "unlabelled": None,
+        "transfer": "full",
     }  # fmt: skip
     assert json.loads(capsys.readouterr().out)["directory"] == "out"
 

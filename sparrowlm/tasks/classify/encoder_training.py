@@ -14,6 +14,12 @@ import torch
 
 from sparrowlm.foundation.array_types import Float32, Int64
 from sparrowlm.foundation.randomness import torch_generator
+from sparrowlm.models.adapters import (
+    DEFAULT_RANK,
+    add_adapters,
+    freeze_encoder,
+    merge_adapters,
+)
 from sparrowlm.models.heads import ClassifierModel
 from sparrowlm.models.quantised_rows import quantised
 from sparrowlm.runtime.encoder_engine import EncoderEngine, NgramTables
@@ -28,6 +34,7 @@ from sparrowlm.training.loop import LoopResult
 
 _PRETRAINING_TOKENS = 12_000_000
 _LABELLING_TEXTS = 250_000
+_HEAD_SHARE = 0.25
 _LEAST_EPOCHS, _MOST_EPOCHS = 3.0, 40.0
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
@@ -125,8 +132,44 @@ class EncoderTraining:
             most_epochs=epochs, most_steps=settings.steps, seconds=seconds, other_rate=0.003,
             dropout=0.2, feature_dropout=0.5, seed=settings.seed, precision=self._precision,
         )  # fmt: skip
-        result = run_stage(model, objective, objective.steps_per_epoch, stage, place)
+        result = self._transferred(model, objective, stage, place)
         return rounded(model), result
+
+    def _transferred(
+        self,
+        model: ClassifierModel,
+        objective: LabelObjective,
+        stage: StageSettings,
+        place: StagePlace,
+    ) -> LoopResult:
+        """Let learn what the settings say.
+
+        Source of "gradual": Kumar et al. 2022, arXiv:2202.10054 (a head that fits before the rest
+        moves distorts less of what was learnt before).
+        """
+        transfer, steps_per_epoch = self._settings.transfer, objective.steps_per_epoch
+        if transfer == "gradual":
+            first = replace(
+                stage,
+                most_epochs=_HEAD_SHARE * stage.most_epochs,
+                seconds=None if stage.seconds is None else _HEAD_SHARE * stage.seconds,
+            )
+            freeze_encoder(model)
+            own = replace(
+                place, directory=place.directory / "head", fingerprint=f"{place.fingerprint}:head"
+            )
+            run_stage(model, objective, steps_per_epoch, first, own)
+            merge_adapters(model)
+            if stage.seconds is not None:
+                stage = replace(stage, seconds=(1 - _HEAD_SHARE) * stage.seconds)
+        elif transfer == "frozen":
+            freeze_encoder(model)
+        elif transfer == "adapters":
+            generator = torch_generator(self._settings.seed, "adapters")
+            add_adapters(model, DEFAULT_RANK, generator)
+        result = run_stage(model, objective, steps_per_epoch, stage, place)
+        merge_adapters(model)
+        return result
 
     def scores(
         self, model: ClassifierModel, rows: Int64[np.ndarray, " some"]

@@ -12,6 +12,7 @@ from sparrowlm.text.ngram_features import NgramFeatureSettings
 from sparrowlm.training.encoder_stage import EncoderSize
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
+Transfer = Literal["full", "frozen", "adapters", "gradual"]
 Parts = Literal["auto", "linear", "encoder", "both"]
 
 
@@ -30,6 +31,8 @@ class ClassifierTrainingSettings:
         labelling_epochs: how often, at most, labelled texts are seen; None derives it.
         unlabelled: further texts of the kind the model will meet.
         start: weights of an encoder by name to go on from; it must be of the given size.
+        transfer: what learns labels: "full" everything; "frozen" the head alone; "adapters" the
+            head and low-rank additions; "gradual" the head first, then everything.
         words: of the user's dictionary, never cut.
         seed: same seed, same data, same machine, no clock: same model.
     """
@@ -43,6 +46,7 @@ class ClassifierTrainingSettings:
     steps: int | None = None
     labelling_epochs: float | None = None
     unlabelled: Sequence[str] = ()
+    transfer: Transfer = "full"
     start: Mapping[str, Matrix] | None = None
     words: tuple[str, ...] = ()
     seed: int = 0
