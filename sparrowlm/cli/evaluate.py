@@ -14,6 +14,14 @@ from sparrowlm.foundation.messages import say
 if TYPE_CHECKING:
     from sparrowlm.api.model import Model
 
+# In the order of the columns; a task has some of them.
+_COMPARED = (
+    "accuracy", "macro_f1", "span_f1", "word_f1", "f1", "average_precision", "hit_at_1",
+    "calibration_error",
+)  # fmt: skip
+# api.model.TASK_KINDS; named here, because importing the API takes as long as loading a model.
+TASK_KINDS = ("classify", "match", "tag", "intent", "segment")
+
 
 def evaluate_command(
     model: ModelPath,
@@ -31,6 +39,9 @@ def evaluate_command(
     from sparrowlm import api
 
     opened = api.load(model)
+    if opened.kind in TASK_KINDS and len(chosen) > 1 and report is None:
+        _compare_files(opened, chosen, is_json=json)
+        return
     table = opened.evaluate(chosen)
     if report is not None:
         _write_report(opened, table, report, model.name)
@@ -40,6 +51,31 @@ def evaluate_command(
         _write_classifier(table)
     else:
         write_fields(table)
+
+
+def _compare_files(opened: Model, files: list[Path], *, is_json: bool) -> None:
+    """Measure every file apart: how well what was learnt in one domain holds in another."""
+    from sparrowlm.api.predictors import shortened
+
+    tables = {str(file): shortened(opened.evaluate([file])) for file in files}
+    if is_json:
+        write_json(tables)
+        return
+    columns = [name for name in _COMPARED if any(name in table for table in tables.values())]
+    heads = [*columns, *(["floor"] if any("floor" in table for table in tables.values()) else [])]
+    write_line("  ".join([*(f"{name:>17}" for name in heads), say("cli.evaluate-file")]))
+    for file, table in tables.items():
+        cells = [_cell(table, name) for name in columns]
+        if "floor" in heads:
+            cells.append(_cell(table.get("floor", {}), columns[0]))
+        write_line("  ".join([*(f"{cell:>17}" for cell in cells), file]))
+
+
+def _cell(table: dict[str, Any], name: str) -> str:
+    value = table.get(name)
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if name == "calibration_error" else f"{100 * value:.2f}"
 
 
 def _write_report(opened: Model, table: dict[str, Any], path: Path, name: str) -> None:

@@ -59,6 +59,25 @@ def test_evaluate_on_a_file_with_a_report(sparrow, trained):
     assert "好评" in done.stdout
 
 
+def test_several_files_are_compared(sparrow, trained):
+    (trained / "other.csv").write_text("text,label\n很满意,差评\n真讨厌,差评\n", "utf-8")
+    done = sparrow("evaluate", "model", "--on", "评论.csv", "other.csv")
+    assert done.returncode == 0, done.stderr
+    head, *rows = done.stdout.splitlines()
+    assert head.split()[:2] == ["accuracy", "macro_f1"]
+    assert [row.split()[0] for row in rows] == ["100.00", "50.00"]
+    assert rows[1].endswith("other.csv")
+    done = sparrow("evaluate", "model", "--on", "评论.csv", "other.csv", "--json")
+    assert json.loads(done.stdout)["other.csv"]["accuracy"] == 0.5
+
+
+def test_the_command_knows_every_kind_of_task():
+    from sparrowlm.api import model
+    from sparrowlm.cli import evaluate
+
+    assert set(evaluate.TASK_KINDS) == set(model.TASK_KINDS)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
