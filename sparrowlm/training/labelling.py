@@ -19,7 +19,7 @@ from sparrowlm.training.sequences import Ids, Padded, SequenceBatches, in_order
 
 _EVALUATION_TOKENS = 16_384
 # Inverse temperatures that scores are tried at.
-_SHARPNESSES = tuple(2.0 ** (power / 4) for power in range(-10, 7))
+_SHARPNESSES = tuple(2.0 ** (power / 4) for power in range(-24, 7))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -71,7 +71,7 @@ def test_held_out_loss_does_not_mind_too_much_confidence():
         model.head_bias_L.mul_(4.0)
     loud = objective.held_out_loss(model)
     assert calm is not None
-    assert loud == pytest.approx(calm, rel=0.02)
+    assert loud == pytest.approx(calm, rel=0.05)
 
 
 def test_the_first_id_is_never_hidden_and_the_share_is_kept():
