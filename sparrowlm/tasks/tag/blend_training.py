@@ -195,16 +195,28 @@ def _batches(text: HeldOutChains, parts: Mapping[str, ChainScores]) -> list[_Bat
 def _logistic(
     inputs: Float64[np.ndarray, " spans"], targets: Float64[np.ndarray, " spans"]
 ) -> tuple[float, float]:
-    """Fit sigmoid(slope x + offset) by Newton's method, pulled a little towards the identity."""
+    """Fit sigmoid(slope x + offset), pulled a little towards the identity.
+
+    Newton's method; a step that makes the loss larger is halved.
+    """
     anchor = np.array([1.0, 0.0])
-    weights = anchor.copy()
     rows = np.stack([inputs, np.ones_like(inputs)], axis=1)
+
+    def loss(tried: Float64[np.ndarray, " two"]) -> float:
+        logits = rows @ tried
+        nats = np.logaddexp(0.0, logits) - targets * logits
+        return float(nats.sum() + 0.5 * ((tried - anchor) ** 2).sum())
+
+    weights = anchor.copy()
     for _round in range(_ROUNDS):
         given = 0.5 * (1 + np.tanh(0.5 * (rows @ weights)))
         gradient = rows.T @ (given - targets) + (weights - anchor)
         curvature = (rows * (given * (1 - given))[:, None]).T @ rows + np.eye(2)
         step = np.linalg.solve(curvature, gradient)
-        weights = weights - step
-        if float(np.abs(step).max()) < 1e-8:
+        before, size = loss(weights), 1.0
+        while size > 1e-6 and loss(weights - size * step) > before:
+            size /= 2
+        if size <= 1e-6 or float(np.abs(size * step).max()) < 1e-8:
             break
+        weights = weights - size * step
     return float(weights[0]), float(weights[1])
