@@ -27,6 +27,8 @@ class Next:
 class Model:
     """Answers like the real one, and remembers what it was asked."""
 
+    kind = "mixture"
+
     def __init__(self):
         self.asked = {}
 
