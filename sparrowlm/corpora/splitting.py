@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.corpora.spool import Segments
+from sparrowlm.foundation.hashing import GOLDEN, spread
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 Offsets = np.ndarray[Any, np.dtype[np.int64]]
@@ -35,7 +36,6 @@ TINY_CHARACTERS = 1_000
 _MOST_HELD_OUT_CHARACTERS = 2_000_000
 _BLOCK_CHARACTERS = 2_000
 _MOST_BLOCKS = 8
-_GOLDEN = 0x9E3779B97F4A7C15
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,8 @@ def _choose(segments: Segments, sizes: Offsets, target: float, seed: int) -> Fla
     is_long = document_sizes > target / 3
     document_of = np.cumsum(segments["is_start"], dtype=np.int32) - 1
     share_of_long = float(document_sizes[is_long].sum()) / max(int(sizes.sum()), 1)
-    keys = _mixed(segments["key"][starts].astype(np.uint64), seed)
+    stir = np.uint64((seed + 1) * GOLDEN % (1 << 64))
+    keys = spread(segments["key"][starts].astype(np.uint64) + stir)
     chosen = _whole_documents(keys, document_sizes, ~is_long, target * (1 - share_of_long))
     # A block of one copy would stand on the other side in the next copy.
     in_long = (is_long & _is_unique(keys))[document_of]
@@ -148,14 +149,6 @@ def _is_unique(keys: Keys) -> Flags:
     repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     flags: Flags = ~np.isin(keys, repeated)
     return flags
-
-
-def _mixed(keys: Keys, seed: int) -> Keys:
-    """Stir the seed into the keys (a round of splitmix64)."""
-    mixed: Keys = keys + np.uint64((seed + 1) * _GOLDEN % (1 << 64))
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def _whole_documents(keys: Keys, sizes: Offsets, allowed: Flags, target: float) -> Flags:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from sparrowlm.foundation.array_types import Int32, UInt64
-from sparrowlm.models.crf.templates import mixed
+from sparrowlm.foundation.hashing import mixed
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(20)

@@ -1,17 +1,12 @@
 """Texts as bags of character and word n-grams, every n-gram a 32-bit key.
 
 Nothing is stored but keys: an n-gram is a substring, and its key is a hash of that substring, so
-any text can be looked up in a model that never kept a string. The hash of every substring comes
-out of running sums (one multiplication per n-gram, whatever its length), all texts of a batch at
-once.
-
-    S[j] = sum over k < j of m(c_k) B^-k   (mod 2^64, B odd)     hash(i, j) = (S[j] - S[i]) B^i
+any text can be looked up in a model that never kept a string. All texts of a batch are hashed at
+once (see foundation/hashing.py).
 
 Texts are folded before: lower case, full-width letters and digits made narrow. Character n-grams
 never reach over white space; its place is taken by one boundary sign on either side of a word, as
 in ``analyzer="char_wb"`` of scikit-learn.
-
-Source: Karp and Rabin 1987, "Efficient randomized pattern-matching algorithms".
 """
 
 from __future__ import annotations
@@ -23,18 +18,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float32, Int64, UInt32, UInt64
+from sparrowlm.foundation.array_types import Float32, Int64, UInt32
+from sparrowlm.foundation.hashing import GOLDEN, Hashes, Places, RunHashes, mixed
 from sparrowlm.text.segmentation import WordSegmenter
 
 Codes = np.ndarray[Any, np.dtype[np.uint32]]
-Hashes = np.ndarray[Any, np.dtype[np.uint64]]
-Places = np.ndarray[Any, np.dtype[np.int64]]
 
 WORD_BIT = np.uint32(1 << 31)
 _BOUNDARY = 0x20
 _REPLACEMENT = 0xFFFD
-_BASE = 0x9E3779B97F4A7C15
-_BASE_INVERSE = pow(_BASE, -1, 1 << 64)
+_BASE = pow(GOLDEN, -1, 1 << 64)
 _PAIR = np.uint64(0xD6E8FEB86659FD93)
 _CASED = (range(0x41, 0x590), range(0x10A0, 0x1400), range(0x1C80, 0x2190), range(0xFF01, 0xFF5F))
 
@@ -159,7 +152,7 @@ class NgramFeatures:
         starts, ends = borders[:-1][keep], borders[1:][keep]
         rows = np.array(owners, dtype=np.int64)[keep]
         codes = np.concatenate([*folded, np.zeros(0, dtype=np.uint32)])
-        hashes = _Substrings(codes).hashes(starts, ends)
+        hashes = _substrings(codes).of(starts, ends)
         first_of_row = np.cumsum([0, *map(len, folded)], dtype=np.int64)
         parts = [(rows, hashes, starts, ends)]
         if self.settings.most_words > 1:
@@ -204,7 +197,7 @@ def _character_ngrams(folded: Sequence[Codes], most: int) -> Occurrences:
     """Find the character n-grams of 1 to most signs, boundary signs included, alone excluded."""
     codes, rows, places = _with_boundaries(folded)
     is_boundary = codes == _BOUNDARY
-    substrings = _Substrings(codes)
+    substrings = _substrings(codes)
     found = []
     # A substring may begin or end with a boundary but not hold one inside.
     num_boundaries = np.concatenate([[0], np.cumsum(is_boundary)])
@@ -221,7 +214,7 @@ def _character_ngrams(folded: Sequence[Codes], most: int) -> Occurrences:
         ends = firsts + order
         starts_in_text = places[firsts] + is_boundary[firsts]
         ends_in_text = places[ends - 1] + ~is_boundary[ends - 1]
-        keys = _keys(substrings.hashes(firsts, ends)) & ~WORD_BIT
+        keys = _keys(substrings.of(firsts, ends)) & ~WORD_BIT
         found.append((rows[firsts], keys, starts_in_text, ends_in_text))
     if not found:
         empty = np.zeros(0, dtype=np.int64)
@@ -250,40 +243,9 @@ def _with_boundaries(folded: Sequence[Codes]) -> tuple[Codes, Places, Places]:
     return codes[keep], rows[keep], places[keep]
 
 
-class _Substrings:
-    """Hashes of all substrings of an array of code points."""
-
-    def __init__(self, codes_N: Codes) -> None:
-        self._powers = _running_product(_BASE, len(codes_N) + 1)
-        weights = _running_product(_BASE_INVERSE, len(codes_N) + 1)[:-1]
-        self._sums = np.zeros(len(codes_N) + 1, dtype=np.uint64)
-        np.cumsum(_mixed(codes_N.astype(np.uint64)) * weights, out=self._sums[1:])
-
-    def hashes(
-        self, starts: Int64[np.ndarray, " n"], ends: Int64[np.ndarray, " n"]
-    ) -> UInt64[np.ndarray, " n"]:
-        """Return one number for every substring; equal substrings have equal numbers."""
-        plain = (self._sums[ends] - self._sums[starts]) * self._powers[starts]
-        return _mixed(plain + (ends - starts).astype(np.uint64))
-
-
-def _running_product(base: int, length: int) -> Hashes:
-    factors = np.full(length, base, dtype=np.uint64)
-    factors[:1] = 1
-    return np.cumprod(factors, dtype=np.uint64)
-
-
-def _mixed(values: Hashes) -> Hashes:
-    """Spread every bit over all 64.
-
-    Source: Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators" (the
-    finaliser of SplitMix64).
-    """
-    values = values + np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+def _substrings(codes: Codes) -> RunHashes:
+    return RunHashes(mixed(codes), _BASE)
 
 
 def _keys(hashes: Hashes) -> UInt32[np.ndarray, " n"]:
-    return (_mixed(hashes) >> np.uint64(32)).astype(np.uint32)
+    return (mixed(hashes) >> np.uint64(32)).astype(np.uint32)

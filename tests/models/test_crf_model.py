@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparrowlm.foundation.errors import ModelError
+from sparrowlm.foundation.hashing import mixed
 from sparrowlm.models.array_file import read_arrays, write_arrays
 from sparrowlm.models.crf.compression import fitted, pack, packed_bytes, quantized, unpack
 from sparrowlm.models.crf.rows import RowIndex
-from sparrowlm.models.crf.templates import Templates, mixed
+from sparrowlm.models.crf.templates import Templates
 from sparrowlm.models.crf.weights import CrfWeights
 from sparrowlm.models.native_part import native_part
 

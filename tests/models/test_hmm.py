@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from sparrowlm.foundation.errors import DataError
+from sparrowlm.foundation.hashing import mixed
 from sparrowlm.models.crf.constraints import Constraints
-from sparrowlm.models.crf.templates import mixed
 from sparrowlm.models.hmm import HiddenMarkovModel, levels_of
 
 

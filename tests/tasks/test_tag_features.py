@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparrowlm.models.crf.templates import mixed
+from sparrowlm.foundation.hashing import RunHashes, mixed
 from sparrowlm.tasks.tag.features import Features
 from sparrowlm.tasks.tag.gazetteer import Gazetteer
 from sparrowlm.tasks.tag.lexicon import BEGIN, END, MIDDLE, SINGLE, cut, dictionary_lengths
-from sparrowlm.tasks.tag.runs import RunHashes
 from sparrowlm.tasks.tag.units import units_of
 
 PROFILES = ["words", "characters", "segmentation"]

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.array_types import Int64, UInt64
+from sparrowlm.foundation.hashing import GOLDEN
 from sparrowlm.models.native_part import native_part
 
 Hashes = np.ndarray[Any, np.dtype[np.uint32]]
 Part = tuple[int, int]
 
-_ODD = np.uint64(0x9E3779B97F4A7C15)
+_ODD = np.uint64(GOLDEN)
 _OUTSIDE = np.uint64(0xD1B54A32D192ED03)
 
 
@@ -107,14 +108,6 @@ def shifted_column(
     places = np.arange(len(column_N)) + offset
     is_inside = (places >= first) & (places < last)
     return np.where(is_inside, column_N[np.where(is_inside, places, 0)], _OUTSIDE)
-
-
-def mixed(values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """Spread whole numbers over 64 bits, none of them 0 (the end of splitmix64)."""
-    z = values.astype(np.uint64) + _ODD
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.maximum(z ^ (z >> np.uint64(31)), np.uint64(1))
 
 
 def _times(a: np.uint64, b: np.uint64) -> np.uint64:

@@ -17,13 +17,13 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from sparrowlm.foundation.array_types import UInt64
-from sparrowlm.models.crf.templates import Templates, mixed
+from sparrowlm.foundation.hashing import Hashes, Places, RunHashes, mixed
+from sparrowlm.models.crf.templates import Templates
 from sparrowlm.tasks.tag.gazetteer import Gazetteer
 from sparrowlm.tasks.tag.lattice import COLUMNS as LATTICE_COLUMNS
 from sparrowlm.tasks.tag.lattice import lattice_columns
 from sparrowlm.tasks.tag.lexicon import Cut, cut, dictionary_lengths
 from sparrowlm.tasks.tag.profiles import COLUMNS, GAZETTEER, TEMPLATES, Profile
-from sparrowlm.tasks.tag.runs import Places, RunHashes, Values
 from sparrowlm.tasks.tag.units import UPPER, Codes, Units, codes_of, is_cjk
 
 Kept = TypeVar("Kept")
@@ -79,21 +79,21 @@ class UnitColumns:
         self._units = units
         self._kept: dict[str, Any] = {}
 
-    def unit(self) -> Values:
+    def unit(self) -> Hashes:
         """The characters."""
         return self._once("unit", lambda: self._runs(self._units.codes, self._whole()))
 
-    def lower(self) -> Values:
+    def lower(self) -> Hashes:
         """The characters, capitals as small letters."""
         return self._once("lower", lambda: self._runs(self._lowered(), self._whole()))
 
-    def kind(self) -> Values:
+    def kind(self) -> Hashes:
         """The kind of the first character, and whether the unit is long."""
         units = self._units
         length = np.minimum(units.ends - units.begins, 5)
         return _coded(1, units.kinds[units.begins].astype(np.int64) * 8 + length)
 
-    def shape(self) -> Values:
+    def shape(self) -> Hashes:
         """The kinds of all characters, repeated ones once; of four digits, their number."""
         kinds = self._units.kinds.astype(np.uint64)
         is_new = np.ones(len(kinds), dtype=np.bool_)
@@ -105,7 +105,7 @@ class UnitColumns:
         total = sums[self._units.ends] - sums[self._units.begins]
         return mixed(total * np.uint64(8) + length)
 
-    def capital(self) -> Values:
+    def capital(self) -> Hashes:
         """Whether the unit begins with a capital, is all capitals, or has no case."""
         units = self._units
         is_upper = np.concatenate([[0], np.cumsum(units.kinds == UPPER)])
@@ -114,55 +114,55 @@ class UnitColumns:
         all_upper = num_upper == units.ends - units.begins
         return _coded(2, is_first * 4 + all_upper * 2 + (num_upper > 0))
 
-    def space(self) -> Values:
+    def space(self) -> Hashes:
         """Whether white space stands before the unit."""
         units = self._units
         before = np.concatenate([[-1], units.ends[:-1]])
         return _coded(3, (units.begins > before).astype(np.int64))
 
-    def word(self) -> Values:
+    def word(self) -> Hashes:
         """The word of rjieba that the unit's last character lies in."""
         bounds = self._word_bounds()
         return self._once("word", lambda: self._runs(self._lowered(), bounds))
 
-    def place(self) -> Values:
+    def place(self) -> Hashes:
         """Where in rjieba's word the unit stands."""
         return _coded(4, self._places())
 
-    def tag(self) -> Values:
+    def tag(self) -> Hashes:
         """The part of speech of that word."""
         return _coded(5, self._tags())
 
-    def place_tag(self) -> Values:
+    def place_tag(self) -> Hashes:
         """Both together."""
         return _coded(6, self._tags() * 8 + self._places())
 
-    def word_before(self) -> Values:
+    def word_before(self) -> Hashes:
         """The word of rjieba before this unit's."""
         return self._once("word_before", lambda: self._neighbour(-1))
 
-    def word_after(self) -> Values:
+    def word_after(self) -> Hashes:
         """The word of rjieba after this unit's."""
         return self._once("word_after", lambda: self._neighbour(1))
 
-    def word_length(self) -> Values:
+    def word_length(self) -> Hashes:
         """How long rjieba's word is."""
         starts, ends = self._word_bounds()
         return _coded(7, np.minimum(ends - starts, 6))
 
-    def begins(self) -> Values:
+    def begins(self) -> Hashes:
         """The longest dictionary word that begins here."""
         return _coded(8, self._dictionary()[:, 0])
 
-    def ends(self) -> Values:
+    def ends(self) -> Hashes:
         """The longest dictionary word that ends here."""
         return _coded(9, self._dictionary()[:, 1])
 
-    def around(self) -> Values:
+    def around(self) -> Hashes:
         """The longest dictionary word around this unit."""
         return _coded(10, self._dictionary()[:, 2])
 
-    def repeats(self) -> Values:
+    def repeats(self) -> Hashes:
         """Whether the unit equals the one before, and the one before that."""
         unit = self.unit()
         state = np.zeros(len(unit), dtype=np.int64)
@@ -170,27 +170,27 @@ class UnitColumns:
         state[2:] += 2 * (unit[2:] == unit[:-2])
         return _coded(11, state)
 
-    def lattice(self, name: str) -> Values:
+    def lattice(self, name: str) -> Hashes:
         """One column of all dictionary words, see lattice.py, at the unit's last character."""
 
-        def make() -> dict[str, Values]:
+        def make() -> dict[str, Hashes]:
             runs = self._once("lowered_runs", lambda: RunHashes(mixed(self._lowered())))
             return lattice_columns(self._units.text, runs)
 
         return self._once("lattice", make)[name][self._units.ends - 1]
 
-    def prefix(self, length: int) -> Values:
+    def prefix(self, length: int) -> Hashes:
         """The first characters of units that have more."""
         begins, ends = self._whole()
         stops = np.minimum(begins + length, ends)
         return self._affix(12 + length, (begins, stops))
 
-    def suffix(self, length: int) -> Values:
+    def suffix(self, length: int) -> Hashes:
         """The last characters of units that have more."""
         begins, ends = self._whole()
         return self._affix(20 + length, (np.maximum(ends - length, begins), ends))
 
-    def _affix(self, number: int, bounds: tuple[Places, Places]) -> Values:
+    def _affix(self, number: int, bounds: tuple[Places, Places]) -> Hashes:
         units = self._units
         is_there = (units.ends - units.begins > bounds[1] - bounds[0]) & ~is_cjk(
             units.kinds[units.begins]
@@ -221,7 +221,7 @@ class UnitColumns:
 
         return self._once("lowered", make)
 
-    def _runs(self, codes: Codes, bounds: tuple[Places, Places]) -> Values:
+    def _runs(self, codes: Codes, bounds: tuple[Places, Places]) -> Hashes:
         def make() -> RunHashes:
             return RunHashes(mixed(codes))
 
@@ -268,7 +268,7 @@ class UnitColumns:
         numbers = self._word_numbers()
         return (ends - self._cut().lengths)[numbers], ends[numbers]
 
-    def _neighbour(self, step: int) -> Values:
+    def _neighbour(self, step: int) -> Hashes:
         lengths = self._cut().lengths
         ends = np.cumsum(lengths)
         if len(lengths) == 0:
@@ -278,7 +278,7 @@ class UnitColumns:
         is_there = (numbers >= 0) & (numbers < len(words))
         return np.where(is_there, words[np.clip(numbers, 0, len(words) - 1)], np.uint64(1))
 
-    def _order(self, is_new: np.ndarray[Any, np.dtype[np.bool_]]) -> Values:
+    def _order(self, is_new: np.ndarray[Any, np.dtype[np.bool_]]) -> Hashes:
         """An odd number for the how-manieth new kind of its unit each character is."""
         count = np.cumsum(is_new)
         lengths = self._units.ends - self._units.begins
@@ -290,7 +290,7 @@ class UnitColumns:
         return mixed(within + 7) | np.uint64(1)
 
 
-def _coded(number: int, values: Any) -> Values:  # noqa: ANN401
+def _coded(number: int, values: Any) -> Hashes:  # noqa: ANN401
     return mixed(np.asarray(values, dtype=np.int64).astype(np.uint64) + np.uint64(number << 56))
 
 
@@ -298,6 +298,6 @@ def _lowered_one_by_one(text: str) -> Codes:
     return codes_of("".join(c if len(c.lower()) != 1 else c.lower() for c in text))
 
 
-def numbers_of_units(units: Units) -> Values:
+def numbers_of_units(units: Units) -> Hashes:
     """Return a number per unit, equal for equal characters, capitals or not."""
     return UnitColumns(units).lower()

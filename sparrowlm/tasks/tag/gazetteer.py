@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sparrowlm.models.crf.templates import mixed
-from sparrowlm.tasks.tag.runs import Places, RunHashes, Values
+from sparrowlm.foundation.hashing import Hashes, Places, RunHashes, mixed
 
 LONGEST_UNITS = 8
 
@@ -35,7 +34,7 @@ class Gazetteer:
 
     @classmethod
     def of(
-        cls, units: Values, spans: Iterable[tuple[int, int, int]], least_units: int = 2
+        cls, units: Hashes, spans: Iterable[tuple[int, int, int]], least_units: int = 2
     ) -> Gazetteer:
         """Collect labelled spans.
 
@@ -60,8 +59,8 @@ class Gazetteer:
         )
 
     def column(
-        self, units: Values, chains: Places, own: Iterable[tuple[int, int, int]] = ()
-    ) -> Values:
+        self, units: Hashes, chains: Places, own: Iterable[tuple[int, int, int]] = ()
+    ) -> Hashes:
         """Return, per unit, a number for the longest entry that it lies in; 0 where there is none.
 
         Args:
@@ -94,5 +93,5 @@ class Gazetteer:
         return np.where(state > 0, mixed(state), np.uint64(0))
 
 
-def _short(values: Values) -> np.ndarray[Any, np.dtype[np.uint32]]:
+def _short(values: Hashes) -> np.ndarray[Any, np.dtype[np.uint32]]:
     return (values >> np.uint64(32)).astype(np.uint32)

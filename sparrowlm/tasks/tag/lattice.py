@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparrowlm.models.crf.templates import mixed
+from sparrowlm.foundation.hashing import Hashes, RunHashes, mixed
 from sparrowlm.tasks.tag.lexicon import dictionary_words, tag_number, tag_of_word
-from sparrowlm.tasks.tag.runs import RunHashes, Values
 
 COLUMNS = (
     "word_begins",
@@ -43,7 +42,7 @@ class _Words(NamedTuple):
     tags: np.ndarray[Any, np.dtype[np.int64]]
 
 
-def lattice_columns(text: str, runs: RunHashes) -> dict[str, Values]:
+def lattice_columns(text: str, runs: RunHashes) -> dict[str, Hashes]:
     """Return every column, one number per character, 0 where there is no word.
 
     Args:
@@ -85,7 +84,7 @@ def _inner(words: _Words) -> list[tuple[Any, Any]]:
     return found
 
 
-def _name_places(words: _Words, size: int) -> Values:
+def _name_places(words: _Words, size: int) -> Hashes:
     """Return which kinds of names begin, go on and end at every character, as a set of bits."""
     bits = np.zeros(size, dtype=np.int64)
     kinds = np.full(len(words.tags), -1, dtype=np.int64)
@@ -107,5 +106,5 @@ def _name_numbers() -> tuple[int, ...]:
     return tuple(tag_number(tag) for tag in _NAME_TAGS)
 
 
-def _coded(number: int, values: Any) -> Values:  # noqa: ANN401
+def _coded(number: int, values: Any) -> Hashes:  # noqa: ANN401
     return mixed(np.asarray(values, dtype=np.int64).astype(np.uint64) + np.uint64(number << 56))
