@@ -6,14 +6,16 @@ training finds finished stages finished.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
 from sparrowlm.foundation.interrupts import StopRequest
+from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 from sparrowlm.foundation.randomness import torch_generator
 from sparrowlm.models.architectures import TransformerShape, rounded_width
@@ -122,11 +124,60 @@ class StagePlace:
     stop: StopRequest
     note: Callable[[CurvePoint], None] | None = None
 
+    def of(self, name: str, message: str | None = None) -> StagePlace:
+        """Return the place of one stage among several.
+
+        Args:
+            name: of the stage.
+            message: said after every evaluation, with step and nats; None keeps what is said.
+        """
+
+        def note(point: CurvePoint) -> None:
+            if message is not None and point.held_out_nats is not None:
+                nats = f"{point.held_out_nats:.4f}"
+                self.progress.note(say(message, step=point.step, nats=nats))
+
+        return replace(
+            self,
+            directory=self.directory / name,
+            fingerprint=f"{self.fingerprint}:{name}",
+            note=self.note if message is None else note,
+        )
+
+
+class Clock:
+    """The time that several stages share; it runs from the moment it is made.
+
+    Args:
+        seconds: wall time for everything; None knows no limit.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self._limit = seconds
+        self._began = time.monotonic()
+
+    def passed(self) -> float:
+        """Return the seconds since the beginning."""
+        return time.monotonic() - self._began
+
+    def left(self, share: float = 1.0) -> float | None:
+        """Return a share of the seconds left, of at least one; None where there is no limit."""
+        return None if self._limit is None else share * max(self._limit - self.passed(), 1.0)
+
+
+@runtime_checkable
+class SteppedObjective(Objective[Any], Protocol):
+    """An objective that knows its epochs."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps that see every example once."""
+        ...
+
 
 def run_stage(
     model: EncoderModel,
-    objective: Objective[Any],
-    steps_per_epoch: int,
+    objective: SteppedObjective,
     settings: StageSettings,
     place: StagePlace,
 ) -> LoopResult:
@@ -135,14 +186,14 @@ def run_stage(
     Args:
         model: any encoder, with or without a head.
         objective: fits the model.
-        steps_per_epoch: of the objective.
         settings: see StageSettings.
         place: see StagePlace.
 
     Raises:
         StoppedBySignal: after saving.
     """
-    num_steps = settings.most_steps or max(round(settings.most_epochs * steps_per_epoch), 1)
+    in_epochs = max(round(settings.most_epochs * objective.steps_per_epoch), 1)
+    num_steps = settings.most_steps or in_epochs
     model.feature_dropout = settings.feature_dropout
     model.compute_dtype = settings.precision
     warm_up = min(int(_WARM_UP_SHARE * num_steps) + 1, _MOST_WARM_UP_STEPS)
@@ -206,4 +257,4 @@ def pretrain(
     objective = PretrainingObjective(
         training, held_out, pretraining or PretrainingSettings(seed=settings.seed)
     )
-    return run_stage(model, objective, objective.steps_per_epoch, settings, place)
+    return run_stage(model, objective, settings, place)

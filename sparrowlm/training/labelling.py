@@ -15,7 +15,7 @@ from sparrowlm.foundation.array_types import Float32
 from sparrowlm.foundation.randomness import torch_generator
 from sparrowlm.models.heads import ClassifierModel
 from sparrowlm.training.pretraining import MASK_ID
-from sparrowlm.training.sequences import Ids, Padded, SequenceBatches, in_order
+from sparrowlm.training.sequences import Ids, OverSequences, Padded, SequenceBatches, in_order
 
 _EVALUATION_TOKENS = 16_384
 # Inverse temperatures that scores are tried at.
@@ -42,7 +42,7 @@ class LabellingSettings:
     seed: int = 0
 
 
-class LabelObjective:
+class LabelObjective(OverSequences):
     """Predict the labels of texts.
 
     Args:
@@ -59,20 +59,10 @@ class LabelObjective:
         held_out: tuple[Sequence[Ids], Float32[np.ndarray, "held_out labels"]] | None,
         settings: LabellingSettings,
     ) -> None:
-        self._batches = SequenceBatches(sequences, settings.batch_tokens, settings.seed)
+        super().__init__(SequenceBatches(sequences, settings.batch_tokens, settings.seed))
         self._targets_BL = torch.from_numpy(targets_BL)
         self._held_out = held_out
         self._settings = settings
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps that see every text once."""
-        return self._batches.num_batches
-
-    @property
-    def targets_per_step(self) -> int:
-        """Ids read in a step."""
-        return self._batches.tokens_per_batch
 
     def loss(self, model: ClassifierModel, step: int) -> Tensor:
         """Return the cross-entropy per text, nats."""

@@ -24,7 +24,14 @@ from sparrowlm.foundation.array_types import Float32
 from sparrowlm.foundation.randomness import torch_generator
 from sparrowlm.models.pair_head import PairModel
 from sparrowlm.training.labelling import with_hidden_ids
-from sparrowlm.training.sequences import Ids, Padded, SequenceBatches, in_order, padded
+from sparrowlm.training.sequences import (
+    Ids,
+    OverSequences,
+    Padded,
+    SequenceBatches,
+    in_order,
+    padded,
+)
 
 _EVALUATION_TOKENS = 16_384
 _MOST_LOG_TEMPERATURE = 4.6  # cosines times 100
@@ -63,7 +70,7 @@ class PairingSettings:
     seed: int = 0
 
 
-class PairObjective:
+class PairObjective(OverSequences):
     """Judge pairs and find partners.
 
     Args:
@@ -76,7 +83,7 @@ class PairObjective:
         self, pairs: PairSequences, held_out: PairSequences | None, settings: PairingSettings
     ) -> None:
         both = [np.concatenate(two) for two in zip(pairs.firsts, pairs.seconds, strict=True)]
-        self._batches = SequenceBatches(both, settings.batch_tokens, settings.seed)
+        super().__init__(SequenceBatches(both, settings.batch_tokens, settings.seed))
         self._pairs = pairs
         self._targets_B = torch.from_numpy(pairs.targets_B)
         self._held_out = held_out
@@ -86,16 +93,6 @@ class PairObjective:
         self._names = np.array(
             [numbers.setdefault(ids.tobytes(), len(numbers)) for ids in pairs.seconds]
         )
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps that see every pair once."""
-        return self._batches.num_batches
-
-    @property
-    def targets_per_step(self) -> int:
-        """Ids read in a step."""
-        return self._batches.tokens_per_batch
 
     def loss(self, model: PairModel, step: int) -> Tensor:
         """Return the loss of a step's pairs, nats."""

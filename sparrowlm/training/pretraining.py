@@ -21,7 +21,7 @@ from torch import Tensor
 from sparrowlm.foundation.randomness import torch_generator
 from sparrowlm.models.encoder import EncoderModel
 from sparrowlm.training.objectives import cross_entropy
-from sparrowlm.training.sequences import Ids, Padded, SequenceBatches, in_order
+from sparrowlm.training.sequences import Ids, OverSequences, Padded, SequenceBatches, in_order
 
 MASK_ID = 0
 
@@ -43,7 +43,7 @@ class PretrainingSettings:
     seed: int = 0
 
 
-class PretrainingObjective:
+class PretrainingObjective(OverSequences):
     """Guess hidden ids, or the next one.
 
     Args:
@@ -55,22 +55,12 @@ class PretrainingObjective:
     def __init__(
         self, sequences: Sequence[Ids], held_out: Sequence[Ids], settings: PretrainingSettings
     ) -> None:
-        self._batches = SequenceBatches(sequences, settings.batch_tokens, settings.seed)
+        super().__init__(SequenceBatches(sequences, settings.batch_tokens, settings.seed))
         self._settings = settings
         masks = torch_generator(settings.seed, "held-out masks")
         self._held_out = [
             (batch, self._mask(batch, masks)) for batch in in_order(held_out, settings.batch_tokens)
         ]
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps that see every text once."""
-        return self._batches.num_batches
-
-    @property
-    def targets_per_step(self) -> int:
-        """Ids read in a step."""
-        return self._batches.tokens_per_batch
 
     def loss(self, model: EncoderModel, step: int) -> Tensor:
         """Return the cross-entropy per guessed id, nats."""

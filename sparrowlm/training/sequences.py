@@ -72,6 +72,27 @@ class SequenceBatches:
         return [groups[index] for index in random.permutation(len(groups))]
 
 
+class OverSequences:
+    """What every objective over batches of sequences says about its steps.
+
+    Args:
+        batches: of the sequences.
+    """
+
+    def __init__(self, batches: SequenceBatches) -> None:
+        self._batches = batches
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps that see every sequence once."""
+        return self._batches.num_batches
+
+    @property
+    def targets_per_step(self) -> int:
+        """Ids read in a step."""
+        return self._batches.tokens_per_batch
+
+
 def padded(sequences: Sequence[Ids], rows_B: Int64[np.ndarray, " batch"]) -> Padded:
     """Put sequences into one array, filled up with zeros."""
     chosen = [sequences[row] for row in rows_B]

@@ -22,7 +22,7 @@ from sparrowlm.foundation.randomness import torch_generator
 from sparrowlm.models.label_chain import LOWEST, chain_nats
 from sparrowlm.models.tagger import TaggerModel
 from sparrowlm.training.labelling import with_hidden_ids
-from sparrowlm.training.sequences import Ids, Padded, SequenceBatches, in_order
+from sparrowlm.training.sequences import Ids, OverSequences, Padded, SequenceBatches, in_order
 
 _EVALUATION_TOKENS = 8192
 # Inverse temperatures that scores are tried at.
@@ -63,7 +63,7 @@ class TaggingSettings:
     seed: int = 0
 
 
-class TaggingObjective:
+class TaggingObjective(OverSequences):
     """Predict the labels of units, and the intents of texts.
 
     Args:
@@ -82,19 +82,9 @@ class TaggingObjective:
     ) -> None:
         self._sequences, self._held_out = sequences, held_out
         ids = [one.ids for one in sequences]
-        self._batches = SequenceBatches(ids, settings.batch_tokens, settings.seed)
+        super().__init__(SequenceBatches(ids, settings.batch_tokens, settings.seed))
         self._penalties = torch.from_numpy(penalties).float().clamp(min=LOWEST)
         self._settings = settings
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps that see every sequence once."""
-        return self._batches.num_batches
-
-    @property
-    def targets_per_step(self) -> int:
-        """Ids read in a step."""
-        return self._batches.tokens_per_batch
 
     def loss(self, model: TaggerModel, step: int) -> Tensor:
         """Return nats per unit of the labels; intents count per text, spread over its units."""

@@ -147,7 +147,7 @@ class EncoderTraining:
         Source of "gradual": Kumar et al. 2022, arXiv:2202.10054 (a head that fits before the rest
         moves distorts less of what was learnt before).
         """
-        transfer, steps_per_epoch = self._settings.transfer, objective.steps_per_epoch
+        transfer = self._settings.transfer
         if transfer == "gradual":
             first = replace(
                 stage,
@@ -155,10 +155,7 @@ class EncoderTraining:
                 seconds=None if stage.seconds is None else _HEAD_SHARE * stage.seconds,
             )
             freeze_encoder(model)
-            own = replace(
-                place, directory=place.directory / "head", fingerprint=f"{place.fingerprint}:head"
-            )
-            run_stage(model, objective, steps_per_epoch, first, own)
+            run_stage(model, objective, first, place.of("head"))
             merge_adapters(model)
             if stage.seconds is not None:
                 stage = replace(stage, seconds=(1 - _HEAD_SHARE) * stage.seconds)
@@ -167,7 +164,7 @@ class EncoderTraining:
         elif transfer == "adapters":
             generator = torch_generator(self._settings.seed, "adapters")
             add_adapters(model, DEFAULT_RANK, generator)
-        result = run_stage(model, objective, steps_per_epoch, stage, place)
+        result = run_stage(model, objective, stage, place)
         merge_adapters(model)
         return result
 

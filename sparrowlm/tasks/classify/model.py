@@ -260,8 +260,7 @@ def probabilities(
     if detector is None or blend is not None:
         return given_BL
     refused_B = detector.refuses(signs(scores, settings.blend.logits(scores), detector.label))
-    own_B = given_BL[:, detector.label]
-    wanted_B = np.where(refused_B, np.maximum(own_B, 0.5), np.minimum(own_B, 0.0))
+    wanted_B = np.where(refused_B, np.maximum(given_BL[:, detector.label], 0.5), 0.0)
     others_BL = given_BL.copy()
     others_BL[:, detector.label] = 0.0
     others_BL *= ((1 - wanted_B) / np.maximum(others_BL.sum(axis=1), 1e-12))[:, None]

@@ -10,9 +10,8 @@ Shape letters: B texts, L labels.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,9 +34,9 @@ from sparrowlm.tasks.classify.model import (
 from sparrowlm.tasks.classify.rejecting import Detector, learnt_detector, reject_label, signs
 from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings
 from sparrowlm.text.tokenizers import TokenCodec
-from sparrowlm.training.encoder_stage import StagePlace
+from sparrowlm.training.encoder_stage import Clock, StagePlace
 from sparrowlm.training.linear import Machine, folds
-from sparrowlm.training.loop import CurvePoint, LoopResult
+from sparrowlm.training.loop import LoopResult
 
 # Fewer texts than this are too few to give some away for measuring: every text is scored by models
 # that were trained without it.
@@ -106,7 +105,7 @@ class ClassifierTraining:
         self._codec = codec
         self._settings = settings
         self._place = place
-        self._began = time.monotonic()
+        self._clock = Clock(settings.seconds)
         self._folds_B = self._divided(held_out)
         self._measured = np.flatnonzero(self._folds_B >= 0)
         self._stages: dict[str, LoopResult] = {}
@@ -166,21 +165,19 @@ class ClassifierTraining:
         from sparrowlm.training.precision import fastest_precision
 
         training = EncoderTraining(self._data, codec, self._settings, fastest_precision())
-        left = self._seconds_left()
         is_new = self._settings.start is None
         share = _PRETRAINING_SHARE if is_new else _FURTHER_PRETRAINING_SHARE
-        seconds = None if left is None else share * left
         if self._settings.pretraining_epochs != 0:
-            place = self._stage_place("pretraining", "tasks.classify-pretraining-point")
-            self._stages["pretraining"] = training.pretrain(seconds, place)
+            place = self._place.of("pretraining", "tasks.classify-pretraining-point")
+            self._stages["pretraining"] = training.pretrain(self._clock.left(share), place)
         return training
 
     def _encoder_scores(self, training: EncoderTraining) -> tuple[Any, Any]:
         scores_BL = np.zeros_like(self._data.targets_BL)
         if (self._folds_B < 0).any():
             rows, held_out = np.flatnonzero(self._folds_B < 0), self._measured
-            place = self._stage_place("labels", "tasks.classify-labels-point")
-            model, result = training.learn(rows, held_out, self._seconds_left(), place)
+            place = self._place.of("labels", "tasks.classify-labels-point")
+            model, result = training.learn(rows, held_out, self._clock.left(), place)
             self._stages["labels"] = result
             scores_BL[held_out] = training.scores(model, held_out)
             return model, scores_BL
@@ -188,16 +185,12 @@ class ClassifierTraining:
         for fold in range(num_folds):
             rows = np.flatnonzero(self._folds_B != fold)
             others = np.flatnonzero(self._folds_B == fold)
-            model, _result = training.learn(
-                rows,
-                None,
-                self._share_of_time(num_folds + 1 - fold),
-                self._stage_place(f"fold{fold}"),
-            )
+            seconds = self._clock.left(1 / (num_folds + 1 - fold))
+            model, _result = training.learn(rows, None, seconds, self._place.of(f"fold{fold}"))
             scores_BL[others] = training.scores(model, others)
-        place = self._stage_place("labels", "tasks.classify-labels-point")
+        place = self._place.of("labels", "tasks.classify-labels-point")
         every = np.arange(len(self._data))
-        model, self._stages["labels"] = training.learn(every, None, self._seconds_left(), place)
+        model, self._stages["labels"] = training.learn(every, None, self._clock.left(), place)
         return model, scores_BL
 
     def _chosen(self, scores: Scores, targets_BL: Any) -> Blend:  # noqa: ANN401
@@ -240,7 +233,7 @@ class ClassifierTraining:
         )
         facts = {
             "linear": [machine._asdict() for machine in recipe],
-            "seconds": time.monotonic() - self._began,
+            "seconds": self._clock.passed(),
         }
         return TrainedClassifier(
             Classifier(settings, linear_part, encoder_part), arrays,
@@ -287,23 +280,3 @@ class ClassifierTraining:
         right = given_BL.argmax(axis=1) == self._data.true_labels()[self._measured]
         share = f"{100 * float(right.mean()):.2f}"
         self._place.progress.note(say("tasks.classify-floor", accuracy=share))
-
-    def _seconds_left(self) -> float | None:
-        if self._settings.seconds is None:
-            return None
-        return max(self._settings.seconds - (time.monotonic() - self._began), 1.0)
-
-    def _share_of_time(self, num_parts: int) -> float | None:
-        left = self._seconds_left()
-        return None if left is None else left / num_parts
-
-    def _stage_place(self, name: str, message: str | None = None) -> StagePlace:
-        def note(point: CurvePoint) -> None:
-            if message is not None and point.held_out_nats is not None:
-                nats = f"{point.held_out_nats:.4f}"
-                self._place.progress.note(say(message, step=point.step, nats=nats))
-
-        return replace(
-            self._place, directory=self._place.directory / name,
-            fingerprint=f"{self._place.fingerprint}:{name}", note=note,
-        )  # fmt: skip

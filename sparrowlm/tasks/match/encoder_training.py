@@ -100,7 +100,7 @@ class EncoderTraining:
             most_epochs=settings.pairing_epochs, seconds=seconds, other_rate=0.001, dropout=0.2,
             feature_dropout=0.2, seed=settings.seed, precision=self._precision,
         )  # fmt: skip
-        result = run_stage(self.model, objective, objective.steps_per_epoch, stage, place)
+        result = run_stage(self.model, objective, stage, place)
         self._round()
         return result
 

@@ -11,9 +11,8 @@ Shape letters: B pairs.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +40,9 @@ from sparrowlm.tasks.match.search_training import IndexData
 from sparrowlm.tasks.match.self_training import ChosenIndex, chosen_index, noise_pairs
 from sparrowlm.tasks.match.settings import MatcherTrainingSettings
 from sparrowlm.text.tokenizers import TokenCodec
-from sparrowlm.training.encoder_stage import StagePlace
+from sparrowlm.training.encoder_stage import Clock, StagePlace
 from sparrowlm.training.linear import folds
-from sparrowlm.training.loop import CurvePoint, LoopResult
+from sparrowlm.training.loop import LoopResult
 
 # Fewer pairs than this are too few to give some away: each is scored by models without it.
 _MOST_PAIRS_IN_FOLDS = 1500
@@ -155,7 +154,7 @@ class MatcherTraining:
         self._codec = codec
         self._settings = settings
         self._place = place
-        self._began = time.monotonic()
+        self._clock = Clock(settings.seconds)
         self._stages: dict[str, LoopResult] = {}
         # Wrong labels are said before any time is spent.
         self._labels = label_names(self._labelled) if self._labelled else _UNNAMED
@@ -242,12 +241,11 @@ class MatcherTraining:
         rows, held_out = np.flatnonzero(folds_B < 0), np.flatnonzero(folds_B >= 0)
         training = EncoderTraining(pairs, self._codec, settings)
         if settings.pretraining_epochs > 0:
-            left = self._seconds_left()
-            seconds = None if left is None else _PRETRAINING_SHARE * left
-            stage = self._stage_place("pretraining", "tasks.match-pretraining-point")
+            seconds = self._clock.left(_PRETRAINING_SHARE)
+            stage = self._place.of("pretraining", "tasks.match-pretraining-point")
             self._stages["pretraining"] = training.pretrain(rows, seconds, stage)
-        stage = self._stage_place("pairs", "tasks.match-pairs-point")
-        self._stages["pairs"] = training.learn(rows, held_out, self._seconds_left(), stage)
+        stage = self._place.of("pairs", "tasks.match-pairs-point")
+        self._stages["pairs"] = training.learn(rows, held_out, self._clock.left(), stage)
         return training
 
     def _chosen(self, scores: Scores, targets_B: Float32[np.ndarray, " pairs"]) -> PairBlend:
@@ -305,7 +303,7 @@ class MatcherTraining:
             Matcher(settings, comparison, part, index),
             arrays or {}, self._settings.size.tables.orders, figures,
             {} if search is None else search.figures, None if search is None else search.kind,
-            self._stages, time.monotonic() - self._began,
+            self._stages, self._clock.passed(),
         )  # fmt: skip
 
     def _say_floor(self, scores: Scores, targets_B: Float32[np.ndarray, " pairs"]) -> None:
@@ -315,22 +313,6 @@ class MatcherTraining:
         self._place.progress.note(
             say("tasks.match-floor", floor=shown[COSINE], comparison=shown[COMPARISON])
         )
-
-    def _seconds_left(self) -> float | None:
-        if self._settings.seconds is None:
-            return None
-        return max(self._settings.seconds - (time.monotonic() - self._began), 1.0)
-
-    def _stage_place(self, name: str, message: str) -> StagePlace:
-        def note(point: CurvePoint) -> None:
-            if point.held_out_nats is not None:
-                nats = f"{point.held_out_nats:.4f}"
-                self._place.progress.note(say(message, step=point.step, nats=nats))
-
-        return replace(
-            self._place, directory=self._place.directory / name,
-            fingerprint=f"{self._place.fingerprint}:{name}", note=note,
-        )  # fmt: skip
 
 
 def _figures(scores: Scores, targets_B: Float32[np.ndarray, " pairs"]) -> PairFigures:

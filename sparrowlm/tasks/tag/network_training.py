@@ -187,7 +187,7 @@ class NetworkTraining:
             dropout=_DROPOUT, feature_dropout=_FEATURE_DROPOUT, average_decay=0.99,
             seed=settings.seed, precision=self._precision,
         )  # fmt: skip
-        result = run_stage(model, objective, objective.steps_per_epoch, stage, place)
+        result = run_stage(model, objective, stage, place)
         model.column_dropout = 0.0
         model.compute_dtype = torch.float32
         stored = as_stored(arrays_of(model))

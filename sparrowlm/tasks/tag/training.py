@@ -10,7 +10,6 @@ Shape letters: N units, L labels.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -47,8 +46,8 @@ from sparrowlm.tasks.tag.network_training import (
 from sparrowlm.tasks.tag.settings import TaggerTrainingSettings
 from sparrowlm.tasks.tag.units import placed_spans, spans_to_units, units_of
 from sparrowlm.text.tokenizers import TokenCodec
-from sparrowlm.training.encoder_stage import StagePlace
-from sparrowlm.training.loop import CurvePoint, LoopResult
+from sparrowlm.training.encoder_stage import Clock, StagePlace
+from sparrowlm.training.loop import LoopResult
 from sparrowlm.training.tagging import tagger_scores
 
 _PRETRAINING_SHARE = 0.3
@@ -121,7 +120,7 @@ class TaggerTraining:
         place: StagePlace,
         start: Mapping[str, Any] | None = None,
     ) -> None:
-        self._began = time.monotonic()
+        self._clock = Clock(settings.seconds)
         if codec is None and settings.parts in (NETWORK, "both"):
             raise SettingError("tasks.tag-needs", received=settings.parts, needed="codec")
         if start is None and settings.is_body_frozen:
@@ -237,14 +236,13 @@ class TaggerTraining:
     def _run_stages(
         self, training: NetworkTraining, train: TaggedUnits, held_out: TaggedUnits
     ) -> None:
-        left = self._seconds_left()
         if self._settings.pretraining_epochs != 0 and self._start is None:
-            seconds = None if left is None else _PRETRAINING_SHARE * left
-            place = self._stage_place("pretraining", "tasks.tag-pretraining-point")
+            seconds = self._clock.left(_PRETRAINING_SHARE)
+            place = self._place.of("pretraining", "tasks.tag-pretraining-point")
             self._stages["pretraining"] = training.pretrain(self._train, seconds, place)
-        place = self._stage_place("labels", "tasks.tag-labels-point")
+        place = self._place.of("labels", "tasks.tag-labels-point")
         self._stages["labels"] = training.learn(
-            train.sequences, held_out.sequences, self._seconds_left(), place
+            train.sequences, held_out.sequences, self._clock.left(), place
         )
 
     def _intent_weight(self, held_out: TaggedUnits, intents_SK: Any) -> float:  # noqa: ANN401
@@ -262,7 +260,7 @@ class TaggerTraining:
             "cost": fit.cost,
             "num_held_out": len(self._held_out),
             "floor_bytes": tagger.floor.size_bytes(),
-            "seconds": time.monotonic() - self._began,
+            "seconds": self._clock.passed(),
         }
         return TrainedTagger(
             tagger, arrays, self._settings.size.tables.orders,
@@ -297,19 +295,3 @@ class TaggerTraining:
 
     def _fitting(self, floor: TagFloor, room: int | None) -> TagFloor:
         return floor if room is None or floor.size_bytes() <= room else floor.shrunk(room)
-
-    def _seconds_left(self) -> float | None:
-        if self._settings.seconds is None:
-            return None
-        return max(self._settings.seconds - (time.monotonic() - self._began), 1.0)
-
-    def _stage_place(self, name: str, message: str) -> StagePlace:
-        def note(point: CurvePoint) -> None:
-            if point.held_out_nats is not None:
-                nats = f"{point.held_out_nats:.4f}"
-                self._place.progress.note(say(message, step=point.step, nats=nats))
-
-        return replace(
-            self._place, directory=self._place.directory / name,
-            fingerprint=f"{self._place.fingerprint}:{name}", note=note,
-        )  # fmt: skip
