@@ -29,10 +29,10 @@ from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.progress import SilentProgress
 from sparrowlm.runtime.directory import MANIFEST_FILE, ModelDirectory, manifest_bytes
 from sparrowlm.runtime.encoder_files import body_tensors
+from sparrowlm.tasks.calibration import calibration_error
 from sparrowlm.tasks.match.floors import BM25, TF_IDF, floor_index
 from sparrowlm.tasks.match.metric import (
     best_threshold,
-    calibration_error,
     f1,
     pair_figures,
     search_figures,
@@ -218,7 +218,7 @@ def doubt(chosen, asked: list[str], others: list[str], took: float) -> None:  # 
         f"withheld {100 * (sure[right] < chosen.threshold).mean():.1f} %, wrong ones withheld "
         f"{100 * (sure[~right] < chosen.threshold).mean():.1f} %, foreign questions refused "
         f"{100 * (foreign < chosen.threshold).mean():.1f} %, ECE (with foreign ones) "
-        f"{calibration_error(truth, both):.3f}",
+        f"{calibration_error(both, truth):.3f}",
         flush=True,
     )
 

@@ -21,11 +21,9 @@ from sparrowlm.models.adapters import (
     merge_adapters,
 )
 from sparrowlm.models.heads import ClassifierModel
-from sparrowlm.models.quantised_rows import quantised
-from sparrowlm.runtime.encoder_engine import EncoderEngine, NgramTables
-from sparrowlm.runtime.encoder_files import TABLE_PREFIX, LoadedEncoder, as_stored
 from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings
+from sparrowlm.tasks.trained_weights import rounded
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.text.tokenizers.sequences import sequences_of, whole
 from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain, run_stage
@@ -186,27 +184,3 @@ class EncoderTraining:
             own = {name: tensor.detach() for name, tensor in model.tensors().items()}
             model.load_tensors({**own, **self._start}, "--from")
         return model
-
-
-def rounded(model: ClassifierModel) -> ClassifierModel:
-    """Give a model the very weights that its files will hold, and float32 products."""
-    model.compute_dtype = torch.float32
-    stored = as_stored(arrays_of(model))
-    model.load_tensors({name: torch.from_numpy(array) for name, array in stored.items()}, "")
-    return model
-
-
-def arrays_of(model: ClassifierModel) -> dict[str, Matrix]:
-    """Return all weights by name."""
-    return {name: tensor.detach().numpy() for name, tensor in model.tensors().items()}
-
-
-def as_loaded(model: ClassifierModel) -> LoadedEncoder:
-    """Return the encoder that the files of a model would give."""
-    stored = as_stored(arrays_of(model))
-    num_tables = len(model.table_shape.orders)
-    tables = tuple(quantised(stored[f"{TABLE_PREFIX}{index}"]) for index in range(num_tables))
-    parts = NgramTables(model.table_shape.orders, tables, stored["ngrams.up"])
-    engine = EncoderEngine(replace(model.shape), stored, parts, "trained")
-    head = {name: array for name, array in stored.items() if name.startswith("head.")}
-    return LoadedEncoder(engine, head)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float
+from sparrowlm.tasks.calibration import calibration_error
 from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.metric import (
     LabelScore,
-    calibration_error,
     confusion,
     label_scores,
     macro_f1,

@@ -2,8 +2,7 @@
 
 Shape letters: B texts, L labels.
 
-Source: Guo et al. 2017, "On calibration of modern neural networks", arXiv:1706.04599 (expected
-calibration error); Wilson 1927 (interval of a share).
+Source: Wilson 1927 (interval of a share).
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Bool, Float, Int64
 from sparrowlm.foundation.randomness import random_generator
+from sparrowlm.tasks.calibration import confidence_bins
 
-NUM_BINS = 15
 _NORMAL_QUANTILE = 1.959963984540054
 _RESAMPLES = 1000
 
@@ -88,27 +87,11 @@ def micro_f1(
     return 2 * right / max(int(true_BL.sum() + predicted_BL.sum()), 1)
 
 
-def calibration_error(
-    confidence_B: Float[np.ndarray, " texts"], is_right_B: Bool[np.ndarray, " texts"]
-) -> float:
-    """Return the mean distance between confidence and accuracy over 15 equal bins of confidence.
-
-    Args:
-        confidence_B: probability given to each prediction.
-        is_right_B: whether it was right.
-    """
-    if not len(confidence_B):
-        return 0.0
-    bins_B = np.minimum((confidence_B * NUM_BINS).astype(np.int64), NUM_BINS - 1)
-    gaps = np.bincount(bins_B, is_right_B - confidence_B.astype(np.float64), minlength=NUM_BINS)
-    return float(np.abs(gaps).sum() / len(confidence_B))
-
-
 def reliability(
     confidence_B: Float[np.ndarray, " texts"], is_right_B: Bool[np.ndarray, " texts"]
 ) -> list[tuple[float, float, int]]:
     """Return (mean confidence, accuracy, texts) of every bin that is not empty."""
-    bins_B = np.minimum((confidence_B * NUM_BINS).astype(np.int64), NUM_BINS - 1)
+    bins_B = confidence_bins(confidence_B)
     rows = []
     for number in np.unique(bins_B).tolist():
         inside = bins_B == number

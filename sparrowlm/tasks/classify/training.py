@@ -21,7 +21,7 @@ from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.quantities import format_size
 from sparrowlm.tasks.classify.blending import Blend, learnt_blend, loss_nats
-from sparrowlm.tasks.classify.encoder_training import EncoderTraining, as_loaded
+from sparrowlm.tasks.classify.encoder_training import EncoderTraining
 from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.linear_training import LinearTraining
 from sparrowlm.tasks.classify.model import (
@@ -33,6 +33,7 @@ from sparrowlm.tasks.classify.model import (
 )
 from sparrowlm.tasks.classify.rejecting import Detector, learnt_detector, reject_label, signs
 from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings
+from sparrowlm.tasks.trained_weights import arrays_of, as_loaded
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import Clock, StagePlace
 from sparrowlm.training.linear import Machine, folds
@@ -218,8 +219,6 @@ class ClassifierTraining:
         linear_part = encoder_part = None
         arrays: dict[str, Any] = {}
         if ENCODER in blend.weights and self._codec is not None:
-            from sparrowlm.tasks.classify.encoder_training import arrays_of
-
             arrays = arrays_of(model)
             encoder_part = EncoderPart(as_loaded(model), self._codec)
         if LINEAR in blend.weights:

@@ -6,20 +6,17 @@ Shape letters: B pairs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from sparrowlm.foundation.array_types import Float32, Int64
 from sparrowlm.foundation.randomness import torch_generator
 from sparrowlm.models.pair_head import PairModel
-from sparrowlm.models.quantised_rows import quantised
-from sparrowlm.runtime.encoder_engine import EncoderEngine, NgramTables
-from sparrowlm.runtime.encoder_files import TABLE_PREFIX, LoadedEncoder, as_stored
+from sparrowlm.runtime.encoder_files import LoadedEncoder
 from sparrowlm.tasks.match.examples import Pairs
 from sparrowlm.tasks.match.settings import MatcherTrainingSettings
+from sparrowlm.tasks.trained_weights import arrays_of, as_loaded, rounded
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.text.tokenizers.sequences import sequences_of, whole
 from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain, run_stage
@@ -101,7 +98,7 @@ class EncoderTraining:
             feature_dropout=0.2, seed=settings.seed, precision=self._precision,
         )  # fmt: skip
         result = run_stage(self.model, objective, stage, place)
-        self._round()
+        rounded(self.model)
         return result
 
     def scores(self, rows: Int64[np.ndarray, " some"]) -> Float32[np.ndarray, " some"]:
@@ -110,24 +107,11 @@ class EncoderTraining:
 
     def arrays(self) -> dict[str, Matrix]:
         """Return all weights by name."""
-        return {name: tensor.detach().numpy() for name, tensor in self.model.tensors().items()}
+        return arrays_of(self.model)
 
     def loaded(self) -> LoadedEncoder:
         """Return the encoder that the files of the model would give."""
-        stored, model = as_stored(self.arrays()), self.model
-        num_tables = len(model.table_shape.orders)
-        tables = tuple(quantised(stored[f"{TABLE_PREFIX}{index}"]) for index in range(num_tables))
-        parts = NgramTables(model.table_shape.orders, tables, stored["ngrams.up"])
-        engine = EncoderEngine(replace(model.shape), stored, parts, "trained")
-        head = {name: array for name, array in stored.items() if name.startswith("head.")}
-        return LoadedEncoder(engine, head)
-
-    def _round(self) -> None:
-        """Give the model the very weights that its files will hold, and float32 products."""
-        self.model.compute_dtype = torch.float32
-        stored = as_stored(self.arrays())
-        tensors = {name: torch.from_numpy(array) for name, array in stored.items()}
-        self.model.load_tensors(tensors, "")
+        return as_loaded(self.model)
 
     def _some(self, rows: Int64[np.ndarray, " some"]) -> PairSequences:
         firsts, seconds = (_chosen(all_ids, rows) for all_ids in (self._firsts, self._seconds))

@@ -17,8 +17,8 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Bool, Float, Int64
 from sparrowlm.foundation.randomness import random_generator
+from sparrowlm.tasks.calibration import calibration_error
 
-NUM_BINS = 15
 _RESAMPLES = 1000
 
 Interval = tuple[float, float]
@@ -88,7 +88,7 @@ def pair_figures(
         recall=right / max(int(is_same_B.sum()), 1),
         accuracy=float((is_same_B == is_said_B).mean()) if len(is_same_B) else 0.0,
         average_precision=average_precision(is_same_B, probabilities_B),
-        calibration_error=calibration_error(is_same_B, probabilities_B),
+        calibration_error=calibration_error(probabilities_B, is_same_B),
         f1_interval=interval(
             lambda rows: f1(is_same_B[rows], is_said_B[rows]), len(is_same_B), seed
         ),
@@ -130,17 +130,6 @@ def average_precision(
     ends = np.flatnonzero(np.append(sorted_B[1:] != sorted_B[:-1], True))
     precision, recall = right_B[ends] / (ends + 1), right_B[ends] / right_B[-1]
     return float((np.diff(recall, prepend=0.0) * precision).sum())
-
-
-def calibration_error(
-    is_same_B: Bool[np.ndarray, " pairs"], probabilities_B: Float[np.ndarray, " pairs"]
-) -> float:
-    """Return the mean distance between probability and truth over 15 equal bins."""
-    if not len(probabilities_B):
-        return 0.0
-    bins_B = np.clip((probabilities_B * NUM_BINS).astype(np.int64), 0, NUM_BINS - 1)
-    gaps = np.bincount(bins_B, is_same_B - probabilities_B.astype(np.float64), NUM_BINS)
-    return float(np.abs(gaps).sum() / len(probabilities_B))
 
 
 def search_figures(places_B: Int64[np.ndarray, " questions"], seed: int = 0) -> SearchFigures:

@@ -13,13 +13,13 @@ import numpy as np
 
 from sparrowlm.corpora.labelled.examples import Span, TaggedText
 from sparrowlm.foundation.randomness import random_generator
+from sparrowlm.tasks.calibration import calibration_error
 from sparrowlm.tasks.tag.metric import SpanScore, WordScore
 from sparrowlm.tasks.tag.model import IntentPrediction, SpanPrediction, TaggedPrediction
 
 _MOST_ERRORS = 50
 _SHOWN_CHARACTERS = 200
 _RESAMPLES = 1000
-_NUM_BINS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,20 +176,14 @@ def _share(right: np.ndarray[Any, np.dtype[np.int64]] | None) -> float | None:
 def _calibration_error(
     predictions: Sequence[TaggedPrediction], examples: Sequence[TaggedText]
 ) -> float:
-    """Return the expected calibration error over 15 equal bins.
-
-    Source: Guo et al. 2017, arXiv:1706.04599, equation 3.
-    """
+    """Compare the probabilities of spans with how many of them are right."""
     pairs = [
         (span.probability, Span(span.start, span.end, span.label) in set(example.spans))
         for given, example in zip(predictions, examples, strict=True)
         for span in given.spans
     ]
-    if not pairs:
-        return 0.0
     sure, right = (np.array([float(pair[k]) for pair in pairs]) for k in (0, 1))
-    bins = np.minimum((sure * _NUM_BINS).astype(np.int64), _NUM_BINS - 1)
-    return float(np.abs(np.bincount(bins, right - sure)).sum() / len(pairs))
+    return calibration_error(sure, right > 0.5)
 
 
 def _words(

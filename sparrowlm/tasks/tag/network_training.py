@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,12 @@ import torch
 from sparrowlm.corpora.labelled.examples import TaggedText
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.randomness import torch_generator
-from sparrowlm.models.quantised_rows import quantised
 from sparrowlm.models.tagger import TaggerModel, TaggerShape
-from sparrowlm.runtime.encoder_engine import EncoderEngine, NgramTables
-from sparrowlm.runtime.encoder_files import TABLE_PREFIX, LoadedEncoder, as_stored
 from sparrowlm.tasks.tag.inputs import InputMaker
 from sparrowlm.tasks.tag.schemes import LabelSet
 from sparrowlm.tasks.tag.settings import TaggerTrainingSettings
 from sparrowlm.tasks.tag.units import Tokens, Units, spans_to_units, units_of
+from sparrowlm.tasks.trained_weights import rounded
 from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain, run_stage
 from sparrowlm.training.loop import LoopResult
 from sparrowlm.training.tagging import TaggedSequence, TaggingObjective, TaggingSettings
@@ -189,9 +187,7 @@ class NetworkTraining:
         )  # fmt: skip
         result = run_stage(model, objective, stage, place)
         model.column_dropout = 0.0
-        model.compute_dtype = torch.float32
-        stored = as_stored(arrays_of(model))
-        model.load_tensors({name: torch.from_numpy(array) for name, array in stored.items()}, "")
+        rounded(model)
         return result
 
     def _unlabelled_ids(self, examples: Sequence[TaggedText]) -> list[Any]:
@@ -226,19 +222,3 @@ def _begin_with(model: TaggerModel, start: Mapping[str, Any]) -> None:
             raise SettingError("tasks.tag-start-differs", name=name)
         with torch.no_grad():
             view.copy_(torch.as_tensor(np.asarray(found), dtype=torch.float32))
-
-
-def arrays_of(model: TaggerModel) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-    """Return all weights by name."""
-    return {name: tensor.detach().numpy() for name, tensor in model.tensors().items()}
-
-
-def as_loaded(model: TaggerModel) -> LoadedEncoder:
-    """Return the encoder that the files of a model would give."""
-    stored = as_stored(arrays_of(model))
-    num_tables = len(model.table_shape.orders)
-    tables = tuple(quantised(stored[f"{TABLE_PREFIX}{index}"]) for index in range(num_tables))
-    parts = NgramTables(model.table_shape.orders, tables, stored["ngrams.up"])
-    engine = EncoderEngine(replace(model.shape), stored, parts, "trained")
-    head = {n: array for n, array in stored.items() if not n.startswith(("model.", "ngrams."))}
-    return LoadedEncoder(engine, head)

@@ -40,11 +40,10 @@ from sparrowlm.tasks.tag.network_training import (
     Names,
     NetworkTraining,
     TaggedUnits,
-    arrays_of,
-    as_loaded,
 )
 from sparrowlm.tasks.tag.settings import TaggerTrainingSettings
 from sparrowlm.tasks.tag.units import placed_spans, spans_to_units, units_of
+from sparrowlm.tasks.trained_weights import arrays_of, as_loaded
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import Clock, StagePlace
 from sparrowlm.training.loop import LoopResult

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparrowlm.tasks.calibration import calibration_error
 from sparrowlm.tasks.classify.evaluation import measured
 from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.metric import (
-    calibration_error,
     confusion,
     label_scores,
     macro_f1,

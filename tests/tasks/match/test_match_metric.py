@@ -8,11 +8,11 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve
 
+from sparrowlm.tasks.calibration import calibration_error
 from sparrowlm.tasks.match.blending import PairBlend, learnt_blend, logistic_regression
 from sparrowlm.tasks.match.metric import (
     average_precision,
     best_threshold,
-    calibration_error,
     f1,
     interval,
     pair_figures,
@@ -44,7 +44,7 @@ def test_calibration_error_equals_the_bins_of_scikit_learn():
     bins = (probabilities * 15).astype(int)
     weights = np.bincount(bins, minlength=15)[np.unique(bins)] / len(bins)
     expected = float((np.abs(true - mean) * weights).sum())
-    assert calibration_error(IS_SAME, probabilities) == pytest.approx(expected, abs=1e-9)
+    assert calibration_error(probabilities, IS_SAME) == pytest.approx(expected, abs=1e-9)
 
 
 def test_search_figures_count_places():
@@ -57,7 +57,7 @@ def test_search_figures_count_places():
 
 def test_figures_of_nothing_and_of_one():
     assert average_precision(np.zeros(3, dtype=bool), np.arange(3.0)) == 0.0
-    assert calibration_error(np.zeros(0, dtype=bool), np.zeros(0)) == 0.0
+    assert calibration_error(np.zeros(0), np.zeros(0, dtype=bool)) == 0.0
     assert interval(lambda rows: 1.0, 0) == (0.0, 1.0)
     one = pair_figures(np.array([True]), np.array([0.9]), 0.5)
     assert (one.f1, one.accuracy) == (1.0, 1.0)

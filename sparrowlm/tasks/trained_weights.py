@@ -1,0 +1,41 @@
+"""From a trained network to what its files will hold: the same for every task with an encoder."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from sparrowlm.models.encoder import EncoderModel
+from sparrowlm.models.quantised_rows import quantised
+from sparrowlm.runtime.encoder_engine import EncoderEngine, NgramTables
+from sparrowlm.runtime.encoder_files import TABLE_PREFIX, LoadedEncoder, as_stored
+
+_NOT_HEAD = ("model.", "ngrams.")
+
+ModelT = TypeVar("ModelT", bound=EncoderModel)
+
+
+def arrays_of(model: EncoderModel) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+    """Return all weights by name."""
+    return {name: tensor.detach().numpy() for name, tensor in model.tensors().items()}
+
+
+def rounded(model: ModelT) -> ModelT:
+    """Give a model the very weights that its files will hold, and float32 products."""
+    model.compute_dtype = torch.float32
+    stored = as_stored(arrays_of(model))
+    model.load_tensors({name: torch.from_numpy(array) for name, array in stored.items()}, "")
+    return model
+
+
+def as_loaded(model: EncoderModel) -> LoadedEncoder:
+    """Return the encoder that the files of a model would give."""
+    stored = as_stored(arrays_of(model))
+    orders = model.table_shape.orders
+    tables = tuple(quantised(stored[f"{TABLE_PREFIX}{index}"]) for index in range(len(orders)))
+    parts = NgramTables(orders, tables, stored["ngrams.up"])
+    engine = EncoderEngine(model.shape, stored, parts, "trained")
+    head = {name: array for name, array in stored.items() if not name.startswith(_NOT_HEAD)}
+    return LoadedEncoder(engine, head)
