@@ -14,7 +14,7 @@ from sparrowlm.api.estimators import TextClassifier
 from sparrowlm.api.model import Model
 
 if TYPE_CHECKING:
-    from sparrowlm.api.request import Data
+    from sparrowlm.api.request import Data, TrainRequest
     from sparrowlm.foundation.progress import Progress
 
 __all__ = ["Model", "TextClassifier", "load", "train"]
@@ -88,7 +88,6 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
         DataError, ResourceError: the text cannot be used; disk or memory.
         StoppedBySignal: after Ctrl-C; what was learnt is kept for resume.
     """
-    from sparrowlm.api.labels import task_of
     from sparrowlm.api.request import checked_request
     from sparrowlm.foundation.progress import SilentProgress
 
@@ -98,17 +97,24 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
         user_dictionary=user_dictionary, task=task, text_field=text_field,
         label_field=label_field, unlabelled=unlabelled, transfer=transfer,
     )  # fmt: skip
+    _run(request, progress or SilentProgress())
+    return load(request.output)
+
+
+def _run(request: TrainRequest, progress: Progress) -> None:
+    """Start the training that the request and its data ask for."""
+    from sparrowlm.api.labels import task_of
+
     kind = task_of(request)
     if kind is None and request.model == "encoder":
         from sparrowlm.api.encoder_stage import run_encoder_training
 
-        run_encoder_training(request, progress or SilentProgress())
+        run_encoder_training(request, progress)
     elif kind is None:
         from sparrowlm.api.pipeline import run_training
 
-        run_training(request, progress or SilentProgress())
+        run_training(request, progress)
     else:
         from sparrowlm.api.task_pipeline import run_task_training
 
-        run_task_training(request, kind, progress or SilentProgress())
-    return load(request.output)
+        run_task_training(request, kind, progress)

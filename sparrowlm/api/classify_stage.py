@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sparrowlm.api.finished_task import DEFAULT_BYTES, FinishedTask
 from sparrowlm.api.labels import TaskData
+from sparrowlm.api.needs import needs_torch
 from sparrowlm.api.request import TrainRequest
+from sparrowlm.api.task_parts import (
+    DEFAULT_BYTES,
+    TaskOutcome,
+    fingerprint_of,
+    learnt_codec,
+    model_parts,
+    seconds_left,
+    user_words,
+)
 from sparrowlm.corpora.labelled import LabelledText
 from sparrowlm.export.model_directory import ModelParts
-from sparrowlm.foundation.errors import DependencyError
 from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 from sparrowlm.foundation.quantities import format_size
-from sparrowlm.runtime.encoder_files import body_tensors
 from sparrowlm.tasks.classify.examples import LabelledTexts, as_targets, label_names
 from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings, Parts
-from sparrowlm.text.segmentation import HAN, read_user_words
+from sparrowlm.text.tokenizers import load_tokenizer
 
 if TYPE_CHECKING:
     from sparrowlm.tasks.classify.evaluation import ClassifierFigures
@@ -29,7 +34,6 @@ if TYPE_CHECKING:
     from sparrowlm.text.tokenizers import TokenCodec
 
 _LEAST_NETWORK_TEXTS = 20
-_CLOSING_SECONDS = 2.0
 _SHORT_CONTEXT, _LONG_CONTEXT = 128, 256
 
 
@@ -39,7 +43,7 @@ def train_classifier(
     progress: Progress,
     stop: StopRequest,
     began: float,
-) -> FinishedTask:
+) -> ModelParts:
     """Train, choose, measure.
 
     Args:
@@ -60,18 +64,39 @@ def train_classifier(
     settings = _settings(request, texts, began)
     codec = _codec(request, texts, settings)
     progress.note(_plan_line(texts, settings, codec))
-    fingerprint = request.fingerprint(bytes.fromhex(data.fingerprint))
-    place = StagePlace(request.work / "network", fingerprint, progress, stop)
+    place = StagePlace(request.work / "network", fingerprint_of(request, data), progress, stop)
     trained = ClassifierTraining(texts, held_out, codec, settings, place).run()
     figures = trained_figures(trained, texts)
     test_figures: dict[str, Any] = {}
     if data.test:
         examples = [example for example in data.test if isinstance(example, LabelledText)]
         test_figures = evaluate_classifier(trained.classifier, trained.floor, examples)
-    parts = _parts(request, data, trained, codec, fingerprint, figures, test_figures)
     for line in closing_lines(trained, figures, test_figures):
         progress.note(line)
-    return FinishedTask(parts)
+    return model_parts(request, data, codec, _outcome(trained, figures, test_figures))
+
+
+def _outcome(
+    trained: TrainedClassifier,
+    figures: dict[str, ClassifierFigures],
+    test_figures: dict[str, ClassifierFigures],
+) -> TaskOutcome:
+    from sparrowlm.tasks.classify.files import binaries
+
+    part = trained.classifier.encoder
+    return TaskOutcome(
+        task={**trained.classifier.settings.as_json(), "floor": trained.floor.as_json()},
+        measured={
+            **trained.facts,
+            "held_out": {name: one.as_json() for name, one in figures.items()},
+            "test": {name: one.summary() for name, one in test_figures.items()},
+        },
+        num_held_out=len(trained.rows),
+        stages=trained.stages,
+        encoder=None if part is None else part.encoder,
+        arrays=trained.model_arrays,
+        binaries=binaries(trained),
+    )
 
 
 def _texts(data: TaskData) -> tuple[LabelledTexts, Any]:
@@ -96,21 +121,14 @@ def _settings(
     from sparrowlm.api.encoder_start import encoder_start
     from sparrowlm.training.encoder_stage import EncoderSize
 
-    seconds = None
-    if request.minutes is not None:
-        seconds = request.minutes * 60 - (time.monotonic() - began) - _CLOSING_SECONDS
-        seconds = max(seconds, 1.0)
     parts: Parts = "auto"
     if request.model == "linear":
         parts = "linear"
     elif request.model == "encoder":
         parts = "encoder"
     start = None if request.start_from is None else encoder_start(request.start_from)
-    words: tuple[str, ...] = ()
-    if request.user_dictionary is not None:
-        words = tuple(read_user_words(request.user_dictionary))
     return ClassifierTrainingSettings(
-        seconds=seconds,
+        seconds=seconds_left(request, began),
         most_bytes=request.size_bytes or DEFAULT_BYTES,
         parts=parts,
         size=EncoderSize(context_tokens=_context(texts)) if start is None else start.size,
@@ -118,7 +136,7 @@ def _settings(
         transfer=request.transfer,
         steps=request.steps,
         unlabelled=_unlabelled(request),
-        words=words,
+        words=user_words(request),
         seed=request.seed,
     )
 
@@ -148,34 +166,10 @@ def _codec(
     is_asked_for = settings.parts == "encoder"
     if len(texts) < _LEAST_NETWORK_TEXTS and not is_asked_for:
         return None
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        command = 'pip install "sparrowlm[train]"'
-        raise DependencyError(
-            "foundation.missing-extra", package="torch", command=command
-        ) from error
-    from sparrowlm.text.tokenizers import TokenizerKind, load_tokenizer, train_tokenizer
-    from sparrowlm.text.tokenizers.sequences import whole
-
+    needs_torch()
     if request.start_from is not None:
         return load_tokenizer(request.start_from)
-    sample = [whole(text) for text in [*texts.texts, *settings.unlabelled]]
-    kind: TokenizerKind = "character" if is_mostly_han(sample) else "word"
-    if request.tokenizer != "auto":
-        kind = request.tokenizer
-    num_characters = sum(map(len, sample))
-    return train_tokenizer(kind, lambda: iter(sample), num_characters, user_words=settings.words)
-
-
-def is_mostly_han(texts: list[str]) -> bool:
-    """Say whether Han characters are at least a fifth of what is no white space."""
-    import re
-
-    sample = "".join(texts[:: max(len(texts) // 1000, 1)])[:200_000]
-    num_han = len(re.findall(f"[{HAN}]", sample))
-    num_signs = sum(not sign.isspace() for sign in sample)
-    return num_han >= 0.2 * max(num_signs, 1)
+    return learnt_codec(request, [*texts.texts, *settings.unlabelled], settings.words)
 
 
 def _plan_line(
@@ -191,51 +185,6 @@ def _plan_line(
         "api.classify-plan", parameters=f"{parameters / 1e6:.1f}", tokenizer=codec.kind,
         vocabulary=f"{codec.vocab_size:,}", **fields,
     )  # fmt: skip
-
-
-def _parts(
-    request: TrainRequest,
-    data: TaskData,
-    trained: TrainedClassifier,
-    codec: TokenCodec | None,
-    fingerprint: str,
-    figures: dict[str, ClassifierFigures],
-    test_figures: dict[str, ClassifierFigures],
-) -> ModelParts:
-    from sparrowlm.tasks.classify.files import binaries
-
-    encoder = trained.classifier.encoder
-    facts = {
-        "fingerprint": fingerprint,
-        "task": {**trained.classifier.settings.as_json(), "floor": trained.floor.as_json()},
-        "data": {
-            "format": data.format,
-            "evidence": data.evidence,
-            "num_examples": len(data.examples),
-            "num_held_out": len(trained.rows),
-        },
-        "recipe": {
-            "task": data.task, "model": request.model, "minutes": request.minutes,
-            "steps": request.steps, "seed": request.seed, "size_bytes": request.size_bytes,
-        },
-        "measured": {
-            **trained.facts,
-            "held_out": {name: one.as_json() for name, one in figures.items()},
-            "test": {name: one.summary() for name, one in test_figures.items()},
-        },
-        "curve": {
-            name: [dataclasses.asdict(point) for point in result.curve]
-            for name, result in trained.stages.items()
-        },
-    }  # fmt: skip
-    return ModelParts(
-        kind="classify",
-        codec=codec if encoder else None,
-        shape=encoder.encoder.engine.shape if encoder else None,
-        tensors=body_tensors(trained.model_arrays),
-        binaries=binaries(trained),
-        facts=facts,
-    )
 
 
 def closing_lines(

@@ -13,6 +13,7 @@ import numpy as np
 
 from sparrowlm.api.assembly import is_finished
 from sparrowlm.api.request import TrainRequest, split_data
+from sparrowlm.api.task_parts import seconds_left
 from sparrowlm.corpora.preparation import Corpus, prepare_corpus
 from sparrowlm.corpora.settings import PreparationSettings
 from sparrowlm.corpora.token_files import TokenSplit
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from sparrowlm.models.encoder import EncoderModel
     from sparrowlm.training.loop import CurvePoint, LoopResult
 
-_CLOSING_SECONDS = 2.0
 _MOST_TOKENS_READ = 400_000_000
 _LEAST_EPOCHS, _MOST_EPOCHS = 1.0, 40.0
 
@@ -108,16 +108,15 @@ def _trained(
     size = EncoderSize()
     generator = torch_generator(request.seed, "weights of the encoder")
     model = EncoderModel(size.shape(corpus.codec.vocab_size), size.tables, generator)
-    seconds = None
-    if request.minutes is not None:
-        seconds = request.minutes * 60 - (time.monotonic() - began) - _CLOSING_SECONDS
-        seconds = max(seconds, 1.0)
     num_tokens = max(len(corpus.train.ids), 1)
     epochs = min(max(_MOST_TOKENS_READ / num_tokens, _LEAST_EPOCHS), _MOST_EPOCHS)
     settings = StageSettings(
-        most_epochs=epochs, most_steps=request.steps, seconds=seconds, seed=request.seed,
+        most_epochs=epochs,
+        most_steps=request.steps,
+        seconds=seconds_left(request, began),
+        seed=request.seed,
         precision=fastest_precision(),
-    )  # fmt: skip
+    )
 
     def note(point: CurvePoint) -> None:
         if point.held_out_nats is not None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from typing import TYPE_CHECKING, Any
 
-from sparrowlm.api.classify_stage import is_mostly_han
-from sparrowlm.api.finished_task import FinishedTask
 from sparrowlm.api.labels import TaskData
 from sparrowlm.api.request import TrainRequest
+from sparrowlm.api.task_parts import (
+    TaskOutcome,
+    fingerprint_of,
+    learnt_codec,
+    model_parts,
+    seconds_left,
+    user_words,
+)
 from sparrowlm.corpora.labelled import TextPair
 from sparrowlm.export.model_directory import ModelParts
 from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
-from sparrowlm.runtime.encoder_files import body_tensors
-from sparrowlm.text.segmentation import read_user_words
 
 if TYPE_CHECKING:
     from sparrowlm.tasks.match.metric import PairFigures, SearchFigures
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from sparrowlm.text.tokenizers import TokenCodec
 
 _LEAST_NETWORK_PAIRS = 200
-_CLOSING_SECONDS = 2.0
 # What answers pairs, and the floor it must beat, by their names in the figures.
 _PAIR_PARTS = {"model": "blend", "floor": "tf-idf", "encoder": "encoder"}
 
@@ -36,47 +38,52 @@ def train_match(
     progress: Progress,
     stop: StopRequest,
     began: float,
-) -> FinishedTask:
+) -> ModelParts:
     """Train, choose, measure; see classify_stage.train_classifier.
 
     Raises:
         StoppedBySignal: after saving.
     """
-    from sparrowlm.tasks.match.training import train_matcher
+    from sparrowlm.tasks.match.training import files, train_matcher
     from sparrowlm.training.encoder_stage import StagePlace
 
     pairs = [example for example in data.examples if isinstance(example, TextPair)]
     held_out = [example for example in data.held_out if isinstance(example, TextPair)]
     settings = _settings(request, began)
     codec = _codec(request, pairs, settings.words)
-    fingerprint = request.fingerprint(bytes.fromhex(data.fingerprint))
-    place = StagePlace(request.work / "network", fingerprint, progress, stop)
+    place = StagePlace(request.work / "network", fingerprint_of(request, data), progress, stop)
     trained = train_matcher(pairs, held_out or None, codec, settings, place)
     figures = _figures(trained)
     for line in _closing_lines(figures):
         progress.note(line)
-    return FinishedTask(_parts(request, data, trained, codec, fingerprint, figures))
+    part = trained.matcher.encoder
+    outcome = TaskOutcome(
+        task=trained.matcher.settings.as_json(),
+        measured={"seconds": trained.seconds, "search": trained.search, "held_out": figures},
+        num_held_out=len(data.held_out),
+        stages=trained.stages,
+        encoder=None if part is None else part.encoder,
+        arrays=trained.model_arrays,
+        binaries=files(trained),
+    )
+    return model_parts(request, data, codec, outcome)
 
 
 def _settings(request: TrainRequest, began: float) -> MatcherTrainingSettings:
     from sparrowlm.tasks.match.settings import MatcherTrainingSettings
 
-    seconds = None
-    if request.minutes is not None:
-        seconds = request.minutes * 60 - (time.monotonic() - began) - _CLOSING_SECONDS
-        seconds = max(seconds, 1.0)
     parts: Parts = "auto"
     if request.model == "linear":
         parts = "linear"
     elif request.model == "encoder":
         parts = "encoder"
-    words: tuple[str, ...] = ()
-    if request.user_dictionary is not None:
-        words = tuple(read_user_words(request.user_dictionary))
     return MatcherTrainingSettings(
-        seconds=seconds, most_bytes=request.size_bytes, parts=parts, words=words,
+        seconds=seconds_left(request, began),
+        most_bytes=request.size_bytes,
+        parts=parts,
+        words=user_words(request),
         seed=request.seed,
-    )  # fmt: skip
+    )
 
 
 def _codec(
@@ -87,14 +94,7 @@ def _codec(
     is_asked_for = request.model == "encoder"
     if request.model == "linear" or (num_labelled < _LEAST_NETWORK_PAIRS and not is_asked_for):
         return None
-    from sparrowlm.text.tokenizers import TokenizerKind, train_tokenizer
-    from sparrowlm.text.tokenizers.sequences import whole
-
-    sample = [whole(text) for pair in pairs for text in (pair.first, pair.second)]
-    kind: TokenizerKind = "character" if is_mostly_han(sample) else "word"
-    if request.tokenizer != "auto":
-        kind = request.tokenizer
-    return train_tokenizer(kind, lambda: iter(sample), sum(map(len, sample)), user_words=words)
+    return learnt_codec(request, [t for pair in pairs for t in (pair.first, pair.second)], words)
 
 
 def _figures(trained: TrainedMatcher) -> dict[str, dict[str, Any]]:
@@ -144,39 +144,3 @@ def _closing_lines(figures: dict[str, dict[str, Any]]) -> list[str]:
                 )
             )
     return lines
-
-
-def _parts(
-    request: TrainRequest, data: TaskData, trained: TrainedMatcher, codec: TokenCodec | None,
-    fingerprint: str, figures: dict[str, dict[str, Any]],
-) -> ModelParts:  # fmt: skip
-    from sparrowlm.tasks.match.training import files
-
-    encoder = trained.matcher.encoder
-    facts = {
-        "fingerprint": fingerprint,
-        "task": trained.matcher.settings.as_json(),
-        "data": {
-            "format": data.format,
-            "evidence": data.evidence,
-            "num_examples": len(data.examples),
-            "num_held_out": len(data.held_out),
-        },
-        "recipe": {
-            "task": "match", "model": request.model, "minutes": request.minutes,
-            "steps": request.steps, "seed": request.seed, "size_bytes": request.size_bytes,
-        },
-        "measured": {"seconds": trained.seconds, "search": trained.search, "held_out": figures},
-        "curve": {
-            name: [dataclasses.asdict(point) for point in result.curve]
-            for name, result in trained.stages.items()
-        },
-    }  # fmt: skip
-    return ModelParts(
-        kind="match",
-        codec=codec if encoder else None,
-        shape=encoder.encoder.engine.shape if encoder else None,
-        tensors=body_tensors(trained.model_arrays),
-        binaries=files(trained),
-        facts=facts,
-    )

@@ -29,11 +29,12 @@ from sparrowlm.api.mixture_stage import (
     recount_everything,
     weigh,
 )
+from sparrowlm.api.needs import needs_torch
 from sparrowlm.api.request import TrainRequest, split_data
 from sparrowlm.api.run_record import model_bytes
 from sparrowlm.corpora.preparation import Corpus, prepare_corpus
 from sparrowlm.corpora.settings import PreparationSettings
-from sparrowlm.foundation.errors import DependencyError, SettingError
+from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.hardware import Machine, probe_machine
 from sparrowlm.foundation.interrupts import StoppedBySignal, StopRequest, stop_on_signal
 from sparrowlm.foundation.messages import say
@@ -147,7 +148,7 @@ class _Training:
         self, corpus: Corpus, ngram: NgramModel, floor: float | None, fingerprint: str,
         max_bytes: int | None, stop: StopRequest,
     ) -> FinishedModel:  # fmt: skip
-        _needs_torch()
+        needs_torch()
         from sparrowlm.training.threads import threads
 
         machine = probe_machine()
@@ -328,11 +329,3 @@ def room_for_weights(request: TrainRequest, corpus: Corpus) -> int | None:
 
 def _line(text: str) -> str:
     return " ".join(text.split())[:40]
-
-
-def _needs_torch() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("torch") is None:
-        command = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
-        raise DependencyError("training.needs-torch", command=command)

@@ -119,21 +119,16 @@ def checked_request(  # noqa: PLR0913 - the public dials, each with its default
     Raises:
         SettingError: names the dial, what was received and what to do.
     """
-    if model not in get_args(ModelChoice):
-        _refuse_choice("model", model, get_args(ModelChoice))
-    if tokenizer not in get_args(TokenizerChoice):
-        _refuse_choice("tokenizer", tokenizer, get_args(TokenizerChoice))
-    if transfer not in get_args(TransferChoice):
-        _refuse_choice("transfer", transfer, get_args(TransferChoice))
-    if task not in get_args(TaskChoice):
-        _refuse_choice("task", task, get_args(TaskChoice))
-    if minutes is not None and steps is not None:
-        raise SettingError("cli.minutes-or-steps", minutes=minutes, steps=steps)
-    if steps is not None and steps < 1:
-        raise SettingError("foundation.number-range", name="steps", received=steps, minimum=1)
+    for name, received, choices in (
+        ("model", model, ModelChoice),
+        ("tokenizer", tokenizer, TokenizerChoice),
+        ("transfer", transfer, TransferChoice),
+        ("task", task, TaskChoice),
+    ):
+        if received not in get_args(choices):
+            _refuse_choice(name, received, get_args(choices))
+    _check_limits(minutes, steps)
     derive_seed(seed, "")  # refuses what is no seed
-    if minutes is not None and not 0 < minutes < float("inf"):
-        raise SettingError("foundation.duration-unreadable", received=minutes)
     if minutes is None and steps is None:
         minutes = DEFAULT_MINUTES
     return TrainRequest(
@@ -155,6 +150,15 @@ def checked_request(  # noqa: PLR0913 - the public dials, each with its default
         unlabelled=None if unlabelled is None else Path(unlabelled),
         transfer=cast("TransferChoice", transfer),
     )
+
+
+def _check_limits(minutes: float | None, steps: int | None) -> None:
+    if minutes is not None and steps is not None:
+        raise SettingError("cli.minutes-or-steps", minutes=minutes, steps=steps)
+    if steps is not None and steps < 1:
+        raise SettingError("foundation.number-range", name="steps", received=steps, minimum=1)
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise SettingError("foundation.duration-unreadable", received=minutes)
 
 
 def _refuse_choice(name: str, received: object, choices: tuple[str, ...]) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sparrowlm.api.classify_stage import is_mostly_han
-from sparrowlm.api.finished_task import DEFAULT_BYTES, FinishedTask
 from sparrowlm.api.labels import TaskData
 from sparrowlm.api.request import TrainRequest
+from sparrowlm.api.task_parts import (
+    DEFAULT_BYTES,
+    TaskOutcome,
+    fingerprint_of,
+    learnt_codec,
+    model_parts,
+    seconds_left,
+)
 from sparrowlm.corpora.labelled import TaggedText
 from sparrowlm.export.model_directory import ModelParts
 from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
-from sparrowlm.runtime.encoder_files import body_tensors
 
 if TYPE_CHECKING:
     from sparrowlm.tasks.tag.evaluation import TaggerFigures
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from sparrowlm.tasks.tag.training import TrainedTagger
     from sparrowlm.text.tokenizers import TokenCodec
 
-_CLOSING_SECONDS = 2.0
 _PARTS: dict[str, Parts] = {"auto": "auto", "linear": "floor", "encoder": "network"}
 
 
@@ -34,12 +36,13 @@ def train_tag(
     progress: Progress,
     stop: StopRequest,
     began: float,
-) -> FinishedTask:
+) -> ModelParts:
     """Train, choose, measure; see classify_stage.train_classifier.
 
     Raises:
         StoppedBySignal: after saving.
     """
+    from sparrowlm.tasks.tag.files import binaries
     from sparrowlm.tasks.tag.task import evaluate_parts, known_words_of
     from sparrowlm.tasks.tag.training import TaggerTraining
     from sparrowlm.training.encoder_stage import StagePlace
@@ -47,8 +50,7 @@ def train_tag(
     examples = _tagged(data.examples)
     settings = _settings(request, began)
     codec = _codec(request, examples)
-    fingerprint = request.fingerprint(bytes.fromhex(data.fingerprint))
-    place = StagePlace(request.work / "network", fingerprint, progress, stop)
+    place = StagePlace(request.work / "network", fingerprint_of(request, data), progress, stop)
     held_out = _tagged(data.held_out)
     trained = TaggerTraining(examples, held_out or None, codec, settings, place).run()
     known = known_words_of(examples) if data.task == "segment" else None
@@ -58,7 +60,17 @@ def train_tag(
         tests = _named(evaluate_parts(trained, _tagged(data.test), known))
     for line in _closing_lines(figures, tests, trained):
         progress.note(line)
-    return FinishedTask(_parts(request, data, trained, codec, fingerprint, (figures, tests)))
+    tagger = trained.tagger
+    outcome = TaskOutcome(
+        task={**tagger.settings.as_json(), "labels": list(tagger.types)},
+        measured={**trained.facts, "held_out": figures, "test": tests},
+        num_held_out=len(trained.held_out),
+        stages=trained.stages,
+        encoder=None if tagger.network is None else tagger.network.encoder,
+        arrays=trained.model_arrays,
+        binaries=binaries(trained),
+    )
+    return model_parts(request, data, codec, outcome)
 
 
 def _tagged(examples: list[Any]) -> list[TaggedText]:
@@ -103,27 +115,19 @@ def _shown(spans: Sequence[Sequence[str]]) -> list[str]:
 def _settings(request: TrainRequest, began: float) -> TaggerTrainingSettings:
     from sparrowlm.tasks.tag.settings import TaggerTrainingSettings
 
-    seconds = None
-    if request.minutes is not None:
-        seconds = request.minutes * 60 - (time.monotonic() - began) - _CLOSING_SECONDS
-        seconds = max(seconds, 1.0)
     return TaggerTrainingSettings(
-        seconds=seconds, most_bytes=request.size_bytes or DEFAULT_BYTES, steps=request.steps,
-        parts=_PARTS.get(request.model, "auto"), seed=request.seed,
-    )  # fmt: skip
+        seconds=seconds_left(request, began),
+        most_bytes=request.size_bytes or DEFAULT_BYTES,
+        steps=request.steps,
+        parts=_PARTS.get(request.model, "auto"),
+        seed=request.seed,
+    )
 
 
 def _codec(request: TrainRequest, examples: list[TaggedText]) -> TokenCodec | None:
     if request.model == "linear":
         return None
-    from sparrowlm.text.tokenizers import TokenizerKind, train_tokenizer
-    from sparrowlm.text.tokenizers.sequences import whole
-
-    sample = [whole(example.text) for example in examples]
-    kind: TokenizerKind = "character" if is_mostly_han(sample) else "word"
-    if request.tokenizer != "auto":
-        kind = request.tokenizer
-    return train_tokenizer(kind, lambda: iter(sample), sum(map(len, sample)))
+    return learnt_codec(request, [example.text for example in examples])
 
 
 def _closing_lines(
@@ -144,40 +148,3 @@ def _closing_lines(
         }
         lines.append(say(code, **fields))
     return lines
-
-
-def _parts(
-    request: TrainRequest, data: TaskData, trained: TrainedTagger, codec: TokenCodec | None,
-    fingerprint: str, measured: tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]],
-) -> ModelParts:  # fmt: skip
-    from sparrowlm.tasks.tag.files import binaries
-
-    network = trained.tagger.network
-    facts = {
-        "fingerprint": fingerprint,
-        "task": {**trained.tagger.settings.as_json(), "labels": list(trained.tagger.types)},
-        "data": {
-            "format": data.format,
-            "evidence": data.evidence,
-            "num_examples": len(data.examples),
-            "num_held_out": len(trained.held_out),
-        },
-        "recipe": {
-            "task": data.task, "model": request.model, "minutes": request.minutes,
-            "steps": request.steps, "seed": request.seed, "size_bytes": request.size_bytes,
-        },
-        "measured": {"seconds": 0.0, **trained.facts, "held_out": measured[0],
-                     "test": measured[1]},
-        "curve": {
-            name: [dataclasses.asdict(point) for point in result.curve]
-            for name, result in trained.stages.items()
-        },
-    }  # fmt: skip
-    return ModelParts(
-        kind=data.task,
-        codec=codec if network else None,
-        shape=network.encoder.engine.shape if network else None,
-        tensors=body_tensors(trained.model_arrays) if network else {},
-        binaries=binaries(trained),
-        facts=facts,
-    )

@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable
 
 from sparrowlm.api.assembly import is_finished
-from sparrowlm.api.finished_task import FinishedTask
-from sparrowlm.api.labels import TaskData, read_task_data
+from sparrowlm.api.labels import read_task_data
 from sparrowlm.api.request import TrainRequest
+from sparrowlm.api.task_parts import fingerprint_of
 from sparrowlm.corpora.labelled import TaskKind
-from sparrowlm.export.model_directory import write_model
+from sparrowlm.export.model_directory import ModelParts, write_model
 from sparrowlm.export.task_pages import task_texts
 from sparrowlm.foundation.interrupts import StopRequest, stop_on_signal
 from sparrowlm.foundation.messages import say
@@ -48,19 +48,19 @@ def _run(
     if not request.resume and request.work.exists():
         shutil.rmtree(request.work, ignore_errors=True)
     data = read_task_data(request, task, progress)
-    if request.resume and is_finished(request.output, _fingerprint(request, data)):
+    if request.resume and is_finished(request.output, fingerprint_of(request, data)):
         progress.note(say("api.already-finished", path=request.output))
         return
-    finished = _trainer(data.task)(request, data, progress, stop, began)
-    facts = json.loads(json.dumps(finished.parts.facts, default=str))
+    parts = _trainer(data.task)(request, data, progress, stop, began)
+    facts = json.loads(json.dumps(parts.facts, default=str))
     texts = task_texts(facts, request.output.name)
-    write_model(request.output, dataclasses.replace(finished.parts, facts=facts, texts=texts))
+    write_model(request.output, dataclasses.replace(parts, facts=facts, texts=texts))
     written = "api.match-written" if data.task == "match" else "api.classify-written"
     progress.note(say(written, path=request.output))
     shutil.rmtree(request.work, ignore_errors=True)
 
 
-def _trainer(task: str) -> Callable[..., FinishedTask]:
+def _trainer(task: str) -> Callable[..., ModelParts]:
     if task == "match":
         from sparrowlm.api.match_stage import train_match
 
@@ -72,7 +72,3 @@ def _trainer(task: str) -> Callable[..., FinishedTask]:
     from sparrowlm.api.classify_stage import train_classifier
 
     return train_classifier
-
-
-def _fingerprint(request: TrainRequest, data: TaskData) -> str:
-    return request.fingerprint(bytes.fromhex(data.fingerprint))

@@ -105,6 +105,25 @@ class StageSettings:
     seed: int = 0
     precision: torch.dtype = torch.float32
 
+    def of_loop(self, num_steps: int) -> LoopSettings:
+        """Return the settings of the loop.
+
+        Args:
+            num_steps: no more than these.
+        """
+        warm_up = min(int(_WARM_UP_SHARE * num_steps) + 1, _MOST_WARM_UP_STEPS)
+        return LoopSettings(
+            num_steps=num_steps,
+            most_steps=num_steps,
+            seconds=self.seconds,
+            optimizer=OptimizerSettings(matrix_rate=self.matrix_rate, other_rate=self.other_rate),
+            schedule=Schedule(warm_up_steps=warm_up),
+            dropout=self.dropout,
+            average_decay=self.average_decay,
+            num_evaluations=self.num_evaluations,
+            seed=self.seed,
+        )
+
 
 @dataclass(frozen=True)
 class StagePlace:
@@ -196,23 +215,10 @@ def run_stage(
     num_steps = settings.most_steps or in_epochs
     model.feature_dropout = settings.feature_dropout
     model.compute_dtype = settings.precision
-    warm_up = min(int(_WARM_UP_SHARE * num_steps) + 1, _MOST_WARM_UP_STEPS)
     loop = TrainingLoop(
         model,
         objective,
-        LoopSettings(
-            num_steps=num_steps,
-            most_steps=num_steps,
-            seconds=settings.seconds,
-            optimizer=OptimizerSettings(
-                matrix_rate=settings.matrix_rate, other_rate=settings.other_rate
-            ),
-            schedule=Schedule(warm_up_steps=warm_up),
-            dropout=settings.dropout,
-            average_decay=settings.average_decay,
-            num_evaluations=settings.num_evaluations,
-            seed=settings.seed,
-        ),
+        settings.of_loop(num_steps),
         place.directory,
         place.fingerprint,
     )
