@@ -13,7 +13,7 @@ import numpy as np
 
 from sparrowlm.api.assembly import is_finished
 from sparrowlm.api.request import TrainRequest, split_data
-from sparrowlm.api.task_parts import seconds_left
+from sparrowlm.api.task_parts import most_ids, seconds_left
 from sparrowlm.corpora.preparation import Corpus, prepare_corpus
 from sparrowlm.corpora.settings import PreparationSettings
 from sparrowlm.corpora.token_files import TokenSplit
@@ -84,7 +84,8 @@ def _corpus(request: TrainRequest, progress: Progress) -> Corpus:
         split_data(request.data),
         request.work / "corpus",
         PreparationSettings(
-            tokenizer=request.tokenizer, seed=request.seed,
+            tokenizer=request.tokenizer, purpose="understanding", most_ids=most_ids(request),
+            document_unit="line", seed=request.seed,
             user_dictionary=request.user_dictionary,
         ),
         held_out=[] if request.held_out is None else [request.held_out],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,14 @@ from sparrowlm.api.labels import TaskData
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.export.model_directory import ModelParts
 from sparrowlm.runtime.encoder_files import LoadedEncoder, body_tensors
-from sparrowlm.text.segmentation import HAN, read_user_words
-from sparrowlm.text.tokenizers import TokenCodec, TokenizerKind, train_tokenizer
+from sparrowlm.text.segmentation import read_user_words
+from sparrowlm.text.tokenizers import (
+    SAMPLE_TEXTS,
+    TokenCodec,
+    derived_vocabulary_size,
+    kind_for_reading,
+    train_tokenizer,
+)
 from sparrowlm.text.tokenizers.sequences import whole
 
 if TYPE_CHECKING:
@@ -23,9 +28,9 @@ if TYPE_CHECKING:
 
 DEFAULT_BYTES = 5_000_000
 _CLOSING_SECONDS = 2.0
+# An id takes a row of the embedding in half precision and a line of the tokenizer.
+_VOCABULARY_SHARE, _BYTES_PER_ID, _LEAST_IDS = 0.45, 2 * 128 + 22, 512
 _LEAST_SECONDS = 1.0
-_HAN_SHARE = 0.2
-_SAMPLE_TEXTS, _SAMPLE_CHARACTERS = 1000, 200_000
 
 
 def seconds_left(request: TrainRequest, began: float) -> float | None:
@@ -63,19 +68,18 @@ def learnt_codec(
         words: of the user's dictionary.
     """
     sample = [whole(text) for text in texts]
-    kind: TokenizerKind = "character" if is_mostly_han(sample) else "word"
+    kind = kind_for_reading(sample[:: max(len(sample) // SAMPLE_TEXTS, 1)])
     if request.tokenizer != "auto":
         kind = request.tokenizer
-    return train_tokenizer(kind, lambda: iter(sample), sum(map(len, sample)), user_words=words)
+    num_characters = sum(map(len, sample))
+    size = min(derived_vocabulary_size(kind, num_characters), most_ids(request))
+    return train_tokenizer(kind, lambda: iter(sample), num_characters, size, words)
 
 
-def is_mostly_han(texts: Sequence[str]) -> bool:
-    """Say whether Han characters are at least a fifth of what is no white space."""
-    some = texts[:: max(len(texts) // _SAMPLE_TEXTS, 1)]
-    sample = "".join(some)[:_SAMPLE_CHARACTERS]
-    num_han = len(re.findall(f"[{HAN}]", sample))
-    num_signs = sum(not sign.isspace() for sign in sample)
-    return num_han >= _HAN_SHARE * max(num_signs, 1)
+def most_ids(request: TrainRequest) -> int:
+    """Return how many ids leave enough of the model's size to everything else."""
+    affordable = _VOCABULARY_SHARE * (request.size_bytes or DEFAULT_BYTES) / _BYTES_PER_ID
+    return max(int(affordable), _LEAST_IDS)
 
 
 @dataclass(frozen=True, kw_only=True)

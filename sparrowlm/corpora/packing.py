@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,13 @@ from sparrowlm.corpora.statistics import SplitStatistics
 from sparrowlm.corpora.token_files import Ids, TokenSplit, write_tokens
 from sparrowlm.foundation.progress import Progress
 from sparrowlm.text.segmentation import WordSegmenter, read_user_words
-from sparrowlm.text.tokenizers import TokenCodec, train_tokenizer
+from sparrowlm.text.tokenizers import (
+    SAMPLE_TEXTS,
+    TokenCodec,
+    derived_vocabulary_size,
+    kind_for_reading,
+    train_tokenizer,
+)
 
 RUN_BYTES = 1 << 19
 _BATCH_CHARACTERS = 1 << 19
@@ -88,9 +95,15 @@ def learn_tokenizer(train: SideTexts, settings: PreparationSettings) -> TokenCod
     def sample() -> Iterator[str]:
         return (text for text, _ in train.texts(every))
 
-    kind = choose_tokenizer(settings.tokenizer, num_characters)
+    if settings.tokenizer == "auto" and settings.purpose == "understanding":
+        kind = kind_for_reading(islice(sample(), SAMPLE_TEXTS))
+    else:
+        kind = choose_tokenizer(settings.tokenizer, num_characters)
     sampled = num_characters if every <= 1 else sum(len(text) for text in sample())
-    return train_tokenizer(kind, sample, sampled, settings.vocabulary_size, user_words(settings))
+    size = settings.vocabulary_size
+    if settings.most_ids is not None:
+        size = min(size or derived_vocabulary_size(kind, sampled), settings.most_ids)
+    return train_tokenizer(kind, sample, sampled, size, user_words(settings))
 
 
 def pack_side(

@@ -14,6 +14,7 @@ from sparrowlm.text.tokenizers import TokenizerKind
 TokenizerChoice = Literal["auto", "character", "bpe", "word"]
 Cleaning = Literal["standard", "minimal", "off"]
 DocumentUnit = Literal["auto", "file", "blank-line", "line"]
+Purpose = Literal["generation", "understanding"]
 
 # "auto" takes words below this many characters: of a few sentences, whole words are the only thing
 # that can be learnt; above it, characters serve the mixture of n-gram and neural model best.
@@ -26,7 +27,10 @@ class PreparationSettings:
 
     Args:
         tokenizer: "character", "bpe", "word", or "auto" (see choose_tokenizer).
+        purpose: what "auto" chooses the tokenizer for: a model that writes, or one that reads (see
+            kind_for_reading in text/tokenizers).
         vocabulary_size: ids in all, at least 257; None derives it from the corpus.
+        most_ids: a derived vocabulary is cut to this size, at least 257; None leaves it.
         cleaning: "standard" removes control and zero-width characters, repairs mojibake, drops
             HTML tags and boilerplate; "minimal" only line ends and control characters; "off"
             changes nothing.
@@ -48,7 +52,9 @@ class PreparationSettings:
     """
 
     tokenizer: TokenizerChoice = "auto"
+    purpose: Purpose = "generation"
     vocabulary_size: int | None = None
+    most_ids: int | None = None
     cleaning: Cleaning = "standard"
     exact_duplicates: bool = True
     near_duplicates: bool = True
@@ -69,6 +75,7 @@ class PreparationSettings:
         """
         for name, allowed in (
             ("tokenizer", get_args(TokenizerChoice)),
+            ("purpose", get_args(Purpose)),
             ("cleaning", get_args(Cleaning)),
             ("document_unit", get_args(DocumentUnit)),
         ):
@@ -78,6 +85,8 @@ class PreparationSettings:
             self._refuse("held_out_share", "0 … 0.5")
         if self.vocabulary_size is not None and not 257 <= self.vocabulary_size <= 1 << 20:
             self._refuse("vocabulary_size", "257 … 1048576")
+        if self.most_ids is not None and self.most_ids < 257:
+            self._refuse("most_ids", ">= 257")
         if self.tokenizer_sample_characters < 1:
             self._refuse("tokenizer_sample_characters", ">= 1")
         if self.memory_limit_documents < 1_000:

@@ -13,14 +13,24 @@ from __future__ import annotations
 
 from sparrowlm.text.tokenizers.codec import SEPARATOR, SEPARATOR_ID, TokenCodec
 from sparrowlm.text.tokenizers.files import load_tokenizer
-from sparrowlm.text.tokenizers.training import TOKENIZER_KINDS, TokenizerKind, train_tokenizer
+from sparrowlm.text.tokenizers.training import (
+    SAMPLE_TEXTS,
+    TOKENIZER_KINDS,
+    TokenizerKind,
+    derived_vocabulary_size,
+    kind_for_reading,
+    train_tokenizer,
+)
 
 __all__ = [
+    "SAMPLE_TEXTS",
     "SEPARATOR",
     "SEPARATOR_ID",
     "TOKENIZER_KINDS",
     "TokenCodec",
     "TokenizerKind",
+    "derived_vocabulary_size",
+    "kind_for_reading",
     "load_tokenizer",
     "train_tokenizer",
 ]

@@ -15,6 +15,7 @@ All stay below 65,536, so that two bytes hold an id.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Literal, get_args
@@ -22,13 +23,17 @@ from typing import Literal, get_args
 import numpy as np
 
 from sparrowlm.foundation.errors import SettingError
-from sparrowlm.text.segmentation import WordSegmenter
+from sparrowlm.text.segmentation import HAN, WordSegmenter
 from sparrowlm.text.tokenizers import byte_pair, word
 from sparrowlm.text.tokenizers.character import CharacterCodec, choose_characters
 from sparrowlm.text.tokenizers.codec import TokenCodec
 
 TokenizerKind = Literal["character", "bpe", "word"]
 TOKENIZER_KINDS: tuple[str, ...] = get_args(TokenizerKind)
+# As many texts of a sample say which script it is in.
+SAMPLE_TEXTS = 1000
+_SAMPLE_CHARACTERS, _HAN_SHARE = 200_000, 0.2
+_HAN_CHARACTER = re.compile(f"[{HAN}]")
 _BASE_IDS = 257
 _LARGEST_VOCABULARY = 1 << 20
 
@@ -53,6 +58,18 @@ def derived_minimum_count(kind: TokenizerKind, num_characters: int) -> int:
         return 1 if num_characters < 20_000 else 2
     limits = (200_000, 5_000_000, 50_000_000)
     return (1, 2, 3, 5)[sum(num_characters >= limit for limit in limits)]
+
+
+def kind_for_reading(texts: Iterable[str]) -> TokenizerKind:
+    """Choose for a model that understands text: characters where it is mostly Chinese, else words.
+
+    Args:
+        texts: a sample; Han characters are "mostly" from a fifth of what is no white space.
+    """
+    sample = "".join(text for text in texts)[:_SAMPLE_CHARACTERS]
+    num_han = len(_HAN_CHARACTER.findall(sample))
+    num_signs = sum(not sign.isspace() for sign in sample)
+    return "character" if num_han >= _HAN_SHARE * max(num_signs, 1) else "word"
 
 
 def count_characters(texts: Iterable[str]) -> Counter[str]:
