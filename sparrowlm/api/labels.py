@@ -10,17 +10,23 @@ from pathlib import Path
 from sparrowlm.api.request import TASK_MODELS, TrainRequest, split_data
 from sparrowlm.corpora.documents import ReadingReport
 from sparrowlm.corpora.labelled import (
+    Columns,
     Example,
     LabelledData,
     LabelledSettings,
+    LabelledText,
     TaskKind,
     check,
+    iterate_texts,
     read_labelled,
     recognise,
 )
 from sparrowlm.foundation.errors import DataError, SettingError
+from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 
+_ONE_LABEL = ("corpora.labelled-single-label",)
+_NO_LABELS = ("corpora.labelled-unlabelled-all", "corpora.labelled-unlabelled")
 _MEASURING_PARTS = ("dev", "val", "验证", "开发")
 
 
@@ -61,6 +67,8 @@ def task_of(request: TrainRequest) -> TaskKind | None:
         return None
     if request.task != "auto":
         return request.task
+    if request.teacher is not None:
+        return "classify"
     inputs = split_data(request.data)
     if not all(isinstance(item, Path) for item in inputs) or str(inputs[0]) == "-":
         found = None  # strings are documents; a stream can be read only once
@@ -69,6 +77,22 @@ def task_of(request: TrainRequest) -> TaskKind | None:
     if found is None and request.model == "linear":
         raise SettingError("api.model-needs-labels", received=request.model)
     return found
+
+
+def refuse_lessons(request: TrainRequest, task: TaskKind | None) -> None:
+    """Refuse what only classifiers can learn from, where another model is asked for.
+
+    Raises:
+        SettingError: names the dial and the task.
+    """
+    dials = (
+        ("--teacher", request.teacher is not None),
+        ("--replay", request.replay is not None),
+        ("--keep-answers", request.keep_answers),
+    )
+    for dial, is_given in dials:
+        if is_given and task != "classify":
+            raise SettingError("api.lessons-task", dial=dial, task=task or "complete")
 
 
 def labelled_settings(request: TrainRequest, task: TaskKind | None = None) -> LabelledSettings:
@@ -84,12 +108,12 @@ def read_task_data(request: TrainRequest, task: TaskKind, progress: Progress) ->
     Raises:
         DataError: nothing usable, or a problem that makes training senseless.
     """
-    data = _read(split_data(request.data), request, task)
+    data = _read_any(request, task)
     progress.note(data.evidence)
     held_out, test = _parts(data)
     if request.held_out is not None:
         held_out = _read([request.held_out], request, data.task).examples
-    _tell_problems(data, held_out, progress)
+    _tell_problems(data, held_out, progress, _mended(request))
     return TaskData(
         task=data.task,
         examples=data.examples,
@@ -100,6 +124,24 @@ def read_task_data(request: TrainRequest, task: TaskKind, progress: Progress) ->
         format=data.format,
         fingerprint=_fingerprint([data.examples, held_out]),
     )
+
+
+def read_more(path: Path, request: TrainRequest, progress: Progress) -> TaskData:
+    """Read further labelled texts: the old data that a model was made from.
+
+    Raises:
+        DataError: nothing labelled in them.
+    """
+    data = read_labelled(
+        [path], LabelledSettings(task="classify"), ReadingReport(), request.work / "labels"
+    )
+    progress.note(data.evidence)
+    held_out, test = _parts(data)
+    parts = [data.examples, held_out]
+    return TaskData(
+        data.task, data.examples, held_out, test, data.is_multi_label, data.evidence, data.format,
+        _fingerprint(parts),
+    )  # fmt: skip
 
 
 def read_examples(paths: Sequence[Path], task: TaskKind, workspace: Path) -> list[Example]:
@@ -117,6 +159,44 @@ def _read(inputs: Sequence[Path | str], request: TrainRequest, task: TaskKind) -
     return read_labelled(list(inputs), settings, ReadingReport(), request.work / "labels")
 
 
+def unlabelled_texts(path: Path, request: TrainRequest) -> list[str]:
+    """Read the texts of a file or folder, whatever else its rows hold.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    settings = LabelledSettings(text_field=request.text_field)
+    try:
+        rows = iterate_texts(path, request.work / "labels", settings)
+        return [row.text for row in rows if row.text.strip()]
+    except DataError:
+        if request.text_field is None:
+            raise
+    # The column is named after the data's own table; this file may be of another make.
+    rows = iterate_texts(path, request.work / "labels")
+    return [row.text for row in rows if row.text.strip()]
+
+
+def _read_any(request: TrainRequest, task: TaskKind) -> LabelledData:
+    """Read labelled data; where a teacher knows the labels, texts without any will do."""
+    inputs = split_data(request.data)
+    settings = labelled_settings(request, task)
+    workspace = request.work / "labels"
+    if request.teacher is None or recognise(inputs, workspace, settings) is not None:
+        return _read(inputs, request, task)
+    texts: list[Example] = [
+        LabelledText(text, ())
+        for one in inputs
+        for text in ([one] if isinstance(one, str) else unlabelled_texts(one, request))
+        if text.strip()
+    ]
+    if not texts:
+        raise DataError("corpora.labelled-no-examples")
+    names = ", ".join(str(one) for one in inputs if isinstance(one, Path)) or "-"
+    evidence = say("api.teacher-texts", file=names, number=f"{len(texts):,}")
+    return LabelledData("classify", texts, evidence, "texts", Columns())
+
+
 def _parts(data: LabelledData) -> tuple[list[Example], list[Example]]:
     held_out: list[Example] = []
     test: list[Example] = []
@@ -126,8 +206,18 @@ def _parts(data: LabelledData) -> tuple[list[Example], list[Example]]:
     return held_out, test
 
 
-def _tell_problems(data: LabelledData, held_out: list[Example], progress: Progress) -> None:
+def _mended(request: TrainRequest) -> tuple[str, ...]:
+    """Return the problems that are none, because old data or a model know the other answers."""
+    if request.teacher is not None or request.keep_answers:
+        return (*_ONE_LABEL, *_NO_LABELS)
+    return _ONE_LABEL if request.replay is not None else ()
+
+
+def _tell_problems(
+    data: LabelledData, held_out: list[Example], progress: Progress, mended: tuple[str, ...]
+) -> None:
     problems = [*data.problems, *check(data.examples, held_out or None)]
+    problems = [one for one in problems if one.code not in mended]
     for problem in problems:
         if problem.severity == "error":
             raise DataError(problem.code, **problem.fields)

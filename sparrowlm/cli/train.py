@@ -40,6 +40,12 @@ class TrainOptions:
     label_field: Annotated[str | None, Parameter(help=say("cli.train-label-field"))] = None
     unlabelled: Annotated[Path | None, Parameter(help=say("cli.train-unlabelled"))] = None
     transfer: Annotated[TransferKind, Parameter(help=say("cli.train-transfer"))] = "full"
+    teacher: Annotated[Path | None, Parameter(help=say("cli.train-teacher"))] = None
+    replay: Annotated[Path | None, Parameter(help=say("cli.train-replay"))] = None
+    replay_share: Annotated[float, Parameter(help=say("cli.train-replay-share"))] = 1.0
+    keep_answers: Annotated[bool, Parameter(negative="", help=say("cli.train-keep-answers"))] = (
+        False
+    )
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself.
@@ -87,6 +93,10 @@ def train_command(
         label_field=options.label_field,
         unlabelled=options.unlabelled,
         transfer=options.transfer,
+        teacher=options.teacher,
+        replay=options.replay,
+        replay_share=options.replay_share,
+        keep_answers=options.keep_answers,
         progress=watching_progress(),
     )
     if json:
