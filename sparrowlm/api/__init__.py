@@ -53,6 +53,7 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
     task: str = "auto",
     text_field: str | None = None,
     label_field: str | None = None,
+    encoding: str | None = None,
     unlabelled: str | Path | None = None,
     transfer: str = "full",
     teacher: str | Path | None = None,
@@ -82,6 +83,7 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
             "segment".
         text_field: name or 0-based number of the column that holds the text; None finds it.
         label_field: the same for the label.
+        encoding: of text files, e.g. "gb18030"; None finds it for each.
         unlabelled: file of further texts of the kind that the model will meet (tasks only).
         transfer: what of a classifier's network learns labels: "full", "frozen" (the head alone),
             "adapters" (low-rank additions) or "gradual" (the head first).
@@ -106,7 +108,7 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
         data, output=output, size=size, minutes=minutes, steps=steps, model=model,
         tokenizer=tokenizer, seed=seed, resume=resume, start_from=start_from, held_out=held_out,
         user_dictionary=user_dictionary, task=task, text_field=text_field,
-        label_field=label_field, unlabelled=unlabelled, transfer=transfer,
+        label_field=label_field, encoding=encoding, unlabelled=unlabelled, transfer=transfer,
         teacher=teacher, replay=replay, replay_share=replay_share, keep_answers=keep_answers,
     )  # fmt: skip
     _run(request, progress or SilentProgress())

@@ -85,7 +85,7 @@ def _corpus(request: TrainRequest, progress: Progress) -> Corpus:
         request.work / "corpus",
         PreparationSettings(
             tokenizer=request.tokenizer, seed=request.seed,
-            user_dictionary=request.user_dictionary,
+            user_dictionary=request.user_dictionary, encoding=request.encoding,
         ),
         held_out=[] if request.held_out is None else [request.held_out],
         codec=codec,

@@ -21,10 +21,13 @@ from sparrowlm.corpora.labelled import (
     read_labelled,
     recognise,
 )
+from sparrowlm.corpora.statistics import describe_reason
 from sparrowlm.foundation.errors import DataError, SettingError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 
+# These say themselves what they are; all others are concluded from the bytes.
+_SURE_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "xlsx")
 _ONE_LABEL = ("corpora.labelled-single-label",)
 _NO_LABELS = ("corpora.labelled-unlabelled-all", "corpora.labelled-unlabelled")
 _MEASURING_PARTS = ("dev", "val", "验证", "开发")
@@ -98,7 +101,10 @@ def refuse_lessons(request: TrainRequest, task: TaskKind | None) -> None:
 def labelled_settings(request: TrainRequest, task: TaskKind | None = None) -> LabelledSettings:
     """Return how the request wants its data read."""
     return LabelledSettings(
-        task=task, text_field=request.text_field, label_field=request.label_field
+        task=task,
+        text_field=request.text_field,
+        label_field=request.label_field,
+        encoding=request.encoding,
     )
 
 
@@ -108,11 +114,14 @@ def read_task_data(request: TrainRequest, task: TaskKind, progress: Progress) ->
     Raises:
         DataError: nothing usable, or a problem that makes training senseless.
     """
-    data = _read_any(request, task)
+    report = ReadingReport()
+    data = _read_any(request, task, report)
     progress.note(data.evidence)
+    for line in _reading_lines(report):
+        progress.note(line)
     held_out, test = _parts(data)
     if request.held_out is not None:
-        held_out = _read([request.held_out], request, data.task).examples
+        held_out = _read([request.held_out], request, data.task, ReadingReport()).examples
     _tell_problems(data, held_out, progress, _mended(request))
     return TaskData(
         task=data.task,
@@ -132,9 +141,8 @@ def read_more(path: Path, request: TrainRequest, progress: Progress) -> TaskData
     Raises:
         DataError: nothing labelled in them.
     """
-    data = read_labelled(
-        [path], LabelledSettings(task="classify"), ReadingReport(), request.work / "labels"
-    )
+    settings = LabelledSettings(task="classify", encoding=request.encoding)
+    data = read_labelled([path], settings, ReadingReport(), request.work / "labels")
     progress.note(data.evidence)
     held_out, test = _parts(data)
     parts = [data.examples, held_out]
@@ -144,19 +152,44 @@ def read_more(path: Path, request: TrainRequest, progress: Progress) -> TaskData
     )  # fmt: skip
 
 
-def read_examples(paths: Sequence[Path], task: TaskKind, workspace: Path) -> list[Example]:
+def read_examples(
+    paths: Sequence[Path], task: TaskKind, workspace: Path, encoding: str | None = None
+) -> list[Example]:
     """Read all labelled examples of files and folders, whatever part they belong to.
+
+    Args:
+        paths: files and folders.
+        task: what for.
+        workspace: directory for what arrives by standard input.
+        encoding: of text files; None finds it for each.
 
     Raises:
         DataError: nothing usable in them.
     """
-    data = read_labelled(list(paths), LabelledSettings(task=task), ReadingReport(), workspace)
+    settings = LabelledSettings(task=task, encoding=encoding)
+    data = read_labelled(list(paths), settings, ReadingReport(), workspace)
     return [*data.examples, *(one for part in data.held_out.values() for one in part)]
 
 
-def _read(inputs: Sequence[Path | str], request: TrainRequest, task: TaskKind) -> LabelledData:
+def _read(
+    inputs: Sequence[Path | str], request: TrainRequest, task: TaskKind, report: ReadingReport
+) -> LabelledData:
     settings = labelled_settings(request, task)
-    return read_labelled(list(inputs), settings, ReadingReport(), request.work / "labels")
+    return read_labelled(list(inputs), settings, report, request.work / "labels")
+
+
+def _reading_lines(report: ReadingReport) -> list[str]:
+    """Say what was guessed and what was lost on the way from bytes to rows."""
+    lines = []
+    guessed = [name for name in sorted(report.encodings) if name not in _SURE_ENCODINGS]
+    if guessed:
+        lines.append(say("api.read-as", encodings=", ".join(guessed)))
+    if report.num_bad_records:
+        lines.append(say("api.rows-lost", number=f"{report.num_bad_records:,}"))
+    for file, reason in report.skipped_examples:
+        if reason.startswith("skipped-damaged"):
+            lines.append(say("api.file-damaged", file=file, reason=describe_reason(reason)))
+    return lines
 
 
 def unlabelled_texts(path: Path, request: TrainRequest) -> list[str]:
@@ -165,7 +198,7 @@ def unlabelled_texts(path: Path, request: TrainRequest) -> list[str]:
     Raises:
         DataError: it cannot be read.
     """
-    settings = LabelledSettings(text_field=request.text_field)
+    settings = LabelledSettings(text_field=request.text_field, encoding=request.encoding)
     try:
         rows = iterate_texts(path, request.work / "labels", settings)
         return [row.text for row in rows if row.text.strip()]
@@ -173,17 +206,18 @@ def unlabelled_texts(path: Path, request: TrainRequest) -> list[str]:
         if request.text_field is None:
             raise
     # The column is named after the data's own table; this file may be of another make.
-    rows = iterate_texts(path, request.work / "labels")
+    settings = LabelledSettings(encoding=request.encoding)
+    rows = iterate_texts(path, request.work / "labels", settings)
     return [row.text for row in rows if row.text.strip()]
 
 
-def _read_any(request: TrainRequest, task: TaskKind) -> LabelledData:
+def _read_any(request: TrainRequest, task: TaskKind, report: ReadingReport) -> LabelledData:
     """Read labelled data; where a teacher knows the labels, texts without any will do."""
     inputs = split_data(request.data)
     settings = labelled_settings(request, task)
     workspace = request.work / "labels"
     if request.teacher is None or recognise(inputs, workspace, settings) is not None:
-        return _read(inputs, request, task)
+        return _read(inputs, request, task, report)
     texts: list[Example] = [
         LabelledText(text, ())
         for one in inputs

@@ -12,6 +12,7 @@ from typing import Literal, cast, get_args
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.quantities import parse_size
 from sparrowlm.foundation.randomness import derive_seed
+from sparrowlm.text.encodings import named_encoding
 
 ModelChoice = Literal[
     "auto", "ngram", "vectors", "rnn", "lstm", "transformer", "mixture", "linear", "encoder"
@@ -48,6 +49,7 @@ class TrainRequest:
         task: what for; "auto" looks at the data.
         text_field: name or number of the column that holds the text; None finds it.
         label_field: the same for the label.
+        encoding: of text files; None finds it for each.
         unlabelled: further texts of the kind that the model will meet, without labels.
         transfer: which weights of a classifier's network learn labels.
         teacher: directory of a classifier whose answers are learnt.
@@ -71,6 +73,7 @@ class TrainRequest:
     task: TaskChoice = "auto"
     text_field: str | None = None
     label_field: str | None = None
+    encoding: str | None = None
     unlabelled: Path | None = None
     transfer: TransferChoice = "full"
     teacher: Path | None = None
@@ -129,6 +132,7 @@ def checked_request(  # noqa: PLR0913 - the public dials, each with its default
     task: str = "auto",
     text_field: str | None = None,
     label_field: str | None = None,
+    encoding: str | None = None,
     unlabelled: str | Path | None = None,
     transfer: str = "full",
     teacher: str | Path | None = None,
@@ -170,6 +174,7 @@ def checked_request(  # noqa: PLR0913 - the public dials, each with its default
         task=cast("TaskChoice", task),
         text_field=text_field,
         label_field=label_field,
+        encoding=None if encoding is None else named_encoding(encoding),
         unlabelled=None if unlabelled is None else Path(unlabelled),
         transfer=cast("TransferChoice", transfer),
         teacher=None if teacher is None else Path(teacher),

@@ -38,6 +38,7 @@ class TrainOptions:
     task: Annotated[TaskKind, Parameter(help=say("cli.train-task"))] = "auto"
     text_field: Annotated[str | None, Parameter(help=say("cli.train-text-field"))] = None
     label_field: Annotated[str | None, Parameter(help=say("cli.train-label-field"))] = None
+    encoding: Annotated[str | None, Parameter(help=say("cli.encoding"))] = None
     unlabelled: Annotated[Path | None, Parameter(help=say("cli.train-unlabelled"))] = None
     transfer: Annotated[TransferKind, Parameter(help=say("cli.train-transfer"))] = "full"
     teacher: Annotated[Path | None, Parameter(help=say("cli.train-teacher"))] = None
@@ -91,6 +92,7 @@ def train_command(
         task=options.task,
         text_field=options.text_field,
         label_field=options.label_field,
+        encoding=options.encoding,
         unlabelled=options.unlabelled,
         transfer=options.transfer,
         teacher=options.teacher,
