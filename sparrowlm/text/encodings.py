@@ -65,7 +65,6 @@ _WESTERN = frozenset(
 )
 # Pages of the same alphabet that statistics alone do not always tell apart.
 _SIBLINGS = {
-    "cp1252": ("cp850", "mac-roman"),
     "cp1250": ("iso8859-2",),
     "iso8859-2": ("cp1250",),
     "cp1251": ("mac-cyrillic",),
@@ -304,12 +303,12 @@ def _from_statistics(head: bytes) -> tuple[str, str]:
         return "cp1252", "statistics"
     from charset_normalizer import from_bytes
 
-    best = from_bytes(head, threshold=0.3, cp_isolation=list(_ONE_BYTE_PAGES)).best()
-    if best is None:
+    found = from_bytes(head, threshold=0.3, cp_isolation=list(_ONE_BYTE_PAGES))
+    if not found:
         return "utf-8", "damaged-utf-8"
-    name = codecs.lookup(best.encoding).name
+    names = [codecs.lookup(one.encoding).name for one in found]
     # min() keeps the first of equals: what the statistics say.
-    pages = (name, *_SIBLINGS.get(name, ()))
+    pages = (names[0], *_SIBLINGS.get(names[0], ()), *names[1:])
     return min(pages, key=lambda page: _signs_in_words(head, page)), "statistics"
 
 
