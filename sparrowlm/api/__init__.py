@@ -53,8 +53,13 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
     task: str = "auto",
     text_field: str | None = None,
     label_field: str | None = None,
+    encoding: str | None = None,
     unlabelled: str | Path | None = None,
     transfer: str = "full",
+    teacher: str | Path | None = None,
+    replay: str | Path | None = None,
+    replay_share: float = 1.0,
+    keep_answers: bool = False,
     progress: Progress | None = None,
 ) -> Model:
     """Train a model on a person's own text or labels, write it to a directory, return it loaded.
@@ -78,9 +83,17 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
             "segment".
         text_field: name or 0-based number of the column that holds the text; None finds it.
         label_field: the same for the label.
+        encoding: of text files, e.g. "gb18030"; None finds it for each.
         unlabelled: file of further texts of the kind that the model will meet (tasks only).
         transfer: what of a classifier's network learns labels: "full", "frozen" (the head alone),
             "adapters" (low-rank additions) or "gradual" (the head first).
+        teacher: directory of a (larger) classifier whose probabilities are learnt, for the texts
+            of the data, labelled or not, and for those of unlabelled.
+        replay: labelled data that the model of start_from was made from: learnt again with the new
+            ones, so that nothing is forgotten; figures of both, before and after, are kept.
+        replay_share: how much of replay is learnt again, 0 to 1; the rest only measures.
+        keep_answers: without old data: the answers of the model of start_from to the new texts are
+            learnt beside their labels.
         progress: told about everything; None is silent.
 
     Raises:
@@ -95,7 +108,8 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
         data, output=output, size=size, minutes=minutes, steps=steps, model=model,
         tokenizer=tokenizer, seed=seed, resume=resume, start_from=start_from, held_out=held_out,
         user_dictionary=user_dictionary, task=task, text_field=text_field,
-        label_field=label_field, unlabelled=unlabelled, transfer=transfer,
+        label_field=label_field, encoding=encoding, unlabelled=unlabelled, transfer=transfer,
+        teacher=teacher, replay=replay, replay_share=replay_share, keep_answers=keep_answers,
     )  # fmt: skip
     _run(request, progress or SilentProgress())
     return load(request.output)
@@ -103,9 +117,10 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
 
 def _run(request: TrainRequest, progress: Progress) -> None:
     """Start the training that the request and its data ask for."""
-    from sparrowlm.api.labels import task_of
+    from sparrowlm.api.labels import refuse_lessons, task_of
 
     kind = task_of(request)
+    refuse_lessons(request, kind)
     if kind is None and request.model == "encoder":
         from sparrowlm.api.encoder_stage import run_encoder_training
 

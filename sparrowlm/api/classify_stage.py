@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sparrowlm.api.both_ways import both_ways, both_ways_lines
+from sparrowlm.api.classify_lessons import Lessons, read_lessons
 from sparrowlm.api.labels import TaskData
 from sparrowlm.api.needs import needs_torch
 from sparrowlm.api.request import TrainRequest
@@ -24,7 +26,7 @@ from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 from sparrowlm.foundation.quantities import format_size
-from sparrowlm.tasks.classify.examples import LabelledTexts, as_targets, label_names
+from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings, Parts
 from sparrowlm.text.tokenizers import load_tokenizer
 
@@ -60,23 +62,27 @@ def train_classifier(
     from sparrowlm.tasks.classify.training import ClassifierTraining
     from sparrowlm.training.encoder_stage import StagePlace
 
-    texts, held_out = _texts(data)
-    settings = _settings(request, texts, began)
+    lessons = read_lessons(request, data, progress)
+    texts = lessons.texts
+    settings = _settings(request, lessons, began)
     codec = _codec(request, texts, settings)
     progress.note(_plan_line(texts, settings, codec))
     place = StagePlace(request.work / "network", fingerprint_of(request, data), progress, stop)
-    trained = ClassifierTraining(texts, held_out, codec, settings, place).run()
+    trained = ClassifierTraining(texts, lessons.held_out, codec, settings, place).run()
     figures = trained_figures(trained, texts)
     test_figures: dict[str, Any] = {}
     if data.test:
         examples = [example for example in data.test if isinstance(example, LabelledText)]
         test_figures = evaluate_classifier(trained.classifier, trained.floor, examples)
-    for line in closing_lines(trained, figures, test_figures):
+    both = both_ways(lessons, trained)
+    for line in [*closing_lines(trained, figures, test_figures), *both_ways_lines(both)]:
         progress.note(line)
-    return model_parts(request, data, codec, _outcome(trained, figures, test_figures))
+    outcome = _outcome(lessons.facts | both, trained, figures, test_figures)
+    return model_parts(request, data, codec, outcome)
 
 
 def _outcome(
+    lessons: dict[str, Any],
     trained: TrainedClassifier,
     figures: dict[str, ClassifierFigures],
     test_figures: dict[str, ClassifierFigures],
@@ -88,6 +94,7 @@ def _outcome(
         task={**trained.classifier.settings.as_json(), "floor": trained.floor.as_json()},
         measured={
             **trained.facts,
+            **lessons,
             "held_out": {name: one.as_json() for name, one in figures.items()},
             "test": {name: one.summary() for name, one in test_figures.items()},
         },
@@ -99,25 +106,7 @@ def _outcome(
     )
 
 
-def _texts(data: TaskData) -> tuple[LabelledTexts, Any]:
-    """Join training and held-out texts; the numbers of the held-out ones, or None."""
-    train = [example for example in data.examples if isinstance(example, LabelledText)]
-    held_out = [example for example in data.held_out if isinstance(example, LabelledText)]
-    labels = label_names(train)
-    both = as_targets(train, labels, is_multi_label=data.is_multi_label)
-    if not held_out:
-        return both, None
-    others = as_targets(held_out, labels, is_multi_label=data.is_multi_label)
-    joined = LabelledTexts(
-        both.texts + others.texts, np.concatenate([both.targets_BL, others.targets_BL]), labels,
-        data.is_multi_label,
-    )  # fmt: skip
-    return joined, np.arange(len(both), len(joined))
-
-
-def _settings(
-    request: TrainRequest, texts: LabelledTexts, began: float
-) -> ClassifierTrainingSettings:
+def _settings(request: TrainRequest, lessons: Lessons, began: float) -> ClassifierTrainingSettings:
     from sparrowlm.api.encoder_start import encoder_start
     from sparrowlm.training.encoder_stage import EncoderSize
 
@@ -126,7 +115,12 @@ def _settings(
         parts = "linear"
     elif request.model == "encoder":
         parts = "encoder"
-    start = None if request.start_from is None else encoder_start(request.start_from)
+    texts = lessons.texts
+    start = None
+    # Of a model without a network, its answers and its data stand for it.
+    has_network = lessons.old is None or lessons.old.classifier.encoder is not None
+    if request.start_from is not None and has_network:
+        start = encoder_start(request.start_from, texts.labels)
     return ClassifierTrainingSettings(
         seconds=seconds_left(request, began),
         most_bytes=request.size_bytes or DEFAULT_BYTES,
@@ -135,19 +129,10 @@ def _settings(
         start=None if start is None else start.tensors,
         transfer=request.transfer,
         steps=request.steps,
-        unlabelled=_unlabelled(request),
+        unlabelled=lessons.unlabelled,
         words=user_words(request),
         seed=request.seed,
     )
-
-
-def _unlabelled(request: TrainRequest) -> list[str]:
-    if request.unlabelled is None:
-        return []
-    from sparrowlm.corpora.labelled import iterate_texts
-
-    rows = iterate_texts(request.unlabelled, request.work / "labels")
-    return [row.text for row in rows if row.text.strip()]
 
 
 def _context(texts: LabelledTexts) -> int:
@@ -167,7 +152,7 @@ def _codec(
     if len(texts) < _LEAST_NETWORK_TEXTS and not is_asked_for:
         return None
     needs_torch()
-    if request.start_from is not None:
+    if settings.start is not None and request.start_from is not None:
         return load_tokenizer(request.start_from)
     return learnt_codec(request, [*texts.texts, *settings.unlabelled], settings.words)
 

@@ -85,8 +85,8 @@ def _corpus(request: TrainRequest, progress: Progress) -> Corpus:
         request.work / "corpus",
         PreparationSettings(
             tokenizer=request.tokenizer, purpose="understanding", most_ids=most_ids(request),
-            document_unit="line", seed=request.seed,
-            user_dictionary=request.user_dictionary,
+            document_unit="line", seed=request.seed, user_dictionary=request.user_dictionary,
+            encoding=request.encoding,
         ),
         held_out=[] if request.held_out is None else [request.held_out],
         codec=codec,

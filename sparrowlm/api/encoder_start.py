@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from sparrowlm.runtime.encoder_files import encoder_tensors, load_encoder
 if TYPE_CHECKING:
     from sparrowlm.training.encoder_stage import EncoderSize
 
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
 
 @dataclass(frozen=True)
 class EncoderStart:
@@ -22,15 +25,20 @@ class EncoderStart:
 
     Attributes:
         size: of the encoder.
-        tensors: its weights by name, without a head.
+        tensors: its weights by name; with a head where labels were asked for and it knows some.
     """
 
     size: EncoderSize
     tensors: dict[str, np.ndarray[Any, np.dtype[np.float32]]]
 
 
-def encoder_start(path: Path) -> EncoderStart:
+def encoder_start(path: Path, labels: Sequence[str] = ()) -> EncoderStart:
     """Read the encoder of a model directory.
+
+    Args:
+        path: the directory.
+        labels: of the classifier that is to be trained; those that a classifier in the directory
+            knows keep their weights, the others begin with none.
 
     Raises:
         ModelError: there is no model, or none with an encoder.
@@ -42,7 +50,8 @@ def encoder_start(path: Path) -> EncoderStart:
     directory = ModelDirectory(path)
     if not directory.holds(ENCODER_FILE):
         raise ModelError("api.no-encoder", path=path, kind=directory.manifest.get("kind"))
-    engine = load_encoder(directory).engine
+    loaded = load_encoder(directory)
+    engine = loaded.engine
     tables = engine.tables
     num_buckets, width = (
         tables.tables_RW[0].integers_RD.shape if tables.orders else (1, tables.up_DW.shape[1])
@@ -53,4 +62,24 @@ def encoder_start(path: Path) -> EncoderStart:
         tables=NgramTableShape(orders=tables.orders, num_buckets=num_buckets, width=width),
         context_tokens=engine.shape.context_tokens,
     )
-    return EncoderStart(size, encoder_tensors(directory))
+    head = _head(directory, loaded.head, labels)
+    return EncoderStart(size, {**encoder_tensors(directory), **head})
+
+
+def _head(
+    directory: ModelDirectory, head: Mapping[str, Matrix], labels: Sequence[str]
+) -> dict[str, Matrix]:
+    """Return a head for labels, with the rows of those that an old head knows."""
+    if directory.manifest.get("kind") != "classify":
+        return {}
+    known: list[str] = directory.manifest["task"]["labels"]
+    found = [(row, known.index(name)) for row, name in enumerate(labels) if name in known]
+    if not found:
+        return {}
+    tensors = {}
+    for name in ("head.weight", "head.bias"):
+        old: Matrix = head[name]
+        tensors[name] = np.zeros((len(labels), *old.shape[1:]), dtype=np.float32)
+        for row, old_row in found:
+            tensors[name][row] = old[old_row]
+    return tensors

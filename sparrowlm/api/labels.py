@@ -10,17 +10,26 @@ from pathlib import Path
 from sparrowlm.api.request import TASK_MODELS, TrainRequest, split_data
 from sparrowlm.corpora.documents import ReadingReport
 from sparrowlm.corpora.labelled import (
+    Columns,
     Example,
     LabelledData,
     LabelledSettings,
+    LabelledText,
     TaskKind,
     check,
+    iterate_texts,
     read_labelled,
     recognise,
 )
+from sparrowlm.corpora.statistics import describe_reason
 from sparrowlm.foundation.errors import DataError, SettingError
+from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 
+# These say themselves what they are; all others are concluded from the bytes.
+_SURE_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "xlsx")
+_ONE_LABEL = ("corpora.labelled-single-label",)
+_NO_LABELS = ("corpora.labelled-unlabelled-all", "corpora.labelled-unlabelled")
 _MEASURING_PARTS = ("dev", "val", "验证", "开发")
 
 
@@ -61,6 +70,8 @@ def task_of(request: TrainRequest) -> TaskKind | None:
         return None
     if request.task != "auto":
         return request.task
+    if request.teacher is not None:
+        return "classify"
     inputs = split_data(request.data)
     if not all(isinstance(item, Path) for item in inputs) or str(inputs[0]) == "-":
         found = None  # strings are documents; a stream can be read only once
@@ -71,10 +82,29 @@ def task_of(request: TrainRequest) -> TaskKind | None:
     return found
 
 
+def refuse_lessons(request: TrainRequest, task: TaskKind | None) -> None:
+    """Refuse what only classifiers can learn from, where another model is asked for.
+
+    Raises:
+        SettingError: names the dial and the task.
+    """
+    dials = (
+        ("--teacher", request.teacher is not None),
+        ("--replay", request.replay is not None),
+        ("--keep-answers", request.keep_answers),
+    )
+    for dial, is_given in dials:
+        if is_given and task != "classify":
+            raise SettingError("api.lessons-task", dial=dial, task=task or "complete")
+
+
 def labelled_settings(request: TrainRequest, task: TaskKind | None = None) -> LabelledSettings:
     """Return how the request wants its data read."""
     return LabelledSettings(
-        task=task, text_field=request.text_field, label_field=request.label_field
+        task=task,
+        text_field=request.text_field,
+        label_field=request.label_field,
+        encoding=request.encoding,
     )
 
 
@@ -84,12 +114,15 @@ def read_task_data(request: TrainRequest, task: TaskKind, progress: Progress) ->
     Raises:
         DataError: nothing usable, or a problem that makes training senseless.
     """
-    data = _read(split_data(request.data), request, task)
+    report = ReadingReport()
+    data = _read_any(request, task, report)
     progress.note(data.evidence)
+    for line in _reading_lines(report):
+        progress.note(line)
     held_out, test = _parts(data)
     if request.held_out is not None:
-        held_out = _read([request.held_out], request, data.task).examples
-    _tell_problems(data, held_out, progress)
+        held_out = _read([request.held_out], request, data.task, ReadingReport()).examples
+    _tell_problems(data, held_out, progress, _mended(request))
     return TaskData(
         task=data.task,
         examples=data.examples,
@@ -102,19 +135,100 @@ def read_task_data(request: TrainRequest, task: TaskKind, progress: Progress) ->
     )
 
 
-def read_examples(paths: Sequence[Path], task: TaskKind, workspace: Path) -> list[Example]:
+def read_more(path: Path, request: TrainRequest, progress: Progress) -> TaskData:
+    """Read further labelled texts: the old data that a model was made from.
+
+    Raises:
+        DataError: nothing labelled in them.
+    """
+    settings = LabelledSettings(task="classify", encoding=request.encoding)
+    data = read_labelled([path], settings, ReadingReport(), request.work / "labels")
+    progress.note(data.evidence)
+    held_out, test = _parts(data)
+    parts = [data.examples, held_out]
+    return TaskData(
+        data.task, data.examples, held_out, test, data.is_multi_label, data.evidence, data.format,
+        _fingerprint(parts),
+    )  # fmt: skip
+
+
+def read_examples(
+    paths: Sequence[Path], task: TaskKind, workspace: Path, encoding: str | None = None
+) -> list[Example]:
     """Read all labelled examples of files and folders, whatever part they belong to.
+
+    Args:
+        paths: files and folders.
+        task: what for.
+        workspace: directory for what arrives by standard input.
+        encoding: of text files; None finds it for each.
 
     Raises:
         DataError: nothing usable in them.
     """
-    data = read_labelled(list(paths), LabelledSettings(task=task), ReadingReport(), workspace)
+    settings = LabelledSettings(task=task, encoding=encoding)
+    data = read_labelled(list(paths), settings, ReadingReport(), workspace)
     return [*data.examples, *(one for part in data.held_out.values() for one in part)]
 
 
-def _read(inputs: Sequence[Path | str], request: TrainRequest, task: TaskKind) -> LabelledData:
+def _read(
+    inputs: Sequence[Path | str], request: TrainRequest, task: TaskKind, report: ReadingReport
+) -> LabelledData:
     settings = labelled_settings(request, task)
-    return read_labelled(list(inputs), settings, ReadingReport(), request.work / "labels")
+    return read_labelled(list(inputs), settings, report, request.work / "labels")
+
+
+def _reading_lines(report: ReadingReport) -> list[str]:
+    """Say what was guessed and what was lost on the way from bytes to rows."""
+    lines = []
+    guessed = [name for name in sorted(report.encodings) if name not in _SURE_ENCODINGS]
+    if guessed:
+        lines.append(say("api.read-as", encodings=", ".join(guessed)))
+    if report.num_bad_records:
+        lines.append(say("api.rows-lost", number=f"{report.num_bad_records:,}"))
+    for file, reason in report.skipped_examples:
+        if reason.startswith("skipped-damaged"):
+            lines.append(say("api.file-damaged", file=file, reason=describe_reason(reason)))
+    return lines
+
+
+def unlabelled_texts(path: Path, request: TrainRequest) -> list[str]:
+    """Read the texts of a file or folder, whatever else its rows hold.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    settings = LabelledSettings(text_field=request.text_field, encoding=request.encoding)
+    try:
+        rows = iterate_texts(path, request.work / "labels", settings)
+        return [row.text for row in rows if row.text.strip()]
+    except DataError:
+        if request.text_field is None:
+            raise
+    # The column is named after the data's own table; this file may be of another make.
+    settings = LabelledSettings(encoding=request.encoding)
+    rows = iterate_texts(path, request.work / "labels", settings)
+    return [row.text for row in rows if row.text.strip()]
+
+
+def _read_any(request: TrainRequest, task: TaskKind, report: ReadingReport) -> LabelledData:
+    """Read labelled data; where a teacher knows the labels, texts without any will do."""
+    inputs = split_data(request.data)
+    settings = labelled_settings(request, task)
+    workspace = request.work / "labels"
+    if request.teacher is None or recognise(inputs, workspace, settings) is not None:
+        return _read(inputs, request, task, report)
+    texts: list[Example] = [
+        LabelledText(text, ())
+        for one in inputs
+        for text in ([one] if isinstance(one, str) else unlabelled_texts(one, request))
+        if text.strip()
+    ]
+    if not texts:
+        raise DataError("corpora.labelled-no-examples")
+    names = ", ".join(str(one) for one in inputs if isinstance(one, Path)) or "-"
+    evidence = say("api.teacher-texts", file=names, number=f"{len(texts):,}")
+    return LabelledData("classify", texts, evidence, "texts", Columns())
 
 
 def _parts(data: LabelledData) -> tuple[list[Example], list[Example]]:
@@ -126,8 +240,18 @@ def _parts(data: LabelledData) -> tuple[list[Example], list[Example]]:
     return held_out, test
 
 
-def _tell_problems(data: LabelledData, held_out: list[Example], progress: Progress) -> None:
+def _mended(request: TrainRequest) -> tuple[str, ...]:
+    """Return the problems that are none, because old data or a model know the other answers."""
+    if request.teacher is not None or request.keep_answers:
+        return (*_ONE_LABEL, *_NO_LABELS)
+    return _ONE_LABEL if request.replay is not None else ()
+
+
+def _tell_problems(
+    data: LabelledData, held_out: list[Example], progress: Progress, mended: tuple[str, ...]
+) -> None:
     problems = [*data.problems, *check(data.examples, held_out or None)]
+    problems = [one for one in problems if one.code not in mended]
     for problem in problems:
         if problem.severity == "error":
             raise DataError(problem.code, **problem.fields)

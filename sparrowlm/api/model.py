@@ -283,11 +283,12 @@ class Model:
         """
         return self._completer.score(text)
 
-    def evaluate(self, paths: Sequence[str | Path]) -> dict[str, Any]:
+    def evaluate(self, paths: Sequence[str | Path], encoding: str | None = None) -> dict[str, Any]:
         """Compare the parts of the model on data it never saw.
 
         Args:
             paths: files and folders: texts, or labelled data for a model with labels.
+            encoding: of text files, e.g. "gb18030"; None finds it for each.
 
         Returns:
             A model that completes text: figures by part, "ngram", "neural", "mixture". A model
@@ -299,13 +300,13 @@ class Model:
             from sparrowlm.api.predictors import evaluated, evaluated_pairs, evaluated_tags
 
             if self.kind == "match":
-                return evaluated_pairs(self._matcher, files)
+                return evaluated_pairs(self._matcher, files, encoding)
             if self.kind in TAG_KINDS:
-                return evaluated_tags(self._tagger, self.kind, files)
-            return evaluated(self._predictor, self._files, files)
+                return evaluated_tags(self._tagger, self.kind, files, encoding)
+            return evaluated(self._predictor, self._files, files, encoding)
         from sparrowlm.tasks.complete.task import CompleteTask
 
-        return CompleteTask(self._loaded).evaluate(files)
+        return CompleteTask(self._loaded).evaluate(files, encoding)
 
     def neighbours(self, word: str, k: int = 10) -> list[SimilarWord]:
         """Return the k words most similar to one, best first (word vectors only).

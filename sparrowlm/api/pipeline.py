@@ -103,8 +103,9 @@ class _Training:
         if request.model == "vectors" and kind == "auto":
             kind = "word"
         settings = PreparationSettings(
-            tokenizer=kind, seed=request.seed, user_dictionary=request.user_dictionary
-        )
+            tokenizer=kind, seed=request.seed, user_dictionary=request.user_dictionary,
+            encoding=request.encoding,
+        )  # fmt: skip
         held_out = [] if request.held_out is None else [request.held_out]
         codec = None
         if request.start_from is not None:

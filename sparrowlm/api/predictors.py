@@ -73,13 +73,16 @@ def _codec(files: ModelDirectory) -> TokenCodec | None:
     return load_codec(files)
 
 
-def evaluated(classifier: Classifier, files: ModelDirectory, paths: list[Path]) -> dict[str, Any]:
+def evaluated(
+    classifier: Classifier, files: ModelDirectory, paths: list[Path], encoding: str | None = None
+) -> dict[str, Any]:
     """Measure a classifier on labelled data.
 
     Args:
         classifier: of the directory.
         files: the directory.
         paths: files and folders.
+        encoding: of text files; None finds it for each.
 
     Returns:
         Figures of what answers, with those of the parts inside.
@@ -93,7 +96,7 @@ def evaluated(classifier: Classifier, files: ModelDirectory, paths: list[Path]) 
     from sparrowlm.tasks.classify.task import evaluate_classifier
 
     with TemporaryDirectory() as workspace:
-        examples = read_examples(paths, "classify", Path(workspace))
+        examples = read_examples(paths, "classify", Path(workspace), encoding)
     floor = files.manifest["task"].get("floor")
     figures = evaluate_classifier(
         classifier,
@@ -104,13 +107,16 @@ def evaluated(classifier: Classifier, files: ModelDirectory, paths: list[Path]) 
     return {**table.pop("model"), **{name: shortened(one) for name, one in table.items()}}
 
 
-def evaluated_tags(tagger: Tagger, task: str, paths: list[Path]) -> dict[str, Any]:
+def evaluated_tags(
+    tagger: Tagger, task: str, paths: list[Path], encoding: str | None = None
+) -> dict[str, Any]:
     """Measure a tagger on tagged texts.
 
     Args:
         tagger: ready to answer.
         task: "tag", "intent" or "segment".
         paths: files and folders.
+        encoding: of text files; None finds it for each.
 
     Returns:
         span_f1 (word_f1 of segmentation) with its interval, macro_f1, every label, worst errors.
@@ -124,7 +130,7 @@ def evaluated_tags(tagger: Tagger, task: str, paths: list[Path]) -> dict[str, An
     from sparrowlm.tasks.tag.task import evaluate_tagger
 
     with TemporaryDirectory() as workspace:
-        examples = read_examples(paths, cast("TaskKind", task), Path(workspace))
+        examples = read_examples(paths, cast("TaskKind", task), Path(workspace), encoding)
     tagged = [example for example in examples if isinstance(example, TaggedText)]
     known: frozenset[str] | None = frozenset() if task == "segment" else None
     table = tag_json(evaluate_tagger(tagger, tagged, known))
@@ -133,12 +139,15 @@ def evaluated_tags(tagger: Tagger, task: str, paths: list[Path]) -> dict[str, An
     return table
 
 
-def evaluated_pairs(matcher: Matcher, paths: list[Path]) -> dict[str, Any]:
+def evaluated_pairs(
+    matcher: Matcher, paths: list[Path], encoding: str | None = None
+) -> dict[str, Any]:
     """Measure a matcher on labelled pairs, or on questions with their answers.
 
     Args:
         matcher: ready to answer.
         paths: files and folders.
+        encoding: of text files; None finds it for each.
 
     Returns:
         f1, accuracy, average_precision and calibration_error of labelled pairs; hit_at_1, hit_at_5
@@ -152,7 +161,7 @@ def evaluated_pairs(matcher: Matcher, paths: list[Path]) -> dict[str, Any]:
     from sparrowlm.tasks.match.metric import pair_figures
 
     with TemporaryDirectory() as workspace:
-        examples = read_examples(paths, "match", Path(workspace))
+        examples = read_examples(paths, "match", Path(workspace), encoding)
     pairs = [example for example in examples if isinstance(example, TextPair)]
     judged = [pair for pair in pairs if pair.label is not None]
     table: dict[str, Any] = {"num_pairs": len(pairs)}

@@ -12,6 +12,7 @@ from typing import Literal, cast, get_args
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.quantities import parse_size
 from sparrowlm.foundation.randomness import derive_seed
+from sparrowlm.text.encodings import named_encoding
 
 ModelChoice = Literal[
     "auto", "ngram", "vectors", "rnn", "lstm", "transformer", "mixture", "linear", "encoder"
@@ -48,8 +49,13 @@ class TrainRequest:
         task: what for; "auto" looks at the data.
         text_field: name or number of the column that holds the text; None finds it.
         label_field: the same for the label.
+        encoding: of text files; None finds it for each.
         unlabelled: further texts of the kind that the model will meet, without labels.
         transfer: which weights of a classifier's network learn labels.
+        teacher: directory of a classifier whose answers are learnt.
+        replay: labelled data that the model of start_from was made from, to be learnt again.
+        replay_share: how much of them, 0 to 1; the rest only measures.
+        keep_answers: the answers of the model of start_from are learnt beside the truth.
     """
 
     data: Data
@@ -67,8 +73,13 @@ class TrainRequest:
     task: TaskChoice = "auto"
     text_field: str | None = None
     label_field: str | None = None
+    encoding: str | None = None
     unlabelled: Path | None = None
     transfer: TransferChoice = "full"
+    teacher: Path | None = None
+    replay: Path | None = None
+    replay_share: float = 1.0
+    keep_answers: bool = False
 
     @property
     def work(self) -> Path:
@@ -77,7 +88,7 @@ class TrainRequest:
 
     def fingerprint(self, corpus_fingerprint: bytes) -> str:
         """Name this training: the same for the same text and settings, whatever the directory."""
-        choices = {
+        choices: dict[str, object] = {
             "size": self.size_bytes,
             "minutes": self.minutes,
             "steps": self.steps,
@@ -89,9 +100,19 @@ class TrainRequest:
         }
         if self.task not in ("auto", "complete"):
             choices |= {"task": self.task, "text": self.text_field, "label": self.label_field}
-            choices |= {"transfer": self.transfer}
+            choices |= {"transfer": self.transfer, **self._lessons()}
         text = json.dumps(choices, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def _lessons(self) -> dict[str, object]:
+        """Return what is learnt beside the labels, as far as anything is."""
+        lessons = {
+            "unlabelled": self.unlabelled and str(self.unlabelled),
+            "teacher": self.teacher and str(self.teacher),
+            "replay": self.replay and [str(self.replay), self.replay_share],
+            "keep_answers": self.keep_answers,
+        }
+        return {name: value for name, value in lessons.items() if value}
 
 
 def checked_request(  # noqa: PLR0913 - the public dials, each with its default
@@ -111,8 +132,13 @@ def checked_request(  # noqa: PLR0913 - the public dials, each with its default
     task: str = "auto",
     text_field: str | None = None,
     label_field: str | None = None,
+    encoding: str | None = None,
     unlabelled: str | Path | None = None,
     transfer: str = "full",
+    teacher: str | Path | None = None,
+    replay: str | Path | None = None,
+    replay_share: float = 1.0,
+    keep_answers: bool = False,
 ) -> TrainRequest:
     """Check every dial and fill in what was left open.
 
@@ -128,6 +154,7 @@ def checked_request(  # noqa: PLR0913 - the public dials, each with its default
         if received not in get_args(choices):
             _refuse_choice(name, received, get_args(choices))
     _check_limits(minutes, steps)
+    _check_replay(start_from, replay, replay_share, keep_answers=keep_answers)
     derive_seed(seed, "")  # refuses what is no seed
     if minutes is None and steps is None:
         minutes = DEFAULT_MINUTES
@@ -147,8 +174,13 @@ def checked_request(  # noqa: PLR0913 - the public dials, each with its default
         task=cast("TaskChoice", task),
         text_field=text_field,
         label_field=label_field,
+        encoding=None if encoding is None else named_encoding(encoding),
         unlabelled=None if unlabelled is None else Path(unlabelled),
         transfer=cast("TransferChoice", transfer),
+        teacher=None if teacher is None else Path(teacher),
+        replay=None if replay is None else Path(replay),
+        replay_share=float(replay_share),
+        keep_answers=keep_answers,
     )
 
 
@@ -159,6 +191,16 @@ def _check_limits(minutes: float | None, steps: int | None) -> None:
         raise SettingError("foundation.number-range", name="steps", received=steps, minimum=1)
     if minutes is not None and not 0 < minutes < float("inf"):
         raise SettingError("foundation.duration-unreadable", received=minutes)
+
+
+def _check_replay(start_from: object, replay: object, share: float, *, keep_answers: bool) -> None:
+    if not 0 <= share <= 1:
+        raise SettingError("api.replay-share", received=share)
+    if share != 1 and replay is None:
+        raise SettingError("api.needs-other-dial", dial="--replay-share", other="--replay")
+    for dial, is_given in (("--replay", replay is not None), ("--keep-answers", keep_answers)):
+        if is_given and start_from is None:
+            raise SettingError("api.needs-other-dial", dial=dial, other="--from")
 
 
 def _refuse_choice(name: str, received: object, choices: tuple[str, ...]) -> None:

@@ -30,6 +30,7 @@ def evaluate_command(
         tuple[Path, ...], Parameter(consume_multiple=True, help=say("cli.evaluate-on"))
     ] = (),
     report: Annotated[Path | None, Parameter(help=say("cli.evaluate-report"))] = None,
+    encoding: Annotated[str | None, Parameter(help=say("cli.encoding"))] = None,
     json: JsonFlag = False,
 ) -> None:
     """Print the scores of every part of the model on the files."""
@@ -40,9 +41,9 @@ def evaluate_command(
 
     opened = api.load(model)
     if opened.kind in TASK_KINDS and len(chosen) > 1 and report is None:
-        _compare_files(opened, chosen, is_json=json)
+        _compare_files(opened, chosen, encoding, is_json=json)
         return
-    table = opened.evaluate(chosen)
+    table = opened.evaluate(chosen, encoding)
     if report is not None:
         _write_report(opened, table, report, model.name)
     if json:
@@ -53,11 +54,13 @@ def evaluate_command(
         write_fields(table)
 
 
-def _compare_files(opened: Model, files: list[Path], *, is_json: bool) -> None:
+def _compare_files(
+    opened: Model, files: list[Path], encoding: str | None, *, is_json: bool
+) -> None:
     """Measure every file apart: how well what was learnt in one domain holds in another."""
     from sparrowlm.api.predictors import shortened
 
-    tables = {str(file): shortened(opened.evaluate([file])) for file in files}
+    tables = {str(file): shortened(opened.evaluate([file], encoding)) for file in files}
     if is_json:
         write_json(tables)
         return

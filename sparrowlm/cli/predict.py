@@ -15,7 +15,7 @@ from sparrowlm.foundation.messages import say
 
 if TYPE_CHECKING:
     from sparrowlm.api.model import Model
-    from sparrowlm.corpora.labelled import TextRow
+    from sparrowlm.corpora.labelled import LabelledSettings, TextRow
     from sparrowlm.foundation.progress import Progress
     from sparrowlm.tasks.classify.model import Prediction
     from sparrowlm.tasks.tag.model import TaggedPrediction
@@ -37,6 +37,7 @@ def predict_command(
         Path | None, Parameter(name=("--output", "-o"), help=say("cli.predict-output"))
     ] = None,
     text_field: Annotated[str | None, Parameter(help=say("cli.train-text-field"))] = None,
+    encoding: Annotated[str | None, Parameter(help=say("cli.encoding"))] = None,
     user_dictionary: Annotated[Path | None, Parameter(help=say("cli.predict-dictionary"))] = None,
     explain: Annotated[bool, Parameter(negative="", help=say("cli.predict-explain"))] = False,
     json: JsonFlag = False,
@@ -48,7 +49,10 @@ def predict_command(
 
     opened = api.load(model)
     if file is not None:
-        _predict_file(opened, (file, output, text_field, user_dictionary))
+        from sparrowlm.corpora.labelled import LabelledSettings
+
+        settings = LabelledSettings(text_field=text_field, encoding=encoding)
+        _predict_file(opened, file, output, settings, user_dictionary)
         return
     answers = opened.predict(list(texts), user_dictionary)
     for text, prediction in zip(texts, answers, strict=True):
@@ -106,18 +110,21 @@ def _write_spans(prediction: TaggedPrediction, text: str, *, is_json: bool) -> N
 
 
 def _predict_file(
-    opened: Model, choices: tuple[Path, Path | None, str | None, Path | None]
+    opened: Model,
+    file: Path,
+    output: Path | None,
+    settings: LabelledSettings,
+    user_dictionary: Path | None,
 ) -> None:
     """Write one JSON line per row, the row's own fields first, at constant memory."""
-    file, output, text_field, user_dictionary = choices
-    from sparrowlm.corpora.labelled import LabelledSettings, iterate_texts
+    from sparrowlm.corpora.labelled import iterate_texts
     from sparrowlm.foundation import atomic
     from sparrowlm.foundation.progress import watching_progress
 
     progress = watching_progress()
     progress.start(say("cli.predict-stage"), None, say("cli.predict-unit"))
     with TemporaryDirectory() as workspace:
-        rows = iterate_texts(file, Path(workspace), LabelledSettings(text_field=text_field))
+        rows = iterate_texts(file, Path(workspace), settings)
         lines = _lines(opened, rows, progress, user_dictionary)
         if output is None:
             for line in lines:

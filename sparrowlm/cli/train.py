@@ -38,8 +38,15 @@ class TrainOptions:
     task: Annotated[TaskKind, Parameter(help=say("cli.train-task"))] = "auto"
     text_field: Annotated[str | None, Parameter(help=say("cli.train-text-field"))] = None
     label_field: Annotated[str | None, Parameter(help=say("cli.train-label-field"))] = None
+    encoding: Annotated[str | None, Parameter(help=say("cli.encoding"))] = None
     unlabelled: Annotated[Path | None, Parameter(help=say("cli.train-unlabelled"))] = None
     transfer: Annotated[TransferKind, Parameter(help=say("cli.train-transfer"))] = "full"
+    teacher: Annotated[Path | None, Parameter(help=say("cli.train-teacher"))] = None
+    replay: Annotated[Path | None, Parameter(help=say("cli.train-replay"))] = None
+    replay_share: Annotated[float, Parameter(help=say("cli.train-replay-share"))] = 1.0
+    keep_answers: Annotated[bool, Parameter(negative="", help=say("cli.train-keep-answers"))] = (
+        False
+    )
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself.
@@ -85,8 +92,13 @@ def train_command(
         task=options.task,
         text_field=options.text_field,
         label_field=options.label_field,
+        encoding=options.encoding,
         unlabelled=options.unlabelled,
         transfer=options.transfer,
+        teacher=options.teacher,
+        replay=options.replay,
+        replay_share=options.replay_share,
+        keep_answers=options.keep_answers,
         progress=watching_progress(),
     )
     if json:

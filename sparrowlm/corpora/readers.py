@@ -50,7 +50,7 @@ def read_source(
 
     Args:
         source: a file or a text in memory.
-        settings: document_unit and text_field are used.
+        settings: document_unit, text_field and encoding are used.
         report: receives encodings, bytes, broken records and why a file was skipped.
 
     Raises:
@@ -118,7 +118,7 @@ class _FileReader:
 
     def _text(self, handle: io.BufferedIOBase, name: str, kind: str) -> Iterator[Piece]:
         decoding = Decoding()
-        blocks = decode_stream(handle, decoding)
+        blocks = decode_stream(handle, decoding, self._settings.encoding)
         first = next(blocks, "")
         if decoding.encoding == "binary":
             self._report.skip(name, f"skipped-binary:{decoding.evidence}")

@@ -31,6 +31,7 @@ READING_VERSION = 1
 _MARK_FILE = "reading.json"
 _SETTINGS_THAT_MATTER = (
     "cleaning", "exact_duplicates", "near_duplicates", "document_unit", "text_field",
+    "encoding",
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from sparrowlm.foundation.errors import SettingError
+from sparrowlm.text.encodings import named_encoding
 from sparrowlm.text.tokenizers import TokenizerKind
 
 TokenizerChoice = Literal["auto", "character", "bpe", "word"]
@@ -46,6 +47,7 @@ class PreparationSettings:
             "blank-line" paragraph; "auto" is the file, unless lines of a separator or runs of
             three and more empty lines divide it.
         text_field: name or 0-based number of the column or key that holds the text; None finds it.
+        encoding: of text files, where it is named; None finds it for each.
         tokenizer_sample_characters: the tokenizer is learnt from at most this much text.
         memory_limit_documents: digests for the search of duplicates kept in memory (about 90
             bytes each, twice); older ones are looked up on disk. The result does not depend on it.
@@ -64,6 +66,7 @@ class PreparationSettings:
     user_words: tuple[str, ...] = ()
     document_unit: DocumentUnit = "auto"
     text_field: str | None = None
+    encoding: str | None = None
     tokenizer_sample_characters: int = 20_000_000
     memory_limit_documents: int = 1_000_000
 
@@ -81,6 +84,8 @@ class PreparationSettings:
         ):
             if getattr(self, name) not in allowed:
                 self._refuse(name, ", ".join(allowed))
+        if self.encoding is not None:
+            named_encoding(self.encoding)
         if self.held_out_share is not None and not 0 <= self.held_out_share <= 0.5:
             self._refuse("held_out_share", "0 … 0.5")
         if self.vocabulary_size is not None and not 257 <= self.vocabulary_size <= 1 << 20:

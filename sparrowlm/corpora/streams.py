@@ -168,12 +168,15 @@ class Decoding:
     num_bytes: int = 0
 
 
-def decode_stream(handle: io.BufferedIOBase, decoding: Decoding) -> Iterator[str]:
+def decode_stream(
+    handle: io.BufferedIOBase, decoding: Decoding, encoding: str | None = None
+) -> Iterator[str]:
     """Decode a stream in blocks of about one MiB, whatever its encoding.
 
     Args:
         handle: bytes of a text file.
         decoding: receives what was found.
+        encoding: Python's name of it, where a person named it; None finds it.
 
     Yields:
         Text; nothing for a binary file.
@@ -182,6 +185,9 @@ def decode_stream(handle: io.BufferedIOBase, decoding: Decoding) -> Iterator[str
     ahead = handle.read(BLOCK_BYTES)
     whole = block if not ahead else _without_cut_character(block)
     decoding.encoding, decoding.evidence = detect_encoding(whole)
+    # A mark and a binary's first bytes are surer than what anybody believes.
+    if encoding is not None and decoding.evidence != "mark" and not _is_packed(decoding):
+        decoding.encoding, decoding.evidence = encoding, "named"
     if decoding.encoding == "binary":
         return
     if decoding.evidence == "mark":
@@ -191,6 +197,11 @@ def decode_stream(handle: io.BufferedIOBase, decoding: Decoding) -> Iterator[str
         decoding.num_bytes += len(block)
         yield decoder.feed(block, is_last=not ahead)
         block, ahead = ahead, handle.read(BLOCK_BYTES) if ahead else b""
+
+
+def _is_packed(decoding: Decoding) -> bool:
+    """Say whether a binary is one by its first bytes, not by control bytes inside."""
+    return decoding.encoding == "binary" and not decoding.evidence.endswith("bytes")
 
 
 def _without_cut_character(block: bytes) -> bytes:

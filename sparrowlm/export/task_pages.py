@@ -43,6 +43,9 @@ def task_report(facts: Mapping[str, Any], name: str) -> str:
     ]
     if measured.get("test"):
         sections.append(section("test", note("task-test-note") + _summaries(measured["test"])))
+    if measured.get("both_ways"):
+        rows = per_language(lambda at: table(_both_ways_rows(measured, at), _both_ways_heads(at)))
+        sections.append(section("both-ways", note("both-ways-note") + rows))
     return page("report-title", sections + detail_sections(measured["held_out"]), name=name)
 
 
@@ -102,7 +105,40 @@ def _card_half(facts: Mapping[str, Any], name: str, language: Language) -> str:
             render("export.task-test-note", None, language),
             _markdown_figures(facts["measured"]["test"], language),
         ]
+    if facts["measured"].get("both_ways"):
+        rows = _both_ways_rows(facts["measured"], language)
+        parts += [
+            head("both-ways"),
+            render("export.both-ways-note", None, language),
+            _markdown(rows, _both_ways_heads(language)),
+        ]
     return "\n\n".join(parts) + "\n"
+
+
+def _both_ways_rows(measured: Mapping[str, Any], language: Language) -> list[list[str]]:
+    """Return a line for old and for new data, before and after, the floor beside the model."""
+    rows = []
+    for name, figures in measured["both_ways"].items():
+        for when in ("before", "after"):
+            label = render(f"export.both-ways-{name}-{when}", None, language)
+            shown = [_shown(figures[when].get(part, {}), "accuracy") for part in ("model", "floor")]
+            rows.append([label, *shown, f"{figures[when]['model']['num_texts']:,}"])
+    return rows
+
+
+def _both_ways_heads(language: Language) -> list[str]:
+    codes = ("column-part", "part-model", "part-floor", "column-support")
+    return [render(f"export.task-{code}", None, language) for code in codes]
+
+
+def _taught(measured: Mapping[str, Any], language: Language) -> str:
+    """Return who the teacher was, and how much it said."""
+    teacher = measured.get("teacher")
+    if teacher is None:
+        return ""
+    fields = {**teacher, "size": f"{teacher['bytes'] / 1e6:.1f} MB"}
+    code = "judges" if teacher.get("judges") else "answered"
+    return render(f"export.teacher-{code}", fields, language)
 
 
 def _model_rows(facts: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
@@ -115,6 +151,7 @@ def _model_rows(facts: Mapping[str, Any], language: Language) -> list[tuple[str,
         ("measured-on", f"{data['num_held_out']:,}"),
         ("labels", f"{len(task.get('labels', ())):,}"),
         ("blend", ", ".join(f"{part} × {weight:.2f}" for part, weight in blend.items())),
+        ("teacher", _taught(facts["measured"], language)),
         ("seconds", f"{facts['measured']['seconds']:.0f}"),
     ]
     shown = [(code, value) for code, value in rows if value not in ("", "0")]

@@ -14,6 +14,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from sparrowlm.foundation.errors import SettingError
 from sparrowlm.text.east_asian import best_east_asian
 
 _MARKS = (
@@ -62,8 +63,19 @@ _ONE_BYTE_PAGES = (
 _WESTERN = frozenset(
     "àáâãäåæçèéêëìíîïñòóôõöøœùúûüßÿÀÁÂÄÅÆÇÈÉÊËÎÏÑÓÔÖØŒÙÚÛÜ«»“”„‘’‚…–—·•©®°§£€º¡\xa0¿"
 )
+# Pages of the same alphabet that statistics alone do not always tell apart.
+_SIBLINGS = {
+    "cp1250": ("iso8859-2",),
+    "iso8859-2": ("cp1250",),
+    "cp1251": ("mac-cyrillic",),
+    "mac-cyrillic": ("cp1251",),
+}
+# A sign beyond ASCII before a small letter, unless signs of that kind do stand there.
+_SIGN_IN_WORD = re.compile(r"[^\w\s\x00-\x7f«»„“”‘’‚‹›—–…№](?=[^\W\d_A-Z])")
 _FOREIGN_RUN = re.compile("[^\\W\\d_A-Za-z]{3,}")
 _WESTERN_SHARE = 0.95
+# What letters of DOS turn into: these never stand between two letters.
+_DOS_LETTER = re.compile(r"[^\W\d_][‚„†‡‰][^\W\d_]")
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 _COMMON_HANZI_SHARE = 0.8
 _HEAD_BYTES = 1 << 16
@@ -95,6 +107,25 @@ class Decoded:
     def is_binary(self) -> bool:
         """Whether the bytes are no text."""
         return self.encoding == "binary"
+
+
+def named_encoding(name: str) -> str:
+    """Return Python's name of an encoding that a person named.
+
+    Args:
+        name: "gbk", "GB18030", "latin-1", "mac-cyrillic", …
+
+    Raises:
+        SettingError: there is no such encoding.
+
+    >>> named_encoding("GBK"), named_encoding("Latin-1")
+    ('gbk', 'iso8859-1')
+    """
+    try:
+        b"".decode(name)  # refuses codecs that make no text, such as "hex"
+        return codecs.lookup(name).name
+    except (LookupError, ValueError) as error:
+        raise SettingError("text.encoding-unknown", received=name) from error
 
 
 def decode_bytes(data: bytes) -> Decoded:
@@ -257,6 +288,8 @@ def _is_western(head: bytes) -> bool:
     In any other page the same bytes are signs inside words, or letters in long runs.
     """
     text = head.decode("cp1252", errors="replace")
+    if _DOS_LETTER.search(text):
+        return False
     foreign = [c for c in text if c > "\x7f"]
     western = sum(c in _WESTERN for c in foreign)
     plain = sum("a" <= c <= "z" or "A" <= c <= "Z" for c in text)
@@ -270,7 +303,16 @@ def _from_statistics(head: bytes) -> tuple[str, str]:
         return "cp1252", "statistics"
     from charset_normalizer import from_bytes
 
-    best = from_bytes(head, threshold=0.3, cp_isolation=list(_ONE_BYTE_PAGES)).best()
-    if best is None:
+    found = from_bytes(head, threshold=0.3, cp_isolation=list(_ONE_BYTE_PAGES))
+    if not found:
         return "utf-8", "damaged-utf-8"
-    return codecs.lookup(best.encoding).name, "statistics"
+    names = [codecs.lookup(one.encoding).name for one in found]
+    # min() keeps the first of equals: what the statistics say.
+    pages = (names[0], *_SIBLINGS.get(names[0], ()), *names[1:])
+    return min(pages, key=lambda page: _signs_in_words(head, page)), "statistics"
+
+
+def _signs_in_words(head: bytes, page: str) -> int:
+    """Count signs that open a word or stand inside one, as the wrong page of two alike shows."""
+    text = head.decode(page, errors="replace")
+    return len(_SIGN_IN_WORD.findall(text)) + len(_DOS_LETTER.findall(text))

@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Bool, Float64, Int64
+from sparrowlm.foundation.array_types import Bool, Float, Float64, Int64
 from sparrowlm.foundation.errors import DependencyError
 from sparrowlm.models.sparse_linear import SparseLinear, SparseRows, Vocabulary
 
 _MOST_ITERATIONS = 1000
+# A label less likely than this counts as excluded: the text is not learnt from twice for it.
+_LEAST_SHARE = 0.05
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -39,7 +41,7 @@ class Machine(NamedTuple):
 def train_linear(
     vocabulary: Vocabulary,
     matrix: Any,  # noqa: ANN401 - SciPy has no types
-    targets_BC: Bool[np.ndarray, "texts columns"],
+    targets_BC: Bool[np.ndarray, "texts columns"] | Float[np.ndarray, "texts columns"],
     machines: Sequence[Machine] = (Machine(1.0),),
     seed: int = 0,
 ) -> SparseLinear:
@@ -48,7 +50,9 @@ def train_linear(
     Args:
         vocabulary: the n-grams.
         matrix: the texts, see as_matrix.
-        targets_BC: whether text b has the label of column c.
+        targets_BC: whether text b has the label of column c, or how likely that is, 0 to 1. A
+            doubtful text counts for both sides by their likelihoods, so that the expected loss is
+            minimised; without noise its score would be 2 p - 1.
         machines: several are averaged, which costs nothing afterwards.
         seed: of the order in which texts are visited.
 
@@ -59,11 +63,11 @@ def train_linear(
     weights_FC = np.zeros((len(vocabulary.keys_F), num_columns), dtype=np.float32)
     bias_C = np.zeros(num_columns, dtype=np.float32)
     for column in range(num_columns):
-        wanted_B = targets_BC[:, column]
-        if wanted_B.all() or not wanted_B.any():
-            bias_C[column] = 1.0 if wanted_B.any() else -1.0
+        shares_B = _decided(targets_BC[:, column].astype(np.float64))
+        if shares_B.min() == 1.0 or shares_B.max() == 0.0:
+            bias_C[column] = 1.0 if shares_B.min() == 1.0 else -1.0
             continue
-        found = [_one(matrix, wanted_B, machine, seed) for machine in machines]
+        found = [_one(matrix, shares_B, machine, seed) for machine in machines]
         weights_FC[:, column] = np.mean([weights_F for weights_F, _bias in found], axis=0)
         bias_C[column] = float(np.mean([bias for _weights, bias in found]))
     return SparseLinear(vocabulary, weights_FC, bias_C)
@@ -79,9 +83,31 @@ def as_matrix(rows: SparseRows, num_features: int) -> Any:  # noqa: ANN401 - Sci
     return csr_matrix((rows.values_N.astype(np.float64), rows.columns_N, borders), shape=shape)
 
 
+def _decided(shares_B: Vector) -> Vector:
+    """Round likelihoods that are nearly certain."""
+    rounded_B = np.where(shares_B < _LEAST_SHARE, 0.0, shares_B)
+    return np.where(rounded_B > 1 - _LEAST_SHARE, 1.0, rounded_B)
+
+
+def _for_both_sides(matrix: Any, shares_B: Vector) -> tuple[Any, Any, Vector | None]:  # noqa: ANN401
+    """Return rows, sides and weights; a doubtful row stands on either side. None weighs all one."""
+    wanted_B = shares_B > 0.5
+    doubtful = np.flatnonzero((shares_B > 0.0) & (shares_B < 1.0))
+    if not len(doubtful):
+        return matrix, wanted_B, None
+    from scipy.sparse import vstack
+
+    likelier_B = np.maximum(shares_B, 1 - shares_B)
+    return (
+        vstack([matrix, matrix[doubtful]]).tocsr(),
+        np.concatenate([wanted_B, ~wanted_B[doubtful]]),
+        np.concatenate([likelier_B, 1 - likelier_B[doubtful]]),
+    )
+
+
 def _one(
     matrix: Any,  # noqa: ANN401 - SciPy has no types
-    wanted_B: np.ndarray[Any, np.dtype[np.bool_]],
+    shares_B: Vector,
     machine: Machine,
     seed: int,
 ) -> tuple[Vector, float]:
@@ -90,12 +116,13 @@ def _one(
 
     scales_F: Vector | float = 1.0
     if machine.has_bayes_scales:
-        scales_F = bayes_scales(matrix, wanted_B)
+        scales_F = bayes_scales(matrix, shares_B > 0.5)
         matrix = matrix.multiply(scales_F).tocsr()
+    rows, wanted, weights = _for_both_sides(matrix, shares_B)
     solver = LinearSVC(C=machine.penalty, max_iter=_MOST_ITERATIONS, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # good enough is good enough here
-        solver.fit(matrix, wanted_B)
+        solver.fit(rows, wanted, sample_weight=weights)
     return solver.coef_[0] * scales_F, float(solver.intercept_[0])
 
 

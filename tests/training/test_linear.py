@@ -84,3 +84,24 @@ def test_without_scikit_learn_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(DependencyError, match="scikit-learn"):
         as_matrix(rows, 10)
+
+
+def test_doubtful_texts_count_for_both_sides():
+    """Of texts that are all alike the score is the expected side, 2 p - 1."""
+    texts = ["好 房间"] * 200
+    counts = NgramFeatures().counts(texts)
+    vocabulary = Vocabulary.of(counts.keys_N, counts.num_rows)
+    rows = vocabulary.rows(*counts)
+    matrix = as_matrix(rows, len(vocabulary.keys_F))
+    for share in (0.2, 0.5, 0.9):
+        shares = np.full((200, 1), share)
+        model = train_linear(vocabulary, matrix, shares, [Machine(10.0)])
+        assert model.scores(rows)[0, 0] == pytest.approx(2 * share - 1, abs=0.02)
+
+
+def test_certain_shares_are_labels():
+    vocabulary, rows, matrix = prepared()
+    labels = train_linear(vocabulary, matrix, WANTED[:, None], [Machine(0.5)])
+    shares = np.where(WANTED, 0.99, 0.01)[:, None]
+    same = train_linear(vocabulary, matrix, shares, [Machine(0.5)])
+    assert np.array_equal(labels.scores(rows), same.scores(rows))

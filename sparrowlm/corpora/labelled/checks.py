@@ -17,6 +17,9 @@ _FEW_ROWS = 10
 _TOO_MANY_LABELS_SHARE = 0.5
 _LONG_CHARACTERS = 100_000
 _NUMBERS_SHARE = 0.5
+_BROKEN_SIGN = "\ufffd"
+# More texts than this with broken characters were read in the wrong encoding.
+_BROKEN_SHARE = 0.05
 
 
 def check(
@@ -37,7 +40,7 @@ def check(
     if not examples:
         return [Problem("corpora.labelled-no-examples", "error")]
     problems: list[Problem] = []
-    for look in (_labels, _label_names, _texts, _duplicates, _spans, _pairs):
+    for look in (_labels, _label_names, _texts, _broken, _duplicates, _spans, _pairs):
         problems += look(examples)
     problems += _leaks(examples, held_out_examples or ())
     order = {"error": 0, "warning": 1, "note": 2}
@@ -131,6 +134,23 @@ def _texts(examples: Sequence[Example]) -> Iterable[Problem]:
         yield _problem(
             "number-texts", severity, count=num_numbers, share=share, example=shown(first_number)
         )
+
+
+def _broken(examples: Sequence[Example]) -> Iterable[Problem]:
+    """Look for what stands in place of bytes that were no character."""
+    labels = {label for example in examples for label in labels_of(example)}
+    wrong = sorted(label for label in labels if _BROKEN_SIGN in label)
+    if wrong:
+        yield _problem("broken-labels", "error", example=shown(wrong[0]))
+    broken = [e for e in examples if any(_BROKEN_SIGN in text for text in texts_of(e))]
+    if broken:
+        is_most = len(broken) > _BROKEN_SHARE * len(examples)
+        first = next(text for text in texts_of(broken[0]) if _BROKEN_SIGN in text)
+        place = max(first.index(_BROKEN_SIGN) - 20, 0)
+        yield _problem(
+            "broken-texts", "error" if is_most else "warning", count=len(broken),
+            example=shown(first[place:]),
+        )  # fmt: skip
 
 
 def _is_number_or_id(text: str) -> bool:

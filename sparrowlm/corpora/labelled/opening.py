@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -27,7 +28,11 @@ from sparrowlm.foundation.errors import DataError
 _HEAD_LINES = 40
 _HEAD_CHARACTERS = 1 << 22
 _SHORT_HEAD_CHARACTERS = 1 << 18
+# A header alone tells little: the first row is waited for, however long one cell of it is.
+_LONGEST_HEAD_CHARACTERS = 1 << 24
 _SAYS_UTF8 = 0x800
+_SEPARATOR_LINE = ("sep=", '"sep=')
+_SEPARATOR = re.compile(r'\A"?sep=[,;|\t]"?\r?[\n\r]')
 _NO_TEXT_KINDS = ("epub", "parquet")
 
 
@@ -52,12 +57,15 @@ class OpenedFile:
     rows: Iterator[list[str]] | None = None
 
 
-def open_files(sources: Iterable[Source], report: ReadingReport) -> Iterator[OpenedFile]:
+def open_files(
+    sources: Iterable[Source], report: ReadingReport, encoding: str | None = None
+) -> Iterator[OpenedFile]:
     """Open sources one after another; what is no text is skipped with its reason.
 
     Args:
         sources: files, archives and texts in memory.
         report: receives encodings, bytes and why a file was skipped.
+        encoding: of the text files, where a person named it; None finds it for each.
 
     Yields:
         Files to be read before the next one is asked for.
@@ -73,7 +81,7 @@ def open_files(sources: Iterable[Source], report: ReadingReport) -> Iterator[Ope
             continue
         try:
             with open_counted(source.path, report.on_bytes) as handle:
-                yield from _open(handle, source.name, source.path.name, report)
+                yield from _Opener(report, encoding).open(handle, source.name, source.path.name)
         except stream_errors() as error:
             report.skip(source.name, skip_reason(error))
 
@@ -95,38 +103,77 @@ def kind_of(file_name: str) -> tuple[str, str]:
     return kind, compression
 
 
-def _open(
-    handle: io.BufferedIOBase, name: str, file_name: str, report: ReadingReport
-) -> Iterator[OpenedFile]:
-    kind, compression = kind_of(file_name)
-    if kind == "zip":
-        yield from _members(handle, name, report)
-    elif kind in _NO_TEXT_KINDS:
-        report.skip(name, f"skipped-not-labelled:{kind}")
-    elif kind == "old-excel":
-        raise DataError("corpora.labelled-old-excel", file=name)
-    elif kind == "excel":
-        unpacked = decompressed(handle, compression)
-        rows = excel_rows(io.BytesIO(unpacked.read()) if compression else unpacked, name)
-        report.num_files += 1
-        report.encodings["xlsx"] += 1
-        yield OpenedFile(name, kind, rows=rows)
-    else:
-        yield from _text(decompressed(handle, compression), name, kind, report)
+class _Opener:
+    """Opens whatever lies in a file.
+
+    Args:
+        report: see open_files.
+        encoding: see open_files.
+    """
+
+    def __init__(self, report: ReadingReport, encoding: str | None) -> None:
+        self._report = report
+        self._encoding = encoding
+
+    def open(self, handle: io.BufferedIOBase, name: str, file_name: str) -> Iterator[OpenedFile]:
+        """Yield the file, or the members of an archive."""
+        kind, compression = kind_of(file_name)
+        if kind == "zip":
+            yield from self._members(handle, name)
+        elif kind in _NO_TEXT_KINDS:
+            self._report.skip(name, f"skipped-not-labelled:{kind}")
+        elif kind == "old-excel":
+            raise DataError("corpora.labelled-old-excel", file=name)
+        elif kind == "excel":
+            unpacked = decompressed(handle, compression)
+            rows = excel_rows(io.BytesIO(unpacked.read()) if compression else unpacked, name)
+            self._report.num_files += 1
+            self._report.encodings["xlsx"] += 1
+            yield OpenedFile(name, kind, rows=rows)
+        else:
+            yield from self._text(decompressed(handle, compression), name, kind)
+
+    def _members(self, handle: io.BufferedIOBase, name: str) -> Iterator[OpenedFile]:
+        with zipfile.ZipFile(handle) as archive:
+            for member in visible_members(archive):
+                shown = f"{name}/{member_name(member)}"
+                if kind_of(member.filename)[0] in ("zip", "epub", "parquet"):
+                    self._report.skip(shown, "skipped-nested")
+                    continue
+                try:
+                    with io.BufferedReader(cast("io.RawIOBase", archive.open(member))) as inner:
+                        yield from self.open(inner, shown, PurePosixPath(shown).name)
+                except stream_errors() as error:
+                    self._report.skip(shown, skip_reason(error))
+
+    def _text(self, handle: io.BufferedIOBase, name: str, kind: str) -> Iterator[OpenedFile]:
+        decoding = Decoding()
+        report = self._report
+        blocks = _guarded(decode_stream(handle, decoding, self._encoding), name, report)
+        opened = _opened(_with_line_ends(blocks), name, kind)
+        if decoding.encoding == "binary":
+            report.skip(name, f"skipped-binary:{decoding.evidence}")
+        elif not opened.head.strip():
+            report.skip(name, "skipped-empty")
+        else:
+            yield opened
+            report.num_files += 1
+            report.encodings[decoding.encoding] += 1
+        report.num_bytes += decoding.num_bytes
+        report.num_broken += decoding.num_broken
 
 
-def _members(handle: io.BufferedIOBase, name: str, report: ReadingReport) -> Iterator[OpenedFile]:
-    with zipfile.ZipFile(handle) as archive:
-        for member in visible_members(archive):
-            shown = f"{name}/{member_name(member)}"
-            if kind_of(member.filename)[0] in ("zip", "epub", "parquet"):
-                report.skip(shown, "skipped-nested")
-                continue
-            try:
-                with io.BufferedReader(cast("io.RawIOBase", archive.open(member))) as inner:
-                    yield from _open(inner, shown, PurePosixPath(shown).name, report)
-            except stream_errors() as error:
-                report.skip(shown, skip_reason(error))
+def _with_line_ends(blocks: Iterator[str]) -> Iterator[str]:
+    """Give lines the ends that all readers know, and drop what only spreadsheets read.
+
+    Old Mac programs end lines with CR alone; Excel writes "sep=;" above a table.
+    """
+    first = next(blocks, "")
+    if first.startswith(_SEPARATOR_LINE):
+        first = _SEPARATOR.sub("", first, count=1)
+    is_old_mac = "\n" not in first and "\r" in first
+    for block in chain([first], blocks):
+        yield block.replace("\r", "\n") if is_old_mac else block
 
 
 def member_name(member: zipfile.ZipInfo) -> str:
@@ -146,24 +193,6 @@ def member_name(member: zipfile.ZipInfo) -> str:
     return name
 
 
-def _text(
-    handle: io.BufferedIOBase, name: str, kind: str, report: ReadingReport
-) -> Iterator[OpenedFile]:
-    decoding = Decoding()
-    blocks = _guarded(decode_stream(handle, decoding), name, report)
-    opened = _opened(blocks, name, kind)
-    if decoding.encoding == "binary":
-        report.skip(name, f"skipped-binary:{decoding.evidence}")
-    elif not opened.head.strip():
-        report.skip(name, "skipped-empty")
-    else:
-        yield opened
-        report.num_files += 1
-        report.encodings[decoding.encoding] += 1
-    report.num_bytes += decoding.num_bytes
-    report.num_broken += decoding.num_broken
-
-
 def _guarded(blocks: Iterator[str], name: str, report: ReadingReport) -> Iterator[str]:
     """Pass blocks on until the file turns out to be damaged; what came before is kept."""
     try:
@@ -175,13 +204,15 @@ def _guarded(blocks: Iterator[str], name: str, report: ReadingReport) -> Iterato
 def _opened(blocks: Iterator[str], name: str, kind: str) -> OpenedFile:
     parts: list[str] = []
     filled = lines = 0
-    while lines < _HEAD_LINES and filled < _HEAD_CHARACTERS:
+    most = _LONGEST_HEAD_CHARACTERS
+    while lines < _HEAD_LINES and filled < most:
         block = next(blocks, "")
         if not block:
             break
         parts.append(block)
         filled += len(block)
         lines += block.count("\n")
+        most = _HEAD_CHARACTERS if lines > 1 else _LONGEST_HEAD_CHARACTERS
     text, ahead = "".join(parts), next(blocks, "")
     return OpenedFile(name, kind, *_head(text, not ahead), blocks=chain([text, ahead], blocks))
 

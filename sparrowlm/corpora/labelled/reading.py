@@ -50,7 +50,7 @@ def recognise(
         return "classify"
     for source in sources[:_FILES_LOOKED_AT]:
         try:
-            for opened in islice(open_files([source], report), _FILES_LOOKED_AT):
+            for opened in islice(open_files([source], report, settings.encoding), _FILES_LOOKED_AT):
                 plan = plan_file(opened, settings, ProblemTally(), report)
                 if plan is not None:
                     return _target(plan, settings.task)
@@ -66,7 +66,7 @@ def _is_folders(sources: Sequence[Source], settings: LabelledSettings) -> bool:
         return False
     if not are_label_folders(sources, is_asked=settings.task is not None):
         return False
-    opened = next(open_files(sources[:1], ReadingReport()), None)
+    opened = next(open_files(sources[:1], ReadingReport(), settings.encoding), None)
     return opened is None or plan_file(opened, settings, ProblemTally(), ReadingReport()) is None
 
 
@@ -111,7 +111,7 @@ def read_labelled(
     if _is_folders(sources, settings):
         reading.add_folders(sources)
     else:
-        for opened in open_files(sources, report):
+        for opened in open_files(sources, report, settings.encoding):
             reading.add(opened)
     return reading.finished(len(sources))
 
@@ -174,7 +174,7 @@ class _Reading:
     def add_folders(self, sources: Sequence[Source]) -> None:
         """Read files that lie in one folder per label: every file is a text."""
         known: dict[str, tuple[str, ...]] = {}
-        for opened in open_files(sources, self._report):
+        for opened in open_files(sources, self._report, self._settings.encoding):
             label = label_of(opened.name)
             if label is None:
                 self._report.skip(opened.name, _NOT_LABELLED)

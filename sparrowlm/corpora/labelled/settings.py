@@ -8,6 +8,7 @@ from typing import get_args
 from sparrowlm.corpora.labelled.examples import Example, TaskKind
 from sparrowlm.corpora.labelled.problems import Problem
 from sparrowlm.foundation.errors import SettingError
+from sparrowlm.text.encodings import named_encoding
 
 
 @dataclass(frozen=True)
@@ -18,18 +19,22 @@ class LabelledSettings:
         task: "classify", "tag", "intent", "match" or "segment"; None recognises it.
         text_field: name or 0-based number of the column or key that holds the text.
         label_field: name or 0-based number of the column or key that holds the label.
+        encoding: of text files, where it is named; None finds it for each.
     """
 
     task: TaskKind | None = None
     text_field: str | None = None
     label_field: str | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an unknown task.
+        """Refuse an unknown task and an unknown encoding.
 
         Raises:
-            SettingError: names the tasks that exist.
+            SettingError: names the tasks that exist, or what encodings are called.
         """
+        if self.encoding is not None:
+            named_encoding(self.encoding)
         if self.task is not None and self.task not in get_args(TaskKind):
             allowed = ", ".join(get_args(TaskKind))
             raise SettingError("corpora.setting", name="task", received=self.task, allowed=allowed)

@@ -62,7 +62,7 @@ def iterate_texts(
     settings = settings or LabelledSettings()
     report = report or ReadingReport()
     sources: Sequence[Source] = find_sources([Path(path)], report, workspace)
-    for opened in open_files(sources, report):
+    for opened in open_files(sources, report, settings.encoding):
         yield from _rows(opened, settings, report)
 
 

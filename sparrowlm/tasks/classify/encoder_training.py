@@ -116,7 +116,7 @@ class EncoderTraining:
         model = self._started_model()
         others = None
         if held_out is not None:
-            others = (self._some(held_out), data.targets_BL[held_out])
+            others = (self._some(held_out), data.judged().targets_BL[held_out])
         objective = LabelObjective(
             self._some(rows),
             data.targets_BL[rows],

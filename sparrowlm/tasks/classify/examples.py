@@ -12,9 +12,26 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.corpora.labelled import LabelledText
-from sparrowlm.foundation.array_types import Float32
+from sparrowlm.foundation.array_types import Bool, Float32, Int64
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """By what texts are judged, where that is not what is learnt.
+
+    Attributes:
+        targets_BL: as in LabelledTexts.
+        is_known_B: somebody said what is right; all others are learnt from, never measured on.
+        groups_B: number of the data that each text is of, from 0 on; all of them are measured.
+        is_learnt_B: the others are only measured on.
+    """
+
+    targets_BL: Float32[np.ndarray, "texts labels"]
+    is_known_B: Bool[np.ndarray, " texts"]
+    groups_B: Int64[np.ndarray, " texts"]
+    is_learnt_B: Bool[np.ndarray, " texts"]
 
 
 @dataclass(frozen=True)
@@ -26,18 +43,39 @@ class LabelledTexts:
         targets_BL: 0 to 1; rows add up to one where a text has exactly one label.
         labels: names, in the order of the targets.
         is_multi_label: a text may have any number of labels.
+        truth: by what they are judged; None where the targets are the truth.
     """
 
     texts: list[str]
     targets_BL: Float32[np.ndarray, "texts labels"]
     labels: tuple[str, ...]
     is_multi_label: bool
+    truth: Truth | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
 
+    def judged(self) -> LabelledTexts:
+        """Return the texts with what is right in place of what is learnt."""
+        if self.truth is None:
+            return self
+        return LabelledTexts(self.texts, self.truth.targets_BL, self.labels, self.is_multi_label)
+
+    def is_known_B(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Say of every text whether it may be measured on."""
+        return np.ones(len(self), dtype=bool) if self.truth is None else self.truth.is_known_B
+
+    def learnt(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the numbers of the texts that may be learnt from in the end."""
+        found = np.arange(len(self))
+        return found if self.truth is None else found[self.truth.is_learnt_B]
+
+    def groups_B(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the number of the data that every text is of."""
+        return np.zeros(len(self), dtype=np.int64) if self.truth is None else self.truth.groups_B
+
     def part(self, rows: np.ndarray[Any, np.dtype[np.int64]]) -> LabelledTexts:
-        """Return some of the texts, by number."""
+        """Return some of the texts, by number, with what is learnt."""
         texts = [self.texts[row] for row in rows.tolist()]
         return LabelledTexts(texts, self.targets_BL[rows], self.labels, self.is_multi_label)
 

@@ -61,9 +61,8 @@ class LinearTraining:
         least = 1 if len(data) <= _MOST_TEXTS_FOR_ALL_NGRAMS else 2
         self.vocabulary = Vocabulary.of(self._counts.keys_N, self._counts.num_rows, least)
         self._matrix = self._values(self.vocabulary)
-        targets_BC = data.targets_BL > 0.5
         is_pair = len(data.labels) == 2 and not data.is_multi_label
-        self._targets_BC = targets_BC[:, 1:] if is_pair else targets_BC
+        self._targets_BC = data.targets_BL[:, 1:] if is_pair else data.targets_BL
 
     def recipes(self, num_folds: int) -> tuple[tuple[Machine, ...], ...]:
         """Return the ways to learn that are worth trying.
@@ -112,8 +111,8 @@ class LinearTraining:
         return scores_BL
 
     def part(self, machines: Sequence[Machine]) -> LinearPart:
-        """Train on all texts."""
-        return LinearPart(self.train(np.arange(len(self._data)), machines), self.features)
+        """Train on all texts that may be learnt from."""
+        return LinearPart(self.train(self._data.learnt(), machines), self.features)
 
     def _values(self, vocabulary: Vocabulary) -> Any:  # noqa: ANN401 - SciPy has no types
         return as_matrix(vocabulary.rows(*self._counts), len(vocabulary.keys_F))

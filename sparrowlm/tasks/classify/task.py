@@ -64,8 +64,9 @@ def trained_figures(
 
     Args:
         trained: what came of a training.
-        data: all its labelled texts.
+        data: all its labelled texts; judged by what is right, whatever was learnt.
     """
+    data = data.judged()
     blends = {"floor": trained.floor}
     if ENCODER in trained.scores:
         part = data.part(trained.rows)

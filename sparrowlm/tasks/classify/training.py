@@ -103,6 +103,7 @@ class ClassifierTraining:
         place: StagePlace,
     ) -> None:
         self._data = data
+        self._judged = data.judged()
         self._codec = codec
         self._settings = settings
         self._place = place
@@ -125,7 +126,7 @@ class ClassifierTraining:
         )
         recipe, scores_BL = self._linear_scores(linear)
         scores: Scores = {LINEAR: scores_BL[self._measured]}
-        targets_BL = self._data.targets_BL[self._measured]
+        targets_BL = self._judged.targets_BL[self._measured]
         floor = self._blend({LINEAR: scores[LINEAR]}, targets_BL)
         self._say_floor(floor, scores)
         model = None
@@ -143,16 +144,24 @@ class ClassifierTraining:
             folds_B = np.full(count, -1, dtype=np.int64)
             folds_B[held_out] = 0
             return folds_B
-        is_small = count <= _MOST_TEXTS_IN_FOLDS
-        num_folds = _NUM_FOLDS if is_small else max(_HELD_OUT_FOLDS, count // _MOST_HELD_OUT)
-        folds_B = folds(self._data.true_labels(), min(num_folds, count), self._settings.seed)
+        is_known_B, groups_B = self._data.is_known_B(), self._data.groups_B()
+        is_small = int(is_known_B.sum()) <= _MOST_TEXTS_IN_FOLDS
+        folds_B = np.full(count, -1, dtype=np.int64)
+        for group in np.unique(groups_B[is_known_B]):
+            rows = np.flatnonzero(is_known_B & (groups_B == group))
+            num_folds = _NUM_FOLDS
+            if len(rows) > _MOST_TEXTS_IN_FOLDS and not is_small:
+                num_folds = max(_HELD_OUT_FOLDS, len(rows) // _MOST_HELD_OUT)
+            labels = self._judged.true_labels()[rows]
+            folds_B[rows] = folds(labels, min(num_folds, len(rows)), self._settings.seed)
         first: dict[str, int] = {}
         folds_B = folds_B[[first.setdefault(t, i) for i, t in enumerate(self._data.texts)]]
-        return folds_B if is_small else np.where(folds_B == 0, 0, -1)
+        is_measured_B = is_known_B if is_small else is_known_B & (folds_B == 0)
+        return np.where(is_measured_B, folds_B, -1)
 
     def _linear_scores(self, linear: LinearTraining) -> tuple[tuple[Machine, ...], Matrix]:
         """Choose the recipe whose scores, weighed, have the least loss."""
-        targets_BL = self._data.targets_BL[self._measured]
+        targets_BL = self._judged.targets_BL[self._measured]
         tried: list[tuple[float, int, tuple[Machine, ...], Matrix]] = []
         for recipe in linear.recipes(int(self._folds_B.max()) + 1):
             scores_BL = linear.held_out_scores(self._folds_B, recipe)
@@ -175,7 +184,7 @@ class ClassifierTraining:
 
     def _encoder_scores(self, training: EncoderTraining) -> tuple[Any, Any]:
         scores_BL = np.zeros_like(self._data.targets_BL)
-        if (self._folds_B < 0).any():
+        if self._folds_B.max() == 0:
             rows, held_out = np.flatnonzero(self._folds_B < 0), self._measured
             place = self._place.of("labels", "tasks.classify-labels-point")
             model, result = training.learn(rows, held_out, self._clock.left(), place)
@@ -265,7 +274,7 @@ class ClassifierTraining:
         if label is None or self._data.is_multi_label or len(self._data.labels) < 3:
             return None
         kept = {name: scores[name] for name in blend.weights}
-        is_outside_B = self._data.true_labels()[self._measured] == label
+        is_outside_B = self._judged.true_labels()[self._measured] == label
         return learnt_detector(signs(kept, blend.logits(kept), label), is_outside_B, label)
 
     def _blend(self, scores: Scores, targets_BL: Any) -> Blend:  # noqa: ANN401
@@ -276,6 +285,6 @@ class ClassifierTraining:
 
     def _say_floor(self, floor: Blend, scores: Scores) -> None:
         given_BL = floor.logits({LINEAR: scores[LINEAR]})
-        right = given_BL.argmax(axis=1) == self._data.true_labels()[self._measured]
+        right = given_BL.argmax(axis=1) == self._judged.true_labels()[self._measured]
         share = f"{100 * float(right.mean()):.2f}"
         self._place.progress.note(say("tasks.classify-floor", accuracy=share))

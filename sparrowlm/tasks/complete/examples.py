@@ -17,17 +17,18 @@ from sparrowlm.foundation.errors import DataError
 from sparrowlm.text.markup import html_to_text
 
 
-def read_documents(paths: Sequence[Path]) -> Iterator[str]:
+def read_documents(paths: Sequence[Path], encoding: str | None = None) -> Iterator[str]:
     """Yield the documents of files and folders.
 
     Args:
         paths: anything that `sparrow train` reads.
+        encoding: of text files; None finds it for each.
 
     Raises:
         DataError: a path does not exist, or nothing in them is readable text.
     """
     report = ReadingReport()
-    settings = PreparationSettings(cleaning="off")
+    settings = PreparationSettings(cleaning="off", encoding=encoding)
     num_documents = 0
     with TemporaryDirectory() as workspace:
         for source in find_sources(list(paths), report, Path(workspace)):

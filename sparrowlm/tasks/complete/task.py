@@ -31,15 +31,16 @@ class CompleteTask:
     def __init__(self, model: LoadedModel) -> None:
         self._model = model
 
-    def examples(self, paths: Sequence[Path]) -> Iterable[str]:
-        """Return the documents of files and folders."""
-        return read_documents(paths)
+    def examples(self, paths: Sequence[Path], encoding: str | None = None) -> Iterable[str]:
+        """Return the documents of files and folders; see evaluate."""
+        return read_documents(paths, encoding)
 
-    def evaluate(self, paths: Sequence[Path]) -> Table:
+    def evaluate(self, paths: Sequence[Path], encoding: str | None = None) -> Table:
         """Score unseen texts.
 
         Args:
             paths: files and folders.
+            encoding: of text files; None finds it for each.
 
         Returns:
             For every part of the model ("ngram", "neural", "mixture"; "vectors" for word vectors)
@@ -48,7 +49,7 @@ class CompleteTask:
         Raises:
             DataError: nothing in them is readable text.
         """
-        return self.evaluate_documents(self.examples(paths))
+        return self.evaluate_documents(self.examples(paths, encoding))
 
     def evaluate_documents(self, documents: Iterable[str]) -> Table:
         """Score unseen documents that are in memory already; see evaluate."""
