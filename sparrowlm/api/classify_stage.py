@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from sparrowlm.api.both_ways import both_ways, both_ways_lines
 from sparrowlm.api.classify_lessons import Lessons, read_lessons
 from sparrowlm.api.labels import TaskData
 from sparrowlm.api.needs import needs_torch
+from sparrowlm.api.predictors import open_predictor
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.api.task_parts import (
     DEFAULT_BYTES,
@@ -26,8 +28,14 @@ from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 from sparrowlm.foundation.quantities import format_size
+from sparrowlm.runtime.directory import ENCODER_FILE, LINEAR_FILE, ModelDirectory
 from sparrowlm.tasks.classify.examples import LabelledTexts
-from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings, Parts
+from sparrowlm.tasks.classify.known import KnownLinear
+from sparrowlm.tasks.classify.settings import (
+    LEAST_LINEAR_BYTES,
+    ClassifierTrainingSettings,
+    Parts,
+)
 from sparrowlm.text.tokenizers import load_tokenizer
 
 if TYPE_CHECKING:
@@ -65,7 +73,7 @@ def train_classifier(
     lessons = read_lessons(request, data, progress)
     texts = lessons.texts
     settings = _settings(request, lessons, began)
-    codec = _codec(request, texts, settings)
+    codec = _codec(request, texts, settings, progress)
     progress.note(_plan_line(texts, settings, codec))
     place = StagePlace(request.work / "network", fingerprint_of(request, data), progress, stop)
     trained = ClassifierTraining(texts, lessons.held_out, codec, settings, place).run()
@@ -116,23 +124,36 @@ def _settings(request: TrainRequest, lessons: Lessons, began: float) -> Classifi
     elif request.model == "encoder":
         parts = "encoder"
     texts = lessons.texts
-    start = None
-    # Of a model without a network, its answers and its data stand for it.
-    has_network = lessons.old is None or lessons.old.classifier.encoder is not None
-    if request.start_from is not None and has_network:
-        start = encoder_start(request.start_from, texts.labels)
+    start = known = None
+    if request.start_from is not None:
+        known = _known_linear(request.start_from)
+        # Of a classifier without a network, its linear model is gone on from.
+        if known is None or ModelDirectory(request.start_from).holds(ENCODER_FILE):
+            start = encoder_start(request.start_from, texts.labels)
+        # Old data stand for themselves: a model that saw all of them must not be measured on some.
+        known = None if request.replay is not None else known
     return ClassifierTrainingSettings(
         seconds=seconds_left(request, began),
         most_bytes=request.size_bytes or DEFAULT_BYTES,
         parts=parts,
         size=EncoderSize(context_tokens=_context(texts)) if start is None else start.size,
         start=None if start is None else start.tensors,
+        known=known,
         transfer=request.transfer,
         steps=request.steps,
         unlabelled=lessons.unlabelled,
         words=user_words(request),
         seed=request.seed,
     )
+
+
+def _known_linear(path: Path) -> KnownLinear | None:
+    """Return the linear model of a classifier; None where the directory holds none."""
+    directory = ModelDirectory(path)
+    if directory.manifest.get("kind") != "classify" or not directory.holds(LINEAR_FILE):
+        return None
+    classifier = open_predictor(directory)
+    return None if classifier.linear is None else KnownLinear(classifier.linear, classifier.labels)
 
 
 def _context(texts: LabelledTexts) -> int:
@@ -143,8 +164,9 @@ def _context(texts: LabelledTexts) -> int:
 
 
 def _codec(
-    request: TrainRequest, texts: LabelledTexts, settings: ClassifierTrainingSettings
-) -> TokenCodec | None:
+    request: TrainRequest, texts: LabelledTexts, settings: ClassifierTrainingSettings,
+    progress: Progress,
+) -> TokenCodec | None:  # fmt: skip
     """Learn a tokenizer, or None where no network is wanted or there is too little for one."""
     if settings.parts == "linear":
         return None
@@ -153,8 +175,16 @@ def _codec(
         return None
     needs_torch()
     if settings.start is not None and request.start_from is not None:
-        return load_tokenizer(request.start_from)
-    return learnt_codec(request, [*texts.texts, *settings.unlabelled], settings.words)
+        codec = load_tokenizer(request.start_from)
+    else:
+        codec = learnt_codec(request, [*texts.texts, *settings.unlabelled], settings.words)
+    room = settings.linear_bytes(codec.vocab_size, len(texts.labels))
+    if room is None or room >= LEAST_LINEAR_BYTES or is_asked_for:
+        return codec
+    size = settings.most_bytes or 0
+    needed = format_size(size - room + LEAST_LINEAR_BYTES)
+    progress.note(say("api.classify-no-room", size=format_size(size), needed=needed))
+    return None
 
 
 def _plan_line(

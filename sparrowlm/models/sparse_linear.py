@@ -84,6 +84,14 @@ class Vocabulary:
         idf_F = self.idf_F[numbers].astype(np.float16).astype(np.float32)
         return Vocabulary(self.keys_F[numbers], idf_F)
 
+    def united(self, other: Vocabulary) -> Vocabulary:
+        """Return the n-grams of both; of those in both, with the frequency known here."""
+        is_new = ~np.isin(other.keys_F, self.keys_F)
+        keys_F = np.concatenate([self.keys_F, other.keys_F[is_new]])
+        idf_F = np.concatenate([self.idf_F, other.idf_F[is_new]])
+        order = np.argsort(keys_F)
+        return Vocabulary(keys_F[order], idf_F[order])
+
     def rows(
         self,
         rows_N: Int64[np.ndarray, " features"],
@@ -187,6 +195,23 @@ class SparseLinear:
         return SparseLinear(
             self.vocabulary.part(keep), rows.integers_RD, self.bias_C, rows.scales_R
         )
+
+    def weights_of(self, vocabulary: Vocabulary) -> Float32[np.ndarray, "features columns"]:
+        """Return the weights for the n-grams of another vocabulary, 0 for those unknown here."""
+        weights_FC: Matrix = np.zeros((len(vocabulary.keys_F), self.num_columns), dtype=np.float32)
+        _keys, here, there = np.intersect1d(
+            self.vocabulary.keys_F, vocabulary.keys_F, assume_unique=True, return_indices=True
+        )
+        weights_FC[there] = self._plain_weights()[here]
+        return weights_FC
+
+    def plus(self, weights_FC: Float32[np.ndarray, "features columns"]) -> SparseLinear:
+        """Return the model whose scores are these and those of other weights, float32.
+
+        Args:
+            weights_FC: for the same n-grams.
+        """
+        return SparseLinear(self.vocabulary, self._plain_weights() + weights_FC, self.bias_C)
 
     def _plain_weights(self) -> Matrix:
         if self.scales_F is None:

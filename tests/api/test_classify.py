@@ -266,11 +266,31 @@ def test_a_handful_of_examples_is_enough_to_answer(tmp_path, count):
     assert model.predict(f"真{GOOD[0]}")[0].label in ("好", "坏")
 
 
-def test_too_small_a_size_is_refused_with_what_is_needed(home, tmp_path):
-    with pytest.raises(SettingError, match="linear"):
-        sp.train(home / "评论.csv", output=tmp_path / "model", size="100kB", steps=5)
-    small = sp.train(home / "评论.csv", output=tmp_path / "model", size="100kB", model="linear")
+def test_where_a_network_has_no_room_the_linear_model_stands_alone(home, tmp_path):
+    small = sp.train(home / "评论.csv", output=tmp_path / "model", size="100kB", steps=5)
     assert small.info()["bytes"] <= 100_000
+    assert set(small.info()["task"]["blend"]["weights"]) == {"linear"}
+    assert small.predict("房间很干净")[0].label == "好评"
+
+
+@pytest.mark.parametrize(("size", "kind"), [("100kB", "encoder"), ("20kB", "linear")])
+def test_too_small_a_size_is_refused_with_what_is_needed(home, tmp_path, size, kind):
+    with pytest.raises(SettingError, match=size.removesuffix("kB")):
+        sp.train(home / "评论.csv", output=tmp_path / "model", size=size, model=kind, steps=5)
+
+
+def test_a_linear_model_goes_on_with_the_words_it_knew(home, tmp_path):
+    """A word that no new text has keeps what was learnt of it; new words are learnt."""
+    rows = [(f"{thing}很{word}", label)
+            for thing in THINGS
+            for word, label in (("给力", "好评"), ("坑人", "差评"))]  # fmt: skip
+    new = write_sheet(tmp_path / "new.csv", rows)
+    sp.train(home / "评论.csv", output=tmp_path / "old", model="linear")
+    known = sp.train(new, output=tmp_path / "a", model="linear", start_from=tmp_path / "old")
+    for words, label in ((GOOD, "好评"), (BAD, "差评")):
+        right = [known.predict(word)[0].label == label for word in words]
+        assert np.mean(right) > 0.8
+    assert [known.predict(word)[0].label for word in ("给力", "坑人")] == ["好评", "差评"]
 
 
 def test_an_encoder_that_has_read_is_a_start(home, tmp_path):

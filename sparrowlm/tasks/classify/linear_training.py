@@ -13,6 +13,7 @@ import numpy as np
 from sparrowlm.foundation.array_types import Float32, Int64
 from sparrowlm.models.sparse_linear import SparseLinear, Vocabulary
 from sparrowlm.tasks.classify.examples import LabelledTexts
+from sparrowlm.tasks.classify.known import KnownLinear
 from sparrowlm.tasks.classify.model import LinearPart, label_columns
 from sparrowlm.text.ngram_features import NgramFeatures, NgramFeatureSettings
 from sparrowlm.text.segmentation import WordSegmenter
@@ -43,6 +44,8 @@ class LinearTraining:
         words: of the user's dictionary.
         most_bytes: of a model's file; None for no limit.
         seed: of the order in which texts are visited.
+        known: what was learnt elsewhere; left out where its n-grams are of another kind or none of
+            the labels is known to it.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class LinearTraining:
         words: Sequence[str],
         most_bytes: int | None,
         seed: int,
+        known: KnownLinear | None = None,
     ) -> None:
         self._data = data
         self._seed = seed
@@ -60,6 +64,9 @@ class LinearTraining:
         self._counts = self.features.counts(data.texts)
         least = 1 if len(data) <= _MOST_TEXTS_FOR_ALL_NGRAMS else 2
         self.vocabulary = Vocabulary.of(self._counts.keys_N, self._counts.num_rows, least)
+        self._known = known if known is not None and self._fits(known) else None
+        if self._known is not None:
+            self.vocabulary = self.vocabulary.united(self._known.part.model.vocabulary)
         self._matrix = self._values(self.vocabulary)
         is_pair = len(data.labels) == 2 and not data.is_multi_label
         self._targets_BC = data.targets_BL[:, 1:] if is_pair else data.targets_BL
@@ -73,21 +80,62 @@ class LinearTraining:
         work = self._matrix.nnz * self._targets_BC.shape[1] * num_folds
         return _RECIPES if work <= _MOST_WORK else (_RECIPES[_USUAL_RECIPE],)
 
-    def train(self, rows: Int64[np.ndarray, " some"], machines: Sequence[Machine]) -> SparseLinear:
+    def train(
+        self,
+        rows: Int64[np.ndarray, " some"],
+        machines: Sequence[Machine],
+        trust: float = 0.0,
+        most_bytes: int | None = None,
+    ) -> SparseLinear:
         """Train on some of the texts and compress.
 
         What does not fit is left out, and the rest learns again without it.
+
+        Args:
+            rows: numbers of the texts.
+            machines: see train_linear.
+            trust: share of the known weights that is added.
+            most_bytes: of the file; None for the room given at the start.
         """
-        targets_BC, seed = self._targets_BC[rows], self._seed
-        matrix = self._matrix[rows]
-        model = train_linear(self.vocabulary, matrix, targets_BC, machines, seed)
-        if self._most_bytes is not None:
-            kept = model.affordable(self._most_bytes)
+        model = self._learnt(self.vocabulary, self._matrix[rows], rows, machines, trust)
+        room = self._most_bytes if most_bytes is None else most_bytes
+        if room is not None:
+            kept = model.affordable(room)
             if len(kept) < len(self.vocabulary.keys_F):
                 vocabulary = self.vocabulary.part(kept)
-                matrix = self._values(vocabulary)[rows]
-                model = train_linear(vocabulary, matrix, targets_BC, machines, seed)
+                model = self._learnt(
+                    vocabulary, self._values(vocabulary)[rows], rows, machines, trust
+                )
         return model.compressed()
+
+    def _learnt(
+        self,
+        vocabulary: Vocabulary,
+        matrix: Any,  # noqa: ANN401 - SciPy has no types
+        rows: Int64[np.ndarray, " some"],
+        machines: Sequence[Machine],
+        trust: float,
+    ) -> SparseLinear:
+        model = train_linear(vocabulary, matrix, self._targets_BC[rows], machines, self._seed)
+        if self._known is None or trust <= 0.0:
+            return model
+        return model.plus(np.float32(trust) * self._known_weights(self._known, vocabulary))
+
+    def known_scores(self) -> Float32[np.ndarray, "texts labels"] | None:
+        """Return the scores of what is known for all texts; None where nothing is."""
+        if self._known is None:
+            return None
+        scores_BC: Matrix = (
+            self._matrix @ self._known_weights(self._known, self.vocabulary)
+        ).astype(np.float32)
+        return label_columns(scores_BC, len(self._data.labels))
+
+    def _known_weights(self, known: KnownLinear, vocabulary: Vocabulary) -> Matrix:
+        return known.weights_FC(vocabulary, self._data.labels, self._targets_BC.shape[1])
+
+    def _fits(self, known: KnownLinear) -> bool:
+        is_alike = known.part.features.settings == self.features.settings
+        return is_alike and bool(set(known.labels) & set(self._data.labels))
 
     def scores(self, model: SparseLinear, rows: Int64[np.ndarray, " some"]) -> Matrix:
         """Return the scores of all labels for some of the texts."""
@@ -110,9 +158,12 @@ class LinearTraining:
             scores_BL[rows] = self.scores(model, rows)
         return scores_BL
 
-    def part(self, machines: Sequence[Machine]) -> LinearPart:
-        """Train on all texts that may be learnt from."""
-        return LinearPart(self.train(self._data.learnt(), machines), self.features)
+    def part(
+        self, machines: Sequence[Machine], trust: float = 0.0, most_bytes: int | None = None
+    ) -> LinearPart:
+        """Train on all texts that may be learnt from; see train."""
+        model = self.train(self._data.learnt(), machines, trust, most_bytes)
+        return LinearPart(model, self.features)
 
     def _values(self, vocabulary: Vocabulary) -> Any:  # noqa: ANN401 - SciPy has no types
         return as_matrix(vocabulary.rows(*self._counts), len(vocabulary.keys_F))

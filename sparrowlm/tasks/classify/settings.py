@@ -8,8 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sparrowlm.tasks.classify.known import KnownLinear
 from sparrowlm.text.ngram_features import NgramFeatureSettings
 from sparrowlm.training.encoder_stage import EncoderSize
+
+_SMALL_FILES_BYTES = 40_000  # configurations, card, report
+_BYTES_PER_TOKEN = 22  # of tokenizer.json
+# With less room a linear model says nothing.
+LEAST_LINEAR_BYTES = 50_000
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Transfer = Literal["full", "frozen", "adapters", "gradual"]
@@ -31,6 +37,7 @@ class ClassifierTrainingSettings:
         labelling_epochs: how often, at most, labelled texts are seen; None derives it.
         unlabelled: further texts of the kind the model will meet.
         start: weights of an encoder by name to go on from; it must be of the given size.
+        known: a linear model to go on from; its n-grams count where a label is known to it.
         transfer: what learns labels: "full" everything; "frozen" the head alone; "adapters" the
             head and low-rank additions; "gradual" the head first, then everything.
         words: of the user's dictionary, never cut.
@@ -48,5 +55,21 @@ class ClassifierTrainingSettings:
     unlabelled: Sequence[str] = ()
     transfer: Transfer = "full"
     start: Mapping[str, Matrix] | None = None
+    known: KnownLinear | None = None
     words: tuple[str, ...] = ()
     seed: int = 0
+
+    def linear_bytes(self, vocab_size: int | None, num_labels: int) -> int | None:
+        """Return the room that is left for the linear model; None where there is no limit.
+
+        Args:
+            vocab_size: of the network beside it; None without one.
+            num_labels: of the network's head.
+        """
+        if self.most_bytes is None:
+            return None
+        room = self.most_bytes - _SMALL_FILES_BYTES
+        if vocab_size is not None:
+            head = 4 * num_labels * self.size.width
+            room -= self.size.file_bytes(vocab_size) + head + _BYTES_PER_TOKEN * vocab_size
+        return room

@@ -10,9 +10,8 @@ Shape letters: B texts, L labels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,7 +31,7 @@ from sparrowlm.tasks.classify.model import (
     EncoderPart,
 )
 from sparrowlm.tasks.classify.rejecting import Detector, learnt_detector, reject_label, signs
-from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings
+from sparrowlm.tasks.classify.settings import LEAST_LINEAR_BYTES, ClassifierTrainingSettings
 from sparrowlm.tasks.trained_weights import arrays_of, as_loaded
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import Clock, StagePlace
@@ -49,12 +48,25 @@ _HELD_OUT_FOLDS, _MOST_HELD_OUT = 10, 2500
 _PRETRAINING_SHARE, _FURTHER_PRETRAINING_SHARE = 0.4, 0.2
 # A part whose absence costs less than this share of the loss is left out.
 _WORTH_LEAVING_OUT = 0.005
-_SMALL_FILES_BYTES = 40_000  # configurations, card, report
-_BYTES_PER_TOKEN = 22  # of tokenizer.json
-_LEAST_LINEAR_BYTES = 50_000
+
+_KNOWN = "known"
+# What is known never counts for more than so many times what is learnt now.
+_MOST_TRUST = 3.0
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Scores = dict[str, Matrix]
+
+
+class LinearRecipe(NamedTuple):
+    """How the linear model is learnt.
+
+    Attributes:
+        machines: averaged.
+        trust: share of the known weights that is added.
+    """
+
+    machines: tuple[Machine, ...]
+    trust: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -122,7 +134,12 @@ class ClassifierTraining:
         progress.start(say("tasks.classify-linear-stage"), None, "")
         settings = self._settings
         linear = LinearTraining(
-            self._data, settings.features, settings.words, self._linear_bytes(), settings.seed
+            self._data,
+            settings.features,
+            settings.words,
+            self._linear_bytes(has_network=True),
+            settings.seed,
+            settings.known,
         )
         recipe, scores_BL = self._linear_scores(linear)
         scores: Scores = {LINEAR: scores_BL[self._measured]}
@@ -159,17 +176,30 @@ class ClassifierTraining:
         is_measured_B = is_known_B if is_small else is_known_B & (folds_B == 0)
         return np.where(is_measured_B, folds_B, -1)
 
-    def _linear_scores(self, linear: LinearTraining) -> tuple[tuple[Machine, ...], Matrix]:
+    def _linear_scores(self, linear: LinearTraining) -> tuple[LinearRecipe, Matrix]:
         """Choose the recipe whose scores, weighed, have the least loss."""
         targets_BL = self._judged.targets_BL[self._measured]
-        tried: list[tuple[float, int, tuple[Machine, ...], Matrix]] = []
-        for recipe in linear.recipes(int(self._folds_B.max()) + 1):
-            scores_BL = linear.held_out_scores(self._folds_B, recipe)
+        known_BL = linear.known_scores()
+        tried: list[tuple[float, int, LinearRecipe, Matrix]] = []
+        for machines in linear.recipes(int(self._folds_B.max()) + 1):
+            scores_BL = linear.held_out_scores(self._folds_B, machines)
+            recipe = LinearRecipe(machines)
+            if known_BL is not None:
+                recipe = LinearRecipe(machines, self._trust(scores_BL, known_BL))
+                scores_BL = scores_BL + np.float32(recipe.trust) * known_BL
             measured = {LINEAR: scores_BL[self._measured]}
             loss = self._loss(self._blend(measured, targets_BL), measured, targets_BL)
             tried.append((loss, len(tried), recipe, scores_BL))
         _loss, _number, recipe, scores_BL = min(tried, key=lambda one: one[:2])
         return recipe, scores_BL
+
+    def _trust(self, scores_BL: Matrix, known_BL: Matrix) -> float:
+        """Return the share of what is known that suits texts which neither has seen."""
+        parts = {LINEAR: scores_BL[self._measured], _KNOWN: known_BL[self._measured]}
+        weights = self._blend(parts, self._judged.targets_BL[self._measured]).weights
+        if LINEAR not in weights:
+            return _MOST_TRUST
+        return min(weights.get(_KNOWN, 0.0) / weights[LINEAR], _MOST_TRUST)
 
     def _encoder(self, codec: TokenCodec) -> EncoderTraining:
         from sparrowlm.training.precision import fastest_precision
@@ -222,7 +252,7 @@ class ClassifierTraining:
         return best
 
     def _assembled(
-        self, linear: LinearTraining, recipe: Sequence[Machine], model: Any, blend: Blend,  # noqa: ANN401
+        self, linear: LinearTraining, recipe: LinearRecipe, model: Any, blend: Blend,  # noqa: ANN401
         scores: Scores, floor: Blend,
     ) -> TrainedClassifier:  # fmt: skip
         linear_part = encoder_part = None
@@ -231,7 +261,10 @@ class ClassifierTraining:
             arrays = arrays_of(model)
             encoder_part = EncoderPart(as_loaded(model), self._codec)
         if LINEAR in blend.weights:
-            linear_part = linear.part(recipe)
+            is_alone = ENCODER not in blend.weights
+            linear_part = linear.part(
+                recipe.machines, recipe.trust, self._linear_bytes(has_network=not is_alone)
+            )
         settings = ClassifierSettings(
             labels=self._data.labels,
             blend=blend,
@@ -240,7 +273,8 @@ class ClassifierTraining:
             detector=self._detector(blend, scores),
         )
         facts = {
-            "linear": [machine._asdict() for machine in recipe],
+            "linear": [machine._asdict() for machine in recipe.machines],
+            "trust_in_known": recipe.trust,
             "seconds": self._clock.passed(),
         }
         return TrainedClassifier(
@@ -249,19 +283,16 @@ class ClassifierTraining:
             facts,
         )  # fmt: skip
 
-    def _linear_bytes(self) -> int | None:
-        """Return what the network leaves of the room."""
+    def _linear_bytes(self, *, has_network: bool) -> int | None:
+        """Return the room for the linear model, with or without a network beside it."""
         settings = self._settings
-        if settings.most_bytes is None:
-            return None
-        room = settings.most_bytes - _SMALL_FILES_BYTES
-        if self._codec is not None and settings.parts != LINEAR:
+        vocab_size = None
+        if has_network and self._codec is not None and settings.parts != LINEAR:
             vocab_size = self._codec.vocab_size
-            num_labels = len(self._data.labels)
-            room -= settings.size.file_bytes(vocab_size) + 4 * num_labels * settings.size.width
-            room -= _BYTES_PER_TOKEN * vocab_size
-        if room < _LEAST_LINEAR_BYTES:
-            needed = settings.most_bytes - room + _LEAST_LINEAR_BYTES
+        room = settings.linear_bytes(vocab_size, len(self._data.labels))
+        if room is not None and room < LEAST_LINEAR_BYTES:
+            assert settings.most_bytes is not None  # noqa: S101 - else there is no limit
+            needed = settings.most_bytes - room + LEAST_LINEAR_BYTES
             raise SettingError(
                 "tasks.classify-size", received=format_size(settings.most_bytes),
                 needed=format_size(needed),
