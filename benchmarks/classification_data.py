@@ -69,7 +69,8 @@ SOURCES = {
         _BANK + "train.tsv.xz", None, {"test": _BANK + "test.tsv.xz"}, known="SVC 91.4"
     ),
     "banking77-10": Source(
-        _BANK + "train.tsv.xz", None, {"test": _BANK + "test.tsv.xz"}, shots=10, known="SVC 73.3"
+        _BANK + "train.tsv.xz", None, {"test": _BANK + "test.tsv.xz"}, shots=10,
+        unlabelled=_BANK + "train.tsv.xz", known="SVC 73.3",
     ),
     "clinc150": Source(
         _CLINC + "train.tsv.xz", _CLINC + "val.tsv.xz", {"test": _CLINC + "test.tsv.xz"},

@@ -44,6 +44,7 @@ def train_linear(
     targets_BC: Bool[np.ndarray, "texts columns"] | Float[np.ndarray, "texts columns"],
     machines: Sequence[Machine] = (Machine(1.0),),
     seed: int = 0,
+    importance_B: Float[np.ndarray, " texts"] | None = None,
 ) -> SparseLinear:
     """Find weights for every column apart: does the text have the label or not.
 
@@ -55,6 +56,7 @@ def train_linear(
             minimised; without noise its score would be 2 p - 1.
         machines: several are averaged, which costs nothing afterwards.
         seed: of the order in which texts are visited.
+        importance_B: how much the loss of each text counts; None counts all alike.
 
     Raises:
         DependencyError: scikit-learn is not installed.
@@ -67,7 +69,7 @@ def train_linear(
         if shares_B.min() == 1.0 or shares_B.max() == 0.0:
             bias_C[column] = 1.0 if shares_B.min() == 1.0 else -1.0
             continue
-        found = [_one(matrix, shares_B, machine, seed) for machine in machines]
+        found = [_one(matrix, shares_B, importance_B, machine, seed) for machine in machines]
         weights_FC[:, column] = np.mean([weights_F for weights_F, _bias in found], axis=0)
         bias_C[column] = float(np.mean([bias for _weights, bias in found]))
     return SparseLinear(vocabulary, weights_FC, bias_C)
@@ -89,25 +91,31 @@ def _decided(shares_B: Vector) -> Vector:
     return np.where(rounded_B > 1 - _LEAST_SHARE, 1.0, rounded_B)
 
 
-def _for_both_sides(matrix: Any, shares_B: Vector) -> tuple[Any, Any, Vector | None]:  # noqa: ANN401
+def _for_both_sides(
+    matrix: Any,  # noqa: ANN401 - SciPy has no types
+    shares_B: Vector,
+    importance_B: Vector | None,
+) -> tuple[Any, Any, Vector | None]:
     """Return rows, sides and weights; a doubtful row stands on either side. None weighs all one."""
     wanted_B = shares_B > 0.5
     doubtful = np.flatnonzero((shares_B > 0.0) & (shares_B < 1.0))
     if not len(doubtful):
-        return matrix, wanted_B, None
+        return matrix, wanted_B, importance_B
     from scipy.sparse import vstack
 
+    all_B = np.ones(len(shares_B)) if importance_B is None else importance_B
     likelier_B = np.maximum(shares_B, 1 - shares_B)
     return (
         vstack([matrix, matrix[doubtful]]).tocsr(),
         np.concatenate([wanted_B, ~wanted_B[doubtful]]),
-        np.concatenate([likelier_B, 1 - likelier_B[doubtful]]),
+        np.concatenate([all_B * likelier_B, (all_B * (1 - likelier_B))[doubtful]]),
     )
 
 
 def _one(
     matrix: Any,  # noqa: ANN401 - SciPy has no types
     shares_B: Vector,
+    importance_B: Vector | None,
     machine: Machine,
     seed: int,
 ) -> tuple[Vector, float]:
@@ -118,7 +126,7 @@ def _one(
     if machine.has_bayes_scales:
         scales_F = bayes_scales(matrix, shares_B > 0.5)
         matrix = matrix.multiply(scales_F).tocsr()
-    rows, wanted, weights = _for_both_sides(matrix, shares_B)
+    rows, wanted, weights = _for_both_sides(matrix, shares_B, importance_B)
     solver = LinearSVC(C=machine.penalty, max_iter=_MOST_ITERATIONS, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # good enough is good enough here

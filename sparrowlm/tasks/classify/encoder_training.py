@@ -22,6 +22,7 @@ from sparrowlm.models.adapters import (
 )
 from sparrowlm.models.heads import ClassifierModel
 from sparrowlm.tasks.classify.examples import LabelledTexts
+from sparrowlm.tasks.classify.self_training import LABELLED_IMPORTANCE, Guesses
 from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings
 from sparrowlm.tasks.trained_weights import rounded
 from sparrowlm.text.tokenizers import TokenCodec
@@ -78,7 +79,7 @@ class EncoderTraining:
             StoppedBySignal: after saving.
         """
         settings = self._settings
-        texts = [*self._data.texts, *settings.unlabelled]
+        texts = list(dict.fromkeys([*self._data.texts, *settings.unlabelled]))
         ids = self._codec.encode_batch([whole(text) for text in texts])
         num_tokens = sum(map(len, ids))
         epochs = settings.pretraining_epochs
@@ -100,6 +101,7 @@ class EncoderTraining:
         held_out: Int64[np.ndarray, " others"] | None,
         seconds: float | None,
         place: StagePlace,
+        guesses: Guesses | None = None,
     ) -> tuple[ClassifierModel, LoopResult]:
         """Learn the labels of some of the texts.
 
@@ -108,18 +110,26 @@ class EncoderTraining:
             held_out: texts that say which weights are best; None takes the last.
             seconds: wall time; None for all epochs.
             place: see StagePlace.
+            guesses: further texts, whose labels were guessed and count for less.
 
         Raises:
             StoppedBySignal: after saving.
         """
         settings, data = self._settings, self._data
+        targets_BL = data.targets_BL[rows]
+        if guesses is not None:
+            rows = np.concatenate([rows, guesses.rows_U])
+            # Targets that add up to less than one make the loss of a text as much smaller.
+            shares_UL = np.eye(len(data.labels), dtype=np.float32)[guesses.labels_U]
+            shares_UL /= np.float32(LABELLED_IMPORTANCE)
+            targets_BL = np.concatenate([targets_BL, shares_UL])
         model = self._started_model()
         others = None
         if held_out is not None:
             others = (self._some(held_out), data.judged().targets_BL[held_out])
         objective = LabelObjective(
             self._some(rows),
-            data.targets_BL[rows],
+            targets_BL,
             others,
             LabellingSettings(is_multi_label=data.is_multi_label, seed=settings.seed),
         )

@@ -74,6 +74,40 @@ class LabelledTexts:
         """Return the number of the data that every text is of."""
         return np.zeros(len(self), dtype=np.int64) if self.truth is None else self.truth.groups_B
 
+    def unlabelled(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the numbers of the texts that nobody gave a label, see with_unlabelled."""
+        return np.flatnonzero(~self.is_taught_B())
+
+    def is_taught_B(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Say of every text whether somebody gave it a label: a person or a teacher."""
+        is_taught_B: np.ndarray[Any, np.dtype[np.bool_]] = np.logical_or(
+            self.targets_BL.any(axis=1), self.is_known_B()
+        )
+        return is_taught_B
+
+    def with_unlabelled(self, texts: Sequence[str]) -> LabelledTexts:
+        """Return these texts and, behind them, others without a label; none of them twice.
+
+        Args:
+            texts: those that also stand here, and empty ones, are left out.
+        """
+        known = set(self.texts)
+        others = [t for t in dict.fromkeys(texts) if t not in known and t.strip()]
+        count, more = len(self), len(others)
+        nothing_UL = np.zeros((more, len(self.labels)), dtype=np.float32)
+        targets_BL = self.targets_BL if self.truth is None else self.truth.targets_BL
+        is_learnt_B = np.isin(np.arange(count), self.learnt())
+        truth = Truth(
+            np.concatenate([targets_BL, nothing_UL]),
+            np.concatenate([self.is_known_B(), np.zeros(more, dtype=bool)]),
+            np.concatenate([self.groups_B(), np.zeros(more, dtype=np.int64)]),
+            np.concatenate([is_learnt_B, np.zeros(more, dtype=bool)]),
+        )
+        targets_BL = np.concatenate([self.targets_BL, nothing_UL])
+        return LabelledTexts(
+            [*self.texts, *others], targets_BL, self.labels, self.is_multi_label, truth
+        )
+
     def part(self, rows: np.ndarray[Any, np.dtype[np.int64]]) -> LabelledTexts:
         """Return some of the texts, by number, with what is learnt."""
         texts = [self.texts[row] for row in rows.tolist()]

@@ -6,15 +6,16 @@ Shape letters: B texts, F features, L labels, C columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float32, Int64
+from sparrowlm.foundation.array_types import Float32, Float64, Int64
 from sparrowlm.models.sparse_linear import SparseLinear, Vocabulary
 from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.known import KnownLinear
 from sparrowlm.tasks.classify.model import LinearPart, label_columns
+from sparrowlm.tasks.classify.self_training import LABELLED_IMPORTANCE, Guesses, SelfTraining
 from sparrowlm.text.ngram_features import NgramFeatures, NgramFeatureSettings
 from sparrowlm.text.segmentation import WordSegmenter
 from sparrowlm.training.linear import Machine, as_matrix, train_linear
@@ -33,6 +34,26 @@ _USUAL_RECIPE = 2
 _MOST_WORK = 80_000_000
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class LinearRecipe(NamedTuple):
+    """How the linear model is learnt.
+
+    Attributes:
+        machines: averaged.
+        trust: share of the known weights that is added.
+        has_guesses: texts without a label are given one and learnt from.
+    """
+
+    machines: tuple[Machine, ...]
+    trust: float = 0.0
+    has_guesses: bool = False
+
+
+class _Taught(NamedTuple):
+    rows: Int64[np.ndarray, " some"]
+    targets_BC: Float32[np.ndarray, "some columns"]
+    importance_B: Float64[np.ndarray, " some"] | None
 
 
 class LinearTraining:
@@ -70,6 +91,7 @@ class LinearTraining:
         self._matrix = self._values(self.vocabulary)
         is_pair = len(data.labels) == 2 and not data.is_multi_label
         self._targets_BC = data.targets_BL[:, 1:] if is_pair else data.targets_BL
+        self._self_training: SelfTraining | None = None
 
     def recipes(self, num_folds: int) -> tuple[tuple[Machine, ...], ...]:
         """Return the ways to learn that are worth trying.
@@ -83,8 +105,7 @@ class LinearTraining:
     def train(
         self,
         rows: Int64[np.ndarray, " some"],
-        machines: Sequence[Machine],
-        trust: float = 0.0,
+        recipe: LinearRecipe,
         most_bytes: int | None = None,
     ) -> SparseLinear:
         """Train on some of the texts and compress.
@@ -93,33 +114,55 @@ class LinearTraining:
 
         Args:
             rows: numbers of the texts.
-            machines: see train_linear.
-            trust: share of the known weights that is added.
+            recipe: how to learn.
             most_bytes: of the file; None for the room given at the start.
         """
-        model = self._learnt(self.vocabulary, self._matrix[rows], rows, machines, trust)
+        taught = self._taught(rows, recipe)
+        model = self._learnt(self.vocabulary, self._matrix[taught.rows], taught, recipe)
         room = self._most_bytes if most_bytes is None else most_bytes
         if room is not None:
             kept = model.affordable(room)
             if len(kept) < len(self.vocabulary.keys_F):
                 vocabulary = self.vocabulary.part(kept)
-                model = self._learnt(
-                    vocabulary, self._values(vocabulary)[rows], rows, machines, trust
-                )
+                matrix = self._values(vocabulary)[taught.rows]
+                model = self._learnt(vocabulary, matrix, taught, recipe)
         return model.compressed()
+
+    def _taught(self, rows: Int64[np.ndarray, " some"], recipe: LinearRecipe) -> _Taught:
+        targets_BC = self._targets_BC[rows]
+        if not recipe.has_guesses:
+            return _Taught(rows, targets_BC, None)
+        guesses = self.guesses(rows)
+        guessed_UL = np.eye(len(self._data.labels), dtype=np.float32)[guesses.labels_U]
+        guessed_UC = guessed_UL[:, 1:] if targets_BC.shape[1] == 1 else guessed_UL
+        importance_B = np.ones(len(rows) + len(guesses.rows_U))
+        importance_B[len(rows) :] = 1 / LABELLED_IMPORTANCE
+        return _Taught(
+            np.concatenate([rows, guesses.rows_U]),
+            np.concatenate([targets_BC, guessed_UC]),
+            importance_B,
+        )
+
+    def guesses(self, rows: Int64[np.ndarray, " some"]) -> Guesses:
+        """Return labels for the texts that have none, guessed from some that have one."""
+        if self._self_training is None:
+            unlabelled = self._data.unlabelled()
+            self._self_training = SelfTraining(self._matrix, unlabelled, self._seed)
+        return self._self_training.guesses(rows, self._data.true_labels()[rows])
 
     def _learnt(
         self,
         vocabulary: Vocabulary,
         matrix: Any,  # noqa: ANN401 - SciPy has no types
-        rows: Int64[np.ndarray, " some"],
-        machines: Sequence[Machine],
-        trust: float,
+        taught: _Taught,
+        recipe: LinearRecipe,
     ) -> SparseLinear:
-        model = train_linear(vocabulary, matrix, self._targets_BC[rows], machines, self._seed)
-        if self._known is None or trust <= 0.0:
+        model = train_linear(
+            vocabulary, matrix, taught.targets_BC, recipe.machines, self._seed, taught.importance_B
+        )
+        if self._known is None or recipe.trust <= 0.0:
             return model
-        return model.plus(np.float32(trust) * self._known_weights(self._known, vocabulary))
+        return model.plus(np.float32(recipe.trust) * self._known_weights(self._known, vocabulary))
 
     def known_scores(self) -> Float32[np.ndarray, "texts labels"] | None:
         """Return the scores of what is known for all texts; None where nothing is."""
@@ -143,27 +186,25 @@ class LinearTraining:
         return label_columns(model.scores(values), len(self._data.labels))
 
     def held_out_scores(
-        self, folds_B: Int64[np.ndarray, " texts"], machines: Sequence[Machine]
+        self, folds_B: Int64[np.ndarray, " texts"], recipe: LinearRecipe
     ) -> Float32[np.ndarray, "texts labels"]:
         """Score every text of a fold >= 0 by a model that was trained on the other folds.
 
         Args:
             folds_B: fold of every text; -1 is trained on always and scored never.
-            machines: see train_linear.
+            recipe: how to learn.
         """
         scores_BL: Matrix = np.zeros((len(folds_B), len(self._data.labels)), dtype=np.float32)
+        taught_B = self._data.is_taught_B()
         for fold in range(int(folds_B.max()) + 1):
             rows = np.flatnonzero(folds_B == fold)
-            model = self.train(np.flatnonzero(folds_B != fold), machines)
+            model = self.train(np.flatnonzero((folds_B != fold) & taught_B), recipe)
             scores_BL[rows] = self.scores(model, rows)
         return scores_BL
 
-    def part(
-        self, machines: Sequence[Machine], trust: float = 0.0, most_bytes: int | None = None
-    ) -> LinearPart:
+    def part(self, recipe: LinearRecipe, most_bytes: int | None = None) -> LinearPart:
         """Train on all texts that may be learnt from; see train."""
-        model = self.train(self._data.learnt(), machines, trust, most_bytes)
-        return LinearPart(model, self.features)
+        return LinearPart(self.train(self._data.learnt(), recipe, most_bytes), self.features)
 
     def _values(self, vocabulary: Vocabulary) -> Any:  # noqa: ANN401 - SciPy has no types
         return as_matrix(vocabulary.rows(*self._counts), len(vocabulary.keys_F))

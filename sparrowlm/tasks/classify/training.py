@@ -10,6 +10,7 @@ Shape letters: B texts, L labels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,10 +20,11 @@ from sparrowlm.foundation.array_types import Int64
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.quantities import format_size
+from sparrowlm.foundation.randomness import derive_seed
 from sparrowlm.tasks.classify.blending import Blend, learnt_blend, loss_nats
 from sparrowlm.tasks.classify.encoder_training import EncoderTraining
 from sparrowlm.tasks.classify.examples import LabelledTexts
-from sparrowlm.tasks.classify.linear_training import LinearTraining
+from sparrowlm.tasks.classify.linear_training import LinearRecipe, LinearTraining
 from sparrowlm.tasks.classify.model import (
     ENCODER,
     LINEAR,
@@ -31,11 +33,12 @@ from sparrowlm.tasks.classify.model import (
     EncoderPart,
 )
 from sparrowlm.tasks.classify.rejecting import Detector, learnt_detector, reject_label, signs
+from sparrowlm.tasks.classify.self_training import MOST_GUESSED, Guesses
 from sparrowlm.tasks.classify.settings import LEAST_LINEAR_BYTES, ClassifierTrainingSettings
 from sparrowlm.tasks.trained_weights import arrays_of, as_loaded
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import Clock, StagePlace
-from sparrowlm.training.linear import Machine, folds
+from sparrowlm.training.linear import folds
 from sparrowlm.training.loop import LoopResult
 
 # Fewer texts than this are too few to give some away for measuring: every text is scored by models
@@ -52,21 +55,12 @@ _WORTH_LEAVING_OUT = 0.005
 _KNOWN = "known"
 # What is known never counts for more than so many times what is learnt now.
 _MOST_TRUST = 3.0
+# Guessed labels are learnt from unless they raise the loss by more than this.
+_HARMLESS = 1.01
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Scores = dict[str, Matrix]
-
-
-class LinearRecipe(NamedTuple):
-    """How the linear model is learnt.
-
-    Attributes:
-        machines: averaged.
-        trust: share of the known weights that is added.
-    """
-
-    machines: tuple[Machine, ...]
-    trust: float = 0.0
+Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -94,6 +88,12 @@ class TrainedClassifier:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+class _Tried(NamedTuple):
+    loss: float
+    recipe: LinearRecipe
+    scores_BL: Matrix
+
+
 class ClassifierTraining:
     """One training.
 
@@ -114,8 +114,8 @@ class ClassifierTraining:
         settings: ClassifierTrainingSettings,
         place: StagePlace,
     ) -> None:
-        self._data = data
-        self._judged = data.judged()
+        self._data = _with_unlabelled(data, settings)
+        self._judged = self._data.judged()
         self._codec = codec
         self._settings = settings
         self._place = place
@@ -149,7 +149,9 @@ class ClassifierTraining:
         model = None
         if self._codec is not None:
             training = self._encoder(self._codec)
-            model, encoder_BL = self._encoder_scores(training)
+            model, encoder_BL = self._encoder_scores(
+                training, linear.guesses if recipe.has_guesses else _no_guesses
+            )
             scores[ENCODER] = encoder_BL[self._measured]
         blend = self._chosen(scores, targets_BL)
         return self._assembled(linear, recipe, model, blend, scores, floor)
@@ -178,20 +180,29 @@ class ClassifierTraining:
 
     def _linear_scores(self, linear: LinearTraining) -> tuple[LinearRecipe, Matrix]:
         """Choose the recipe whose scores, weighed, have the least loss."""
-        targets_BL = self._judged.targets_BL[self._measured]
+        num_folds = int(self._folds_B.max()) + 1
+        tried = [self._tried(linear, LinearRecipe(one)) for one in linear.recipes(num_folds)]
+        best = min(tried, key=lambda one: one.loss)
+        if len(self._data.unlabelled()):
+            guessed = self._tried(linear, best.recipe._replace(has_guesses=True))
+            self._say_guesses(best, guessed)
+            # Held-out texts are of the kind that has labels; the others are what the model will
+            # meet, so that learning from them need not pay here: it must not harm.
+            if guessed.loss <= _HARMLESS * best.loss:
+                best = guessed
+        return best.recipe, best.scores_BL
+
+    def _tried(self, linear: LinearTraining, recipe: LinearRecipe) -> _Tried:
+        """Measure a recipe, and find out how far to trust what is known."""
+        scores_BL = linear.held_out_scores(self._folds_B, recipe._replace(trust=0.0))
         known_BL = linear.known_scores()
-        tried: list[tuple[float, int, LinearRecipe, Matrix]] = []
-        for machines in linear.recipes(int(self._folds_B.max()) + 1):
-            scores_BL = linear.held_out_scores(self._folds_B, machines)
-            recipe = LinearRecipe(machines)
-            if known_BL is not None:
-                recipe = LinearRecipe(machines, self._trust(scores_BL, known_BL))
-                scores_BL = scores_BL + np.float32(recipe.trust) * known_BL
-            measured = {LINEAR: scores_BL[self._measured]}
-            loss = self._loss(self._blend(measured, targets_BL), measured, targets_BL)
-            tried.append((loss, len(tried), recipe, scores_BL))
-        _loss, _number, recipe, scores_BL = min(tried, key=lambda one: one[:2])
-        return recipe, scores_BL
+        if known_BL is not None:
+            recipe = recipe._replace(trust=self._trust(scores_BL, known_BL))
+            scores_BL = scores_BL + np.float32(recipe.trust) * known_BL
+        measured = {LINEAR: scores_BL[self._measured]}
+        targets_BL = self._judged.targets_BL[self._measured]
+        loss = self._loss(self._blend(measured, targets_BL), measured, targets_BL)
+        return _Tried(loss, recipe, scores_BL)
 
     def _trust(self, scores_BL: Matrix, known_BL: Matrix) -> float:
         """Return the share of what is known that suits texts which neither has seen."""
@@ -212,25 +223,30 @@ class ClassifierTraining:
             self._stages["pretraining"] = training.pretrain(self._clock.left(share), place)
         return training
 
-    def _encoder_scores(self, training: EncoderTraining) -> tuple[Any, Any]:
+    def _encoder_scores(
+        self, training: EncoderTraining, guesses_of: Callable[[Rows], Guesses | None]
+    ) -> tuple[Any, Any]:
         scores_BL = np.zeros_like(self._data.targets_BL)
-        if self._folds_B.max() == 0:
-            rows, held_out = np.flatnonzero(self._folds_B < 0), self._measured
+        is_taught_B, num_folds = self._data.is_taught_B(), int(self._folds_B.max()) + 1
+        if num_folds == 1:
+            rows, held_out = np.flatnonzero((self._folds_B < 0) & is_taught_B), self._measured
             place = self._place.of("labels", "tasks.classify-labels-point")
-            model, result = training.learn(rows, held_out, self._clock.left(), place)
-            self._stages["labels"] = result
+            model, self._stages["labels"] = training.learn(
+                rows, held_out, self._clock.left(), place, guesses_of(rows)
+            )
             scores_BL[held_out] = training.scores(model, held_out)
             return model, scores_BL
-        num_folds = int(self._folds_B.max()) + 1
         for fold in range(num_folds):
-            rows = np.flatnonzero(self._folds_B != fold)
+            rows = np.flatnonzero((self._folds_B != fold) & is_taught_B)
             others = np.flatnonzero(self._folds_B == fold)
             seconds = self._clock.left(1 / (num_folds + 1 - fold))
-            model, _result = training.learn(rows, None, seconds, self._place.of(f"fold{fold}"))
+            place = self._place.of(f"fold{fold}")
+            model, _result = training.learn(rows, None, seconds, place, guesses_of(rows))
             scores_BL[others] = training.scores(model, others)
-        place = self._place.of("labels", "tasks.classify-labels-point")
-        every = np.arange(len(self._data))
-        model, self._stages["labels"] = training.learn(every, None, self._clock.left(), place)
+        place, every = self._place.of("labels", "tasks.classify-labels-point"), self._data.learnt()
+        model, self._stages["labels"] = training.learn(
+            every, None, self._clock.left(), place, guesses_of(every)
+        )
         return model, scores_BL
 
     def _chosen(self, scores: Scores, targets_BL: Any) -> Blend:  # noqa: ANN401
@@ -262,9 +278,7 @@ class ClassifierTraining:
             encoder_part = EncoderPart(as_loaded(model), self._codec)
         if LINEAR in blend.weights:
             is_alone = ENCODER not in blend.weights
-            linear_part = linear.part(
-                recipe.machines, recipe.trust, self._linear_bytes(has_network=not is_alone)
-            )
+            linear_part = linear.part(recipe, self._linear_bytes(has_network=not is_alone))
         settings = ClassifierSettings(
             labels=self._data.labels,
             blend=blend,
@@ -275,6 +289,7 @@ class ClassifierTraining:
         facts = {
             "linear": [machine._asdict() for machine in recipe.machines],
             "trust_in_known": recipe.trust,
+            "learnt_from_guesses": recipe.has_guesses,
             "seconds": self._clock.passed(),
         }
         return TrainedClassifier(
@@ -314,8 +329,34 @@ class ClassifierTraining:
     def _loss(self, blend: Blend, scores: Scores, targets_BL: Any) -> float:  # noqa: ANN401
         return loss_nats(blend.logits(scores), targets_BL, is_multi_label=self._data.is_multi_label)
 
+    def _say_guesses(self, without: _Tried, guessed: _Tried) -> None:
+        targets_BL = self._judged.targets_BL[self._measured]
+        shares = []
+        for one in (without, guessed):
+            is_right_B = one.scores_BL[self._measured].argmax(axis=1) == targets_BL.argmax(axis=1)
+            shares.append(f"{100 * float(is_right_B.mean()):.2f}")
+        number = f"{len(self._data.unlabelled()):,}"
+        self._place.progress.note(
+            say("tasks.classify-guesses", number=number, without=shares[0], guessed=shares[1])
+        )
+
     def _say_floor(self, floor: Blend, scores: Scores) -> None:
         given_BL = floor.logits({LINEAR: scores[LINEAR]})
         right = given_BL.argmax(axis=1) == self._judged.true_labels()[self._measured]
         share = f"{100 * float(right.mean()):.2f}"
         self._place.progress.note(say("tasks.classify-floor", accuracy=share))
+
+
+def _with_unlabelled(data: LabelledTexts, settings: ClassifierTrainingSettings) -> LabelledTexts:
+    """Put texts without a label beside the others, where labels can be guessed for them."""
+    if not settings.unlabelled or data.is_multi_label or settings.parts == ENCODER:
+        return data
+    texts = list(dict.fromkeys(settings.unlabelled))
+    if len(texts) > MOST_GUESSED:
+        random = np.random.default_rng(derive_seed(settings.seed, "guessed texts"))
+        texts = [texts[row] for row in np.sort(random.permutation(len(texts))[:MOST_GUESSED])]
+    return data.with_unlabelled(texts)
+
+
+def _no_guesses(_rows: Rows) -> None:
+    """Guess nothing."""
