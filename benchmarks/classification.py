@@ -63,12 +63,11 @@ def measured(source: Source, options: argparse.Namespace, seed: int) -> dict[str
             "blend": facts["task"]["blend"]["weights"],
             "held-out": {part: short(own) for part, own in facts["measured"]["held_out"].items()},
         }
-        if options.test:
-            for part, path in source.tests.items():
-                file = write(home / f"{part}.jsonl", rows_of(source, path))
-                table = model.evaluate([file])
-                parts = {name: short(table[name]) for name in ("floor", "encoder") if name in table}
-                found[part] = {"model": short(table), **parts}
+        for part, path in {**source.others, **(source.tests if options.test else {})}.items():
+            file = write(home / f"{part}.jsonl", rows_of(source, path))
+            table = model.evaluate([file])
+            parts = {name: short(table[name]) for name in ("floor", "encoder") if name in table}
+            found[part] = {"model": short(table), **parts}
         return found
 
 

@@ -60,7 +60,7 @@ def user_words(request: TrainRequest) -> tuple[str, ...]:
 def learnt_codec(
     request: TrainRequest, texts: Sequence[str], words: Sequence[str] = ()
 ) -> TokenCodec:
-    """Learn a tokenizer: characters where the texts are mostly Chinese, words elsewhere.
+    """Learn a tokenizer: see kind_for_reading.
 
     Args:
         request: may name another kind.
@@ -68,10 +68,10 @@ def learnt_codec(
         words: of the user's dictionary.
     """
     sample = [whole(text) for text in texts]
-    kind = kind_for_reading(sample[:: max(len(sample) // SAMPLE_TEXTS, 1)])
+    num_characters = sum(map(len, sample))
+    kind = kind_for_reading(sample[:: max(len(sample) // SAMPLE_TEXTS, 1)], num_characters)
     if request.tokenizer != "auto":
         kind = request.tokenizer
-    num_characters = sum(map(len, sample))
     size = min(derived_vocabulary_size(kind, num_characters), most_ids(request))
     return train_tokenizer(kind, lambda: iter(sample), num_characters, size, words)
 

@@ -96,7 +96,7 @@ def learn_tokenizer(train: SideTexts, settings: PreparationSettings) -> TokenCod
         return (text for text, _ in train.texts(every))
 
     if settings.tokenizer == "auto" and settings.purpose == "understanding":
-        kind = kind_for_reading(islice(sample(), SAMPLE_TEXTS))
+        kind = kind_for_reading(islice(sample(), SAMPLE_TEXTS), num_characters)
     else:
         kind = choose_tokenizer(settings.tokenizer, num_characters)
     sampled = num_characters if every <= 1 else sum(len(text) for text in sample())

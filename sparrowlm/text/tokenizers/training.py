@@ -33,6 +33,7 @@ TOKENIZER_KINDS: tuple[str, ...] = get_args(TokenizerKind)
 # As many texts of a sample say which script it is in.
 SAMPLE_TEXTS = 1000
 _SAMPLE_CHARACTERS, _HAN_SHARE = 200_000, 0.2
+_MOST_CHARACTERS_FOR_WORDS = 4_000_000
 _HAN_CHARACTER = re.compile(f"[{HAN}]")
 _BASE_IDS = 257
 _LARGEST_VOCABULARY = 1 << 20
@@ -60,16 +61,22 @@ def derived_minimum_count(kind: TokenizerKind, num_characters: int) -> int:
     return (1, 2, 3, 5)[sum(num_characters >= limit for limit in limits)]
 
 
-def kind_for_reading(texts: Iterable[str]) -> TokenizerKind:
+def kind_for_reading(texts: Iterable[str], num_characters: int) -> TokenizerKind:
     """Choose for a model that understands text: characters where it is mostly Chinese, else words.
+
+    A small vocabulary has room for the words of one subject, not for those of a language: of much
+    text, byte pairs cut rare words into pieces where words would fall into letters.
 
     Args:
         texts: a sample; Han characters are "mostly" from a fifth of what is no white space.
+        num_characters: of all text.
     """
     sample = "".join(text for text in texts)[:_SAMPLE_CHARACTERS]
     num_han = len(_HAN_CHARACTER.findall(sample))
     num_signs = sum(not sign.isspace() for sign in sample)
-    return "character" if num_han >= _HAN_SHARE * max(num_signs, 1) else "word"
+    if num_han >= _HAN_SHARE * max(num_signs, 1):
+        return "character"
+    return "word" if num_characters <= _MOST_CHARACTERS_FOR_WORDS else "bpe"
 
 
 def count_characters(texts: Iterable[str]) -> Counter[str]:
