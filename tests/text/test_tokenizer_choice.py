@@ -41,5 +41,3 @@ def test_a_vocabulary_is_cut_to_what_there_is_room_for(tmp_path):
 def test_settings_out_of_range_are_refused():
     with pytest.raises(SettingError, match="most_ids"):
         PreparationSettings(most_ids=10)
-    with pytest.raises(SettingError, match="purpose"):
-        PreparationSettings(purpose="dancing")
