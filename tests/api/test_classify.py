@@ -355,6 +355,15 @@ def test_ctrl_c_saves_and_resume_ends_with_the_same_bytes(home, tmp_path, after)
     assert (tmp_path / "cut" / "sparrow.json").stat().st_mtime_ns == before
 
 
+def test_a_word_of_the_user_is_explained_whole(home, tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("房间很干净\n", encoding="utf-8")
+    model = sp.train(
+        home / "评论.csv", output=tmp_path / "model", model="linear", user_dictionary=path
+    )
+    assert "房间很干净" in [reason.text for reason in model.explain("这里房间很干净")]
+
+
 @pytest.mark.parametrize("transfer", ["frozen", "adapters", "gradual"])
 def test_what_learns_can_be_chosen(home, tmp_path, transfer):
     from sparrowlm.runtime.directory import ModelDirectory

@@ -214,7 +214,11 @@ class Classifier:
         if label is not None and label not in self.labels:
             known = ", ".join(self.labels)
             raise SettingError("tasks.classify-label", received=label, known=known)
-        words = [word for word in WordSegmenter().segment(text) if not word.text.isspace()]
+        words = [
+            word
+            for word in WordSegmenter(self.settings.words).segment(text)
+            if not word.text.isspace()
+        ]
         variants = [text, *(text[: word.start] + text[word.end :] for word in words)]
         logs_BL = np.log(np.maximum(self.probabilities(variants), 1e-12))
         index = int(logs_BL[0].argmax()) if label is None else self.labels.index(label)
