@@ -28,6 +28,7 @@ from sparrowlm.tasks.tag.task import evaluate_parts, known_words_of
 from sparrowlm.tasks.tag.training import TaggerTraining, TrainedTagger
 from sparrowlm.tasks.tag.units import units_of
 from sparrowlm.text.tokenizers import TokenCodec, train_tokenizer
+from sparrowlm.text.width import narrowed
 from sparrowlm.training.encoder_stage import EncoderSize, StagePlace
 
 Examples = list[TaggedText]
@@ -39,7 +40,7 @@ class Loud(SilentProgress):
 
 
 def tokenizer(examples: Examples) -> TokenCodec:
-    texts = [one.text for one in examples]
+    texts = [narrowed(one.text) for one in examples]
     is_words = choose_profile(units_of(texts), "BIO") == "words"
     kind = "word" if is_words else "character"
     return train_tokenizer(kind, lambda: iter(texts), sum(map(len, texts)))
