@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sparrowlm.api.encoder_start import encoder_start, start_codec
 from sparrowlm.api.labels import TaskData
 from sparrowlm.api.needs import needs_torch
 from sparrowlm.api.request import TrainRequest
@@ -16,6 +17,7 @@ from sparrowlm.api.task_parts import (
     learnt_codec,
     model_parts,
     seconds_left,
+    unlabelled_texts,
     user_words,
 )
 from sparrowlm.corpora.labelled import LabelledText
@@ -26,7 +28,6 @@ from sparrowlm.foundation.progress import Progress
 from sparrowlm.foundation.quantities import format_size
 from sparrowlm.tasks.classify.examples import LabelledTexts, as_targets, label_names
 from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings, Parts
-from sparrowlm.text.tokenizers import load_tokenizer
 
 if TYPE_CHECKING:
     from sparrowlm.tasks.classify.evaluation import ClassifierFigures
@@ -118,7 +119,6 @@ def _texts(data: TaskData) -> tuple[LabelledTexts, Any]:
 def _settings(
     request: TrainRequest, texts: LabelledTexts, began: float
 ) -> ClassifierTrainingSettings:
-    from sparrowlm.api.encoder_start import encoder_start
     from sparrowlm.training.encoder_stage import EncoderSize
 
     parts: Parts = "auto"
@@ -135,19 +135,10 @@ def _settings(
         start=None if start is None else start.tensors,
         transfer=request.transfer,
         steps=request.steps,
-        unlabelled=_unlabelled(request),
+        unlabelled=unlabelled_texts(request),
         words=user_words(request),
         seed=request.seed,
     )
-
-
-def _unlabelled(request: TrainRequest) -> list[str]:
-    if request.unlabelled is None:
-        return []
-    from sparrowlm.corpora.labelled import iterate_texts
-
-    rows = iterate_texts(request.unlabelled, request.work / "labels")
-    return [row.text for row in rows if row.text.strip()]
 
 
 def _context(texts: LabelledTexts) -> int:
@@ -167,8 +158,9 @@ def _codec(
     if len(texts) < _LEAST_NETWORK_TEXTS and not is_asked_for:
         return None
     needs_torch()
-    if request.start_from is not None:
-        return load_tokenizer(request.start_from)
+    started = start_codec(request)
+    if started is not None:
+        return started
     return learnt_codec(request, [*texts.texts, *settings.unlabelled], settings.words)
 
 

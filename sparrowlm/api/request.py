@@ -49,7 +49,7 @@ class TrainRequest:
         text_field: name or number of the column that holds the text; None finds it.
         label_field: the same for the label.
         unlabelled: further texts of the kind that the model will meet, without labels.
-        transfer: which weights of a classifier's network learn labels.
+        transfer: which weights of the network learn labels (tasks only).
     """
 
     data: Data
@@ -90,6 +90,11 @@ class TrainRequest:
         if self.task not in ("auto", "complete"):
             choices |= {"task": self.task, "text": self.text_field, "label": self.label_field}
             choices |= {"transfer": self.transfer}
+            choices |= {
+                name: str(path)
+                for name, path in (("unlabelled", self.unlabelled), ("words", self.user_dictionary))
+                if path is not None
+            }
         text = json.dumps(choices, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

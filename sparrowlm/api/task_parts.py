@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sparrowlm.training.loop import LoopResult
 
 DEFAULT_BYTES = 5_000_000
+# Tasks of the tagger: names, slots with intents, words.
+TAG_TASKS = ("tag", "intent", "segment")
 _CLOSING_SECONDS = 2.0
 _LEAST_SECONDS = 1.0
 _HAN_SHARE = 0.2
@@ -50,6 +52,20 @@ def user_words(request: TrainRequest) -> tuple[str, ...]:
     if request.user_dictionary is None:
         return ()
     return tuple(read_user_words(request.user_dictionary))
+
+
+def unlabelled_texts(request: TrainRequest) -> list[str]:
+    """Return the further texts that a network reads before it learns labels.
+
+    Raises:
+        DataError: they cannot be read.
+    """
+    if request.unlabelled is None:
+        return []
+    from sparrowlm.corpora.labelled import iterate_texts
+
+    rows = iterate_texts(request.unlabelled, request.work / "labels")
+    return [row.text for row in rows if row.text.strip()]
 
 
 def learnt_codec(

@@ -10,9 +10,9 @@ import numpy as np
 
 from sparrowlm.text.ngram_features import NgramFeatureSettings
 from sparrowlm.training.encoder_stage import EncoderSize
+from sparrowlm.training.transfer import Transfer
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
-Transfer = Literal["full", "frozen", "adapters", "gradual"]
 Parts = Literal["auto", "linear", "encoder", "both"]
 
 
