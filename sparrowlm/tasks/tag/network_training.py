@@ -36,7 +36,6 @@ _MOST_PRETRAINING_EPOCHS, _LEAST_PRETRAINING_EPOCHS = 20.0, 3.0
 _TAGGING_UNITS = 2_000_000
 _MOST_TAGGING_EPOCHS, _LEAST_TAGGING_EPOCHS = 40.0, 8.0
 _HIDDEN_SHARE = 0.2
-_HIDDEN_NAMES = 0.0
 _COLUMN_DROPOUT, _FEATURE_DROPOUT, _DROPOUT = 0.1, 0.3, 0.1
 _COLUMNS = "columns."
 _UNLABELLED_BLOCK = 2000
@@ -182,7 +181,7 @@ class NetworkTraining:
         settings, model = self._settings, self.model
         penalties = self._names.labels.constraints().penalties()
         chosen = TaggingSettings(
-            seed=settings.seed, hidden_share=_HIDDEN_SHARE, hidden_spans=_HIDDEN_NAMES,
+            seed=settings.seed, hidden_share=_HIDDEN_SHARE, hidden_spans=settings.hidden_spans,
             outside=self._names.labels.numbers.get("O"),
         )  # fmt: skip
         objective = TaggingObjective(

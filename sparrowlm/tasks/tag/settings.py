@@ -37,6 +37,8 @@ class TaggerTrainingSettings:
         pretraining_epochs: how often, at most, texts are read without labels; None derives it,
             0 leaves it out.
         tagging_epochs: how often, at most, labelled texts are seen; None derives it.
+        hidden_spans: share of the spans hidden whole while labels are learnt, so that names nobody
+            has seen are found by what stands around them.
         steps: optimisation steps of each run of the network instead; None for epochs.
         unlabelled: further texts of the kind the model will meet.
         start: weights by name of an encoder, or of another tagger, with the same tokenizer and the
@@ -55,6 +57,7 @@ class TaggerTrainingSettings:
     column_rows: int = 1 << 13
     pretraining_epochs: float | None = None
     tagging_epochs: float | None = None
+    hidden_spans: float = 0.15
     steps: int | None = None
     unlabelled: Sequence[str] = ()
     start: Mapping[str, Matrix] | None = None
