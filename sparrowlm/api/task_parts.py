@@ -141,6 +141,11 @@ def model_parts(
         "recipe": {
             "task": data.task, "model": request.model, "minutes": request.minutes,
             "steps": request.steps, "seed": request.seed, "size_bytes": request.size_bytes,
+            "transfer": request.transfer,
+            **{name: path and str(path) for name, path in (
+                ("from", request.start_from), ("unlabelled", request.unlabelled),
+                ("user_dictionary", request.user_dictionary),
+            )},
         },
         "measured": dict(outcome.measured),
         "curve": {

@@ -105,6 +105,8 @@ def test_a_tagger_is_a_start_of_taggers_and_matchers(home, tmp_path):
     tagger(home, tmp_path / "tagger", start_from=start, transfer="frozen")
     matcher(home, tmp_path / "matcher", start_from=start, transfer="frozen")
     assert is_same_body(start, tmp_path / "tagger")
+    recipe = sp.load(tmp_path / "tagger").info()["recipe"]
+    assert (recipe["from"], recipe["transfer"]) == (str(start), "frozen")
     assert is_same_body(start, tmp_path / "matcher")
     assert sp.load(tmp_path / "matcher").match("怎么付款", "如何付款").probability <= 1
 
