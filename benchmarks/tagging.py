@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.tagging_data import PARTS, read_part
+from benchmarks.tagging_data import PARTS, further_texts, read_part
 from sparrowlm.corpora.labelled.examples import TaggedText
 from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.progress import Progress, SilentProgress
@@ -28,6 +28,7 @@ from sparrowlm.tasks.tag.task import evaluate_parts, known_words_of
 from sparrowlm.tasks.tag.training import TaggerTraining, TrainedTagger
 from sparrowlm.tasks.tag.units import units_of
 from sparrowlm.text.tokenizers import TokenCodec, train_tokenizer
+from sparrowlm.text.width import narrowed
 from sparrowlm.training.encoder_stage import EncoderSize, StagePlace
 
 Examples = list[TaggedText]
@@ -38,8 +39,8 @@ class Loud(SilentProgress):
         print(f"    {text}", flush=True)
 
 
-def tokenizer(examples: Examples) -> TokenCodec:
-    texts = [one.text for one in examples]
+def tokenizer(examples: Examples, further: list[str]) -> TokenCodec:
+    texts = [narrowed(one.text) for one in examples] + [narrowed(text) for text in further]
     is_words = choose_profile(units_of(texts), "BIO") == "words"
     kind = "word" if is_words else "character"
     return train_tokenizer(kind, lambda: iter(texts), sum(map(len, texts)))
@@ -48,7 +49,10 @@ def tokenizer(examples: Examples) -> TokenCodec:
 def trained_on(
     train: Examples, dev: Examples | None, options: argparse.Namespace, seed: int
 ) -> TrainedTagger:
+    further = further_texts(options.unlabelled)
     settings = TaggerTrainingSettings(
+        unlabelled=further,
+        hidden_spans=options.hidden,
         seconds=options.minutes * 60 if options.minutes else None,
         most_bytes=int(options.size * 1e6),
         parts=options.parts,
@@ -62,8 +66,10 @@ def trained_on(
     )
     progress: Progress = Loud() if options.verbose else SilentProgress()
     with tempfile.TemporaryDirectory() as directory:
-        place = StagePlace(Path(directory), "benchmark", progress, StopRequest(lambda: None))
-        return TaggerTraining(train, dev, tokenizer(train), settings, place).run()
+        work = Path(directory) if options.work is None else options.work
+        place = StagePlace(work, "benchmark", progress, StopRequest(lambda _text: None))
+        codec = tokenizer(train, further)
+        return TaggerTraining(train, dev, codec, settings, place).run()
 
 
 def network_bytes(trained: TrainedTagger) -> int:
@@ -99,7 +105,10 @@ def report(name: str, options: argparse.Namespace, seed: int) -> None:
     if options.first:
         train = train[: options.first]
     began, processor = time.perf_counter(), time.process_time()
-    trained = trained_on(train, None if test is None else dev, options, seed)
+    chooses = dev if test is not None else None
+    if options.pages:
+        train, chooses = train[: -options.pages], train[-options.pages :]
+    trained = trained_on(train, chooses, options, seed)
     tagger = trained.tagger
     print(
         f"\n{name}, seed {seed}: {len(train)} examples, {len(tagger.labels)} labels,"
@@ -131,6 +140,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=13)
     parser.add_argument("--buckets", type=int, default=13)
     parser.add_argument("--first", type=int)
+    parser.add_argument("--pages", type=int, help="the last examples of train choose, not dev")
+    parser.add_argument("--unlabelled", nargs="*", default=[], help="files of further texts")
+    parser.add_argument("--hidden", type=float, default=TaggerTrainingSettings().hidden_spans)
+    parser.add_argument("--work", type=Path, help="keeps checkpoints; a stopped run goes on")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     for name in options.names:

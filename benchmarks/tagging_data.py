@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from benchmarks.data import read_text
@@ -24,6 +25,7 @@ PARTS = {
     ),
 }
 WORD = "word"
+_SHORTEST = 5
 
 
 def joined(
@@ -67,6 +69,25 @@ def read_words(name: str) -> list[TaggedText]:
             start += len(word)
         found.append(TaggedText("".join(line.split()), tuple(spans)))
     return found
+
+
+def further_texts(names: Iterable[str]) -> list[str]:
+    """Texts without labels: JSON lines with a text, or the longest cell of every line.
+
+    Those that stand in a part that is measured on are left out.
+    """
+    measured = {one.text for _, *parts in PARTS.values() for part in parts if part
+                for one in read_part(part)}  # fmt: skip
+    found: dict[str, None] = {}
+    for name in names:
+        for line in read_text(name).split("\n"):
+            text = line
+            if ".jsonl" in name and line:
+                text = json.loads(line)["text"]
+            cells = text.split("\t") if ".tsv" in name else text.split("\n")
+            pieces = [max(cells, key=len)] if ".tsv" in name else cells
+            found |= dict.fromkeys(piece.strip() for piece in pieces)
+    return [text for text in found if len(text) >= _SHORTEST and text not in measured]
 
 
 def read_part(name: str) -> list[TaggedText]:

@@ -78,14 +78,15 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
         resume: continue an interrupted training of the same data and settings; harmless without.
         start_from: a model directory whose tokenizer and weights are the start.
         held_out: text to measure on, never trained on; otherwise split off the data.
-        user_dictionary: file of words, one per line, that outrank the segmentation.
+        user_dictionary: file of words, one per line, that outrank the segmentation; for taggers
+            of "word TAB label" lines, which outrank the model and are kept in it.
         task: "auto" looks at the data; "complete", "classify", "tag", "intent", "match" or
             "segment".
         text_field: name or 0-based number of the column that holds the text; None finds it.
         label_field: the same for the label.
         encoding: of text files, e.g. "gb18030"; None finds it for each.
         unlabelled: file of further texts of the kind that the model will meet (tasks only).
-        transfer: what of a classifier's network learns labels: "full", "frozen" (the head alone),
+        transfer: what of the network learns labels: "full", "frozen" (the head alone),
             "adapters" (low-rank additions) or "gradual" (the head first).
         teacher: directory of a (larger) classifier whose probabilities are learnt, for the texts
             of the data, labelled or not, and for those of unlabelled.

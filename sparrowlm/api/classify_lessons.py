@@ -76,7 +76,7 @@ def read_lessons(request: TrainRequest, data: TaskData, progress: Progress) -> L
         SettingError: labels do not fit.
         DataError: old data or unlabelled texts cannot be read.
     """
-    more = [] if request.unlabelled is None else unlabelled_texts(request.unlabelled, request)
+    more = unlabelled_texts(request)
     teacher = None if request.teacher is None else _known(request.teacher, "--teacher")
     old = None
     if request.start_from is not None and (request.replay is not None or request.keep_answers):

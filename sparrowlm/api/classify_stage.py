@@ -9,6 +9,7 @@ import numpy as np
 
 from sparrowlm.api.both_ways import both_ways, both_ways_lines
 from sparrowlm.api.classify_lessons import Lessons, read_lessons
+from sparrowlm.api.encoder_start import encoder_start, start_codec
 from sparrowlm.api.labels import TaskData
 from sparrowlm.api.needs import needs_torch
 from sparrowlm.api.predictors import open_predictor
@@ -36,7 +37,6 @@ from sparrowlm.tasks.classify.settings import (
     ClassifierTrainingSettings,
     Parts,
 )
-from sparrowlm.text.tokenizers import load_tokenizer
 
 if TYPE_CHECKING:
     from sparrowlm.tasks.classify.evaluation import ClassifierFigures
@@ -115,7 +115,6 @@ def _outcome(
 
 
 def _settings(request: TrainRequest, lessons: Lessons, began: float) -> ClassifierTrainingSettings:
-    from sparrowlm.api.encoder_start import encoder_start
     from sparrowlm.training.encoder_stage import EncoderSize
 
     parts: Parts = "auto"
@@ -174,9 +173,8 @@ def _codec(
     if len(texts) < _LEAST_NETWORK_TEXTS and not is_asked_for:
         return None
     needs_torch()
-    if settings.start is not None and request.start_from is not None:
-        codec = load_tokenizer(request.start_from)
-    else:
+    codec = None if settings.start is None else start_codec(request)
+    if codec is None:
         codec = learnt_codec(request, [*texts.texts, *settings.unlabelled], settings.words)
     room = settings.linear_bytes(codec.vocab_size, len(texts.labels))
     if room is None or room >= LEAST_LINEAR_BYTES or is_asked_for:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sparrowlm.foundation.errors import ModelError
+from sparrowlm.api.request import TrainRequest
+from sparrowlm.foundation.errors import ModelError, SettingError
 from sparrowlm.runtime.directory import ENCODER_FILE, ModelDirectory
 from sparrowlm.runtime.encoder_files import encoder_tensors, load_encoder
+from sparrowlm.text.tokenizers import TokenCodec, load_tokenizer
 
 if TYPE_CHECKING:
     from sparrowlm.training.encoder_stage import EncoderSize
@@ -26,10 +28,32 @@ class EncoderStart:
     Attributes:
         size: of the encoder.
         tensors: its weights by name; with a head where labels were asked for and it knows some.
+        kind: of the model, e.g. "classify".
     """
 
     size: EncoderSize
     tensors: dict[str, np.ndarray[Any, np.dtype[np.float32]]]
+    kind: str
+
+
+def start_codec(request: TrainRequest) -> TokenCodec | None:
+    """Return the tokenizer of the model to start from; None where there is none to start from.
+
+    Raises:
+        ModelError: there is no model.
+        SettingError: another kind of tokenizer was asked for.
+    """
+    if request.start_from is None:
+        return None
+    codec = load_tokenizer(request.start_from)
+    if request.tokenizer not in ("auto", codec.kind):
+        raise SettingError(
+            "api.start-tokenizer",
+            path=request.start_from,
+            kind=codec.kind,
+            received=request.tokenizer,
+        )
+    return codec
 
 
 def encoder_start(path: Path, labels: Sequence[str] = ()) -> EncoderStart:
@@ -63,7 +87,8 @@ def encoder_start(path: Path, labels: Sequence[str] = ()) -> EncoderStart:
         context_tokens=engine.shape.context_tokens,
     )
     head = _head(directory, loaded.head, labels)
-    return EncoderStart(size, {**encoder_tensors(directory), **head})
+    kind = str(directory.manifest.get("kind"))
+    return EncoderStart(size, {**encoder_tensors(directory), **head}, kind)
 
 
 def _head(

@@ -192,7 +192,16 @@ def _reading_lines(report: ReadingReport) -> list[str]:
     return lines
 
 
-def unlabelled_texts(path: Path, request: TrainRequest) -> list[str]:
+def unlabelled_texts(request: TrainRequest) -> list[str]:
+    """Return the further texts that a network reads before it learns labels.
+
+    Raises:
+        DataError: they cannot be read.
+    """
+    return [] if request.unlabelled is None else _texts_of(request.unlabelled, request)
+
+
+def _texts_of(path: Path, request: TrainRequest) -> list[str]:
     """Read the texts of a file or folder, whatever else its rows hold.
 
     Raises:
@@ -221,7 +230,7 @@ def _read_any(request: TrainRequest, task: TaskKind, report: ReadingReport) -> L
     texts: list[Example] = [
         LabelledText(text, ())
         for one in inputs
-        for text in ([one] if isinstance(one, str) else unlabelled_texts(one, request))
+        for text in ([one] if isinstance(one, str) else _texts_of(one, request))
         if text.strip()
     ]
     if not texts:

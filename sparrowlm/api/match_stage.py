@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from sparrowlm.api.labels import TaskData
+from sparrowlm.api.encoder_start import encoder_start, start_codec
+from sparrowlm.api.labels import TaskData, unlabelled_texts
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.api.task_parts import (
     TaskOutcome,
@@ -50,7 +51,7 @@ def train_match(
     pairs = [example for example in data.examples if isinstance(example, TextPair)]
     held_out = [example for example in data.held_out if isinstance(example, TextPair)]
     settings = _settings(request, began)
-    codec = _codec(request, pairs, settings.words)
+    codec = _codec(request, pairs, settings)
     place = StagePlace(request.work / "network", fingerprint_of(request, data), progress, stop)
     trained = train_matcher(pairs, held_out or None, codec, settings, place)
     figures = _figures(trained)
@@ -77,24 +78,39 @@ def _settings(request: TrainRequest, began: float) -> MatcherTrainingSettings:
         parts = "linear"
     elif request.model == "encoder":
         parts = "encoder"
-    return MatcherTrainingSettings(
+    chosen = MatcherTrainingSettings()
+    size, start = chosen.size, None
+    if request.start_from is not None:
+        started = encoder_start(request.start_from)
+        size = dataclasses.replace(started.size, context_tokens=size.context_tokens)
+        start = started.tensors
+    return dataclasses.replace(
+        chosen,
         seconds=seconds_left(request, began),
         most_bytes=request.size_bytes,
         parts=parts,
+        size=size,
+        start=start,
+        transfer=request.transfer,
+        steps=request.steps,
+        unlabelled=unlabelled_texts(request),
         words=user_words(request),
         seed=request.seed,
     )
 
 
 def _codec(
-    request: TrainRequest, pairs: list[TextPair], words: tuple[str, ...]
+    request: TrainRequest, pairs: list[TextPair], settings: MatcherTrainingSettings
 ) -> TokenCodec | None:
     """Learn a tokenizer where a network may pay: labelled pairs, and not too few of them."""
     num_labelled = sum(pair.label is not None for pair in pairs)
     is_asked_for = request.model == "encoder"
     if request.model == "linear" or (num_labelled < _LEAST_NETWORK_PAIRS and not is_asked_for):
         return None
-    return learnt_codec(request, [t for pair in pairs for t in (pair.first, pair.second)], words)
+    texts = [text for pair in pairs for text in (pair.first, pair.second)]
+    return start_codec(request) or learnt_codec(
+        request, [*texts, *settings.unlabelled], settings.words
+    )
 
 
 def _figures(trained: TrainedMatcher) -> dict[str, dict[str, Any]]:

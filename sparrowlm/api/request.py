@@ -51,7 +51,7 @@ class TrainRequest:
         label_field: the same for the label.
         encoding: of text files; None finds it for each.
         unlabelled: further texts of the kind that the model will meet, without labels.
-        transfer: which weights of a classifier's network learn labels.
+        transfer: which weights of the network learn labels (tasks only).
         teacher: directory of a classifier whose answers are learnt.
         replay: labelled data that the model of start_from was made from, to be learnt again.
         replay_share: how much of them, 0 to 1; the rest only measures.
@@ -105,9 +105,10 @@ class TrainRequest:
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def _lessons(self) -> dict[str, object]:
-        """Return what is learnt beside the labels, as far as anything is."""
+        """Return what is learnt from beside the labelled data, as far as there is any."""
         lessons = {
             "unlabelled": self.unlabelled and str(self.unlabelled),
+            "words": self.user_dictionary and str(self.user_dictionary),
             "teacher": self.teacher and str(self.teacher),
             "replay": self.replay and [str(self.replay), self.replay_share],
             "keep_answers": self.keep_answers,

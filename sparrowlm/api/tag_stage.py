@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparrowlm.api.labels import TaskData
+from sparrowlm.api.encoder_start import encoder_start, start_codec
+from sparrowlm.api.labels import TaskData, unlabelled_texts
+from sparrowlm.api.needs import needs_torch
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.api.task_parts import (
     DEFAULT_BYTES,
+    TAG_TASKS,
     TaskOutcome,
     fingerprint_of,
     learnt_codec,
@@ -17,9 +22,12 @@ from sparrowlm.api.task_parts import (
 )
 from sparrowlm.corpora.labelled import TaggedText
 from sparrowlm.export.model_directory import ModelParts
+from sparrowlm.foundation.errors import ModelError
 from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
+from sparrowlm.text.tokenizers import kind_for_reading
+from sparrowlm.text.width import narrowed
 
 if TYPE_CHECKING:
     from sparrowlm.tasks.tag.evaluation import TaggerFigures
@@ -27,6 +35,8 @@ if TYPE_CHECKING:
     from sparrowlm.tasks.tag.training import TrainedTagger
     from sparrowlm.text.tokenizers import TokenCodec
 
+# An encoder of which the tagger knows less than this share has read another kind of text.
+_LEAST_SHARED_UNITS, _CHECKED_TEXTS = 0.5, 500
 _PARTS: dict[str, Parts] = {"auto": "auto", "linear": "floor", "encoder": "network"}
 
 
@@ -48,8 +58,8 @@ def train_tag(
     from sparrowlm.training.encoder_stage import StagePlace
 
     examples = _tagged(data.examples)
-    settings = _settings(request, began)
-    codec = _codec(request, examples)
+    settings = _settings(request, examples, data.task, began)
+    codec = _codec(request, examples, settings)
     place = StagePlace(request.work / "network", fingerprint_of(request, data), progress, stop)
     held_out = _tagged(data.held_out)
     trained = TaggerTraining(examples, held_out or None, codec, settings, place).run()
@@ -112,22 +122,91 @@ def _shown(spans: Sequence[Sequence[str]]) -> list[str]:
     return [f"{one[0]} = {one[1]}" if len(one) > 1 else str(one[0]) for one in spans]
 
 
-def _settings(request: TrainRequest, began: float) -> TaggerTrainingSettings:
+def _settings(
+    request: TrainRequest, examples: list[TaggedText], task: str, began: float
+) -> TaggerTrainingSettings:
     from sparrowlm.tasks.tag.settings import TaggerTrainingSettings
 
-    return TaggerTrainingSettings(
+    settings = TaggerTrainingSettings(
         seconds=seconds_left(request, began),
         most_bytes=request.size_bytes or DEFAULT_BYTES,
         steps=request.steps,
         parts=_PARTS.get(request.model, "auto"),
+        transfer=request.transfer,
+        unlabelled=unlabelled_texts(request),
+        entries=_entries(request, examples, task),
         seed=request.seed,
     )
+    return settings if request.start_from is None else _started(settings, request.start_from, task)
 
 
-def _codec(request: TrainRequest, examples: list[TaggedText]) -> TokenCodec | None:
+def _started(settings: TaggerTrainingSettings, path: Path, task: str) -> TaggerTrainingSettings:
+    """Begin with the encoder of a model; of a tagger of the same kind of units, with its columns.
+
+    Raises:
+        ModelError: the model has no encoder.
+    """
+    from sparrowlm.runtime.directory import ModelDirectory
+    from sparrowlm.runtime.encoder_files import COLUMN_TABLE
+    from sparrowlm.tasks.tag.files import start_tensors
+
+    start = encoder_start(path)
+    size = dataclasses.replace(start.size, context_tokens=settings.size.context_tokens)
+    if start.kind not in TAG_TASKS or (start.kind == "segment") != (task == "segment"):
+        return dataclasses.replace(settings, size=size, start=start.tensors)
+    tensors = start_tensors(ModelDirectory(path))
+    rows = len(tensors[COLUMN_TABLE])
+    return dataclasses.replace(settings, size=size, start=tensors, column_rows=rows)
+
+
+def _entries(request: TrainRequest, examples: list[TaggedText], task: str) -> dict[str, str]:
+    """Return the entries of the user's dictionary; those of segmentation need no label.
+
+    Raises:
+        DataError: the file cannot be read, or a line names no label where there are several.
+    """
+    if request.user_dictionary is None:
+        return {}
+    from sparrowlm.tasks.tag.dictionary import UserDictionary
+
+    label = None
+    if task == "segment":
+        label = next((span.label for one in examples for span in one.spans), None)
+    return dict(UserDictionary.read(request.user_dictionary, label).entries)
+
+
+def _codec(
+    request: TrainRequest, examples: list[TaggedText], settings: TaggerTrainingSettings
+) -> TokenCodec | None:
+    """Return the tokenizer to start from, or learn one; None where no network is wanted.
+
+    Raises:
+        ModelError: the tokenizer to start from cuts texts into other pieces than a tagger labels.
+    """
     if request.model == "linear":
         return None
-    return learnt_codec(request, [example.text for example in examples])
+    needs_torch()
+    started = start_codec(request)
+    if started is not None:
+        _check_units(started, examples, request.start_from)
+        return started
+    # As units are read (tasks/tag/units.py).
+    texts = [narrowed(text) for text in (*(one.text for one in examples), *settings.unlabelled)]
+    return learnt_codec(request, texts, [narrowed(word) for word in settings.entries])
+
+
+def _check_units(codec: TokenCodec, examples: list[TaggedText], path: Path | None) -> None:
+    from sparrowlm.tasks.tag.floor_training import choose_joins_runs
+    from sparrowlm.tasks.tag.inputs import shared_units
+
+    some = examples[:: max(len(examples) // _CHECKED_TEXTS, 1)]
+    share = shared_units(codec, some, joins_runs=choose_joins_runs(some))
+    if share < _LEAST_SHARED_UNITS:
+        wanted = kind_for_reading([one.text for one in some], 0)
+        raise ModelError(
+            "api.start-units", path=path, kind=codec.kind, share=f"{100 * share:.0f} %",
+            wanted=wanted,
+        )  # fmt: skip
 
 
 def _closing_lines(

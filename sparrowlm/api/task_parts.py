@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from sparrowlm.training.loop import LoopResult
 
 DEFAULT_BYTES = 5_000_000
+# Tasks of the tagger: names, slots with intents, words.
+TAG_TASKS = ("tag", "intent", "segment")
 _CLOSING_SECONDS = 2.0
 # An id takes a row of the embedding in half precision and a line of the tokenizer.
 _VOCABULARY_SHARE, _BYTES_PER_ID, _LEAST_IDS = 0.45, 2 * 128 + 22, 512
@@ -129,6 +131,11 @@ def model_parts(
         "recipe": {
             "task": data.task, "model": request.model, "minutes": request.minutes,
             "steps": request.steps, "seed": request.seed, "size_bytes": request.size_bytes,
+            "transfer": request.transfer,
+            **{name: path and str(path) for name, path in (
+                ("from", request.start_from), ("unlabelled", request.unlabelled),
+                ("user_dictionary", request.user_dictionary),
+            )},
         },
         "measured": dict(outcome.measured),
         "curve": {

@@ -16,15 +16,13 @@ from collections.abc import Callable
 from sparrowlm.api.assembly import is_finished
 from sparrowlm.api.labels import read_task_data
 from sparrowlm.api.request import TrainRequest
-from sparrowlm.api.task_parts import fingerprint_of
+from sparrowlm.api.task_parts import TAG_TASKS, fingerprint_of
 from sparrowlm.corpora.labelled import TaskKind
 from sparrowlm.export.model_directory import ModelParts, write_model
 from sparrowlm.export.task_pages import task_texts
 from sparrowlm.foundation.interrupts import StopRequest, stop_on_signal
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
-
-TAG_TASKS = ("tag", "intent", "segment")
 
 
 def run_task_training(request: TrainRequest, task: TaskKind, progress: Progress) -> None:

@@ -26,6 +26,7 @@ from sparrowlm.runtime.directory import (
     ANSWERS_FILE,
     CONFIG_FILE,
     CRF_FILE,
+    DICTIONARY_FILE,
     ENCODER_FILE,
     INCOMING,
     LINEAR_FILE,
@@ -51,6 +52,7 @@ CHECKED_FILES = (
     ENCODER_FILE,
     LINEAR_FILE,
     CRF_FILE,
+    DICTIONARY_FILE,
     PAIRS_FILE,
     ANSWERS_FILE,
 )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from sparrowlm.models.encoder import EncoderModel
+from sparrowlm.models.encoder import BODY_PREFIXES, EncoderModel
 
 DEFAULT_RANK = 8
 _SCALE = 16.0
@@ -44,22 +44,36 @@ class LowRank(nn.Module):
         return adapted_OI
 
 
-def freeze_encoder(model: EncoderModel) -> None:
-    """Let nothing below the head learn."""
-    heads = {id(tensor) for name, tensor in model.tensors().items() if name.startswith("head.")}
+def freeze_encoder(model: EncoderModel, frozen: tuple[str, ...] = BODY_PREFIXES) -> None:
+    """Let only what stands on top of the encoder learn.
+
+    Args:
+        model: changed in place.
+        frozen: prefixes of the names of the weights that stay.
+    """
+    # Names of the encoder may stand for parts of a parameter; those on top of it never do.
+    learning = {
+        id(tensor) for name, tensor in model.tensors().items() if not name.startswith(frozen)
+    }
     for weight in model.parameters():
-        weight.requires_grad_(id(weight) in heads)
+        weight.requires_grad_(id(weight) in learning)
 
 
-def add_adapters(model: EncoderModel, rank: int, generator: torch.Generator) -> None:
+def add_adapters(
+    model: EncoderModel,
+    rank: int,
+    generator: torch.Generator,
+    frozen: tuple[str, ...] = BODY_PREFIXES,
+) -> None:
     """Freeze the encoder and give every matrix of its layers an adapter.
 
     Args:
         model: changed in place; its head still learns.
         rank: of the adapters, >= 1.
         generator: draws their first weights.
+        frozen: prefixes of the names of the weights that stay.
     """
-    freeze_encoder(model)
+    freeze_encoder(model, frozen)
     for block in model.layers():
         for module, name in (
             (block.attention, "qkv_PD"),

@@ -31,6 +31,8 @@ from sparrowlm.models.ngram_buckets import ngram_buckets
 from sparrowlm.models.transformer import TransformerModel, dropped
 
 _TABLE_STD = 0.02
+# Weights of the encoder itself; a task's own have other names.
+BODY_PREFIXES = ("model.", "ngrams.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

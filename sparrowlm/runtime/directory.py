@@ -30,6 +30,7 @@ VECTORS_FILE = "vectors.safetensors"
 ENCODER_FILE = "encoder.bin"
 LINEAR_FILE = "linear.bin"
 CRF_FILE = "crf.bin"
+DICTIONARY_FILE = "dictionary.json"
 PAIRS_FILE = "pairs.bin"
 ANSWERS_FILE = "answers.bin"
 FORMAT = 1

@@ -7,12 +7,10 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from sparrowlm.models.encoder import EncoderModel
+from sparrowlm.models.encoder import BODY_PREFIXES, EncoderModel
 from sparrowlm.models.quantised_rows import quantised
 from sparrowlm.runtime.encoder_engine import EncoderEngine, NgramTables
 from sparrowlm.runtime.encoder_files import TABLE_PREFIX, LoadedEncoder, as_stored
-
-_NOT_HEAD = ("model.", "ngrams.")
 
 ModelT = TypeVar("ModelT", bound=EncoderModel)
 
@@ -37,5 +35,5 @@ def as_loaded(model: EncoderModel) -> LoadedEncoder:
     tables = tuple(quantised(stored[f"{TABLE_PREFIX}{index}"]) for index in range(len(orders)))
     parts = NgramTables(orders, tables, stored["ngrams.up"])
     engine = EncoderEngine(model.shape, stored, parts, "trained")
-    head = {name: array for name, array in stored.items() if not name.startswith(_NOT_HEAD)}
+    head = {name: array for name, array in stored.items() if not name.startswith(BODY_PREFIXES)}
     return LoadedEncoder(engine, head)

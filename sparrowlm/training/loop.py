@@ -30,7 +30,7 @@ from sparrowlm.training.checkpoints import (
     unprefixed,
 )
 from sparrowlm.training.memory import keep_freed_memory
-from sparrowlm.training.objectives import Objective
+from sparrowlm.training.objectives import CountsErrors, Objective
 from sparrowlm.training.optimizers import HybridOptimizer, OptimizerSettings, WeightAverage
 from sparrowlm.training.schedule import Schedule
 from sparrowlm.training.threads import ThreadChooser, threads
@@ -87,6 +87,7 @@ class CurvePoint:
         tokens: targets seen.
         train_nats: mean loss per token since the last point.
         held_out_nats: loss per token on the held-out windows; None where there are none.
+        held_out_error: share of held-out answers that are wrong, where the objective knows it.
     """
 
     seconds: float
@@ -94,6 +95,7 @@ class CurvePoint:
     tokens: int
     train_nats: float
     held_out_nats: float | None
+    held_out_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -273,8 +275,11 @@ class TrainingLoop:
         self._losses = []
         self._average.swap()
         held_out_nats = self._objective.held_out_loss(self.model)
+        error = None
+        if isinstance(self._objective, CountsErrors):
+            error = self._objective.held_out_error(self.model)
         tokens = self._step * self._objective.targets_per_step
-        point = CurvePoint(self._seconds(), self._step, tokens, train_nats, held_out_nats)
+        point = CurvePoint(self._seconds(), self._step, tokens, train_nats, held_out_nats, error)
         self._curve.append(point)
         if best_point(self._curve) is point:
             self._best = {n: t.detach().clone() for n, t in self.model.tensors().items()}
@@ -339,11 +344,15 @@ class _Display:
 
 
 def best_point(curve: list[CurvePoint]) -> CurvePoint:
-    """Return the evaluation with the lowest held-out loss; the last one where nothing is held out.
+    """Return the evaluation with the fewest errors, else with the lowest held-out loss.
+
+    The last one where nothing is held out.
 
     Args:
         curve: at least one point.
     """
     if any(point.held_out_nats is None for point in curve):
         return curve[-1]
-    return min(curve, key=lambda point: (point.held_out_nats, -point.step))
+    if any(point.held_out_error is None for point in curve):
+        return min(curve, key=lambda point: (point.held_out_nats, -point.step))
+    return min(curve, key=lambda point: (point.held_out_error, point.held_out_nats))

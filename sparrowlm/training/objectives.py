@@ -48,6 +48,22 @@ class Objective(Protocol[NetworkT_contra]):
         ...
 
 
+@runtime_checkable
+class CountsErrors(Protocol[NetworkT_contra]):
+    """An objective whose answers are right or wrong: the weights with the fewest errors are kept.
+
+    Where loss and errors disagree about the best weights, errors are what a user meets.
+    """
+
+    def held_out_error(self, model: NetworkT_contra) -> float | None:
+        """Return the share of held-out answers that are wrong; None where there are none.
+
+        Args:
+            model: left in evaluation mode.
+        """
+        ...
+
+
 class NextIdObjective(Generic[NetworkT]):
     """Predict the next id at every position.
 

@@ -8,7 +8,7 @@ Shape letters: see models/tagger.py; N all units, one sequence behind the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from sparrowlm.foundation.randomness import torch_generator
 from sparrowlm.models.label_chain import LOWEST, chain_nats
 from sparrowlm.models.tagger import TaggerModel
 from sparrowlm.training.labelling import with_hidden_ids
+from sparrowlm.training.pretraining import MASK_ID
 from sparrowlm.training.sequences import Ids, OverSequences, Padded, SequenceBatches, in_order
 
 _EVALUATION_TOKENS = 8192
@@ -52,15 +53,24 @@ class TaggingSettings:
     Attributes:
         hidden_share: mean share of ids hidden from the network; each sequence draws its own share
             between none and twice as much.
+        hidden_spans: share of the spans (runs of units with another label than "outside") that are
+            hidden whole, ids and columns.
+        outside: number of the label of units in no span; None where every unit is in one.
         intent_weight: of the intents' loss beside that of the labels, both per text.
         batch_tokens: ids per batch.
         seed: of order and hiding.
     """
 
     hidden_share: float = 0.3
+    hidden_spans: float = 0.0
+    outside: int | None = None
     intent_weight: float = 1.0
     batch_tokens: int = 2048
     seed: int = 0
+
+
+# From the scores of units [N, L] and the edges to a share of errors.
+ErrorOf = Callable[[np.ndarray[Any, Any], np.ndarray[Any, Any]], float]
 
 
 class TaggingObjective(OverSequences):
@@ -71,6 +81,8 @@ class TaggingObjective(OverSequences):
         held_out: the same of held-out texts; none where nothing is to be measured.
         penalties: added to the edges: below zero where something is forbidden.
         settings: see TaggingSettings.
+        error: says how wrong scores and edges of the held-out sequences are, 0 to 1; None chooses
+            weights by their loss.
     """
 
     def __init__(
@@ -79,8 +91,9 @@ class TaggingObjective(OverSequences):
         held_out: Sequence[TaggedSequence],
         penalties: Float64[np.ndarray, " edges"],
         settings: TaggingSettings,
+        error: ErrorOf | None = None,
     ) -> None:
-        self._sequences, self._held_out = sequences, held_out
+        self._sequences, self._held_out, self._error = sequences, held_out, error
         ids = [one.ids for one in sequences]
         super().__init__(SequenceBatches(ids, settings.batch_tokens, settings.seed))
         self._penalties = torch.from_numpy(penalties).float().clamp(min=LOWEST)
@@ -91,7 +104,12 @@ class TaggingObjective(OverSequences):
         batch = self._batches.batch(step)
         generator = torch_generator(self._settings.seed, f"hidden ids of step {step}")
         ids_BT = with_hidden_ids(batch, self._settings.hidden_share, generator)
-        given = self._given(model, self._sequences, batch, ids_BT)
+        chosen = [self._sequences[row] for row in batch.rows_B.tolist()]
+        rows_BTC, hidden_BT = padded_rows(chosen), self._hidden_spans(chosen, batch, generator)
+        if hidden_BT is not None:
+            ids_BT = ids_BT.masked_fill(hidden_BT, MASK_ID)
+            rows_BTC = rows_BTC.masked_fill(hidden_BT[:, :, None], 0)
+        given = self._given(model, chosen, batch, (ids_BT, rows_BTC))
         return self._nats(given) / max(int(given.units_B.sum()), 1)
 
     def held_out_loss(self, model: TaggerModel) -> float | None:
@@ -106,26 +124,51 @@ class TaggingObjective(OverSequences):
         totals, count = np.zeros(len(_SHARPNESSES)), 0
         with torch.no_grad():
             for batch in in_order([one.ids for one in self._held_out], _EVALUATION_TOKENS):
-                given = self._given(model, self._held_out, batch, batch.ids_BT)
+                chosen = [self._held_out[row] for row in batch.rows_B.tolist()]
+                inputs = batch.ids_BT, padded_rows(chosen)
+                given = self._given(model, chosen, batch, inputs)
                 totals += [float(self._nats(given.sharper(by))) for by in _SHARPNESSES]
                 count += int(given.units_B.sum())
         return float(totals.min()) / max(count, 1)
 
+    def held_out_error(self, model: TaggerModel) -> float | None:
+        """Return how wrong the labels of the held-out sequences are, 0 to 1."""
+        if self._error is None or not self._held_out:
+            return None
+        edges = model.edges.detach().double().numpy()
+        return self._error(tagger_scores(model, self._held_out).labels_NL, edges)
+
     def _given(
         self,
         model: TaggerModel,
-        sequences: Sequence[TaggedSequence],
+        chosen: Sequence[TaggedSequence],
         batch: Padded,
-        ids_BT: Tensor,
+        inputs: tuple[Tensor, Tensor],
     ) -> _Given:
-        chosen = [sequences[row] for row in batch.rows_B.tolist()]
-        scores_BTL, intents_BK = model.scores(ids_BT, batch.lengths_B, padded_rows(chosen))
+        ids_BT, rows_BTC = inputs
+        scores_BTL, intents_BK = model.scores(ids_BT, batch.lengths_B, rows_BTC)
         labels_BT = torch.zeros(ids_BT.shape[0], max(ids_BT.shape[1] - 1, 1), dtype=torch.int64)
         for row, one in zip(labels_BT.numpy(), chosen, strict=True):
             row[: len(one.labels)] = one.labels
         intent_B = torch.tensor([one.intent for one in chosen])
         units_B = batch.lengths_B - 1
         return _Given(scores_BTL[:, 1:], model.edges, intents_BK, labels_BT, intent_B, units_B)
+
+    def _hidden_spans(
+        self, chosen: Sequence[TaggedSequence], batch: Padded, generator: torch.Generator
+    ) -> Tensor | None:
+        """Choose spans to be hidden whole; None where none are."""
+        settings = self._settings
+        if settings.hidden_spans <= 0.0 or settings.outside is None:
+            return None
+        is_hidden_BT = np.zeros(tuple(batch.ids_BT.shape), dtype=np.bool_)
+        for row_T, one in zip(is_hidden_BT, chosen, strict=True):
+            is_inside_T = np.concatenate([[False], one.labels != settings.outside, [False]])
+            bounds = np.flatnonzero(is_inside_T[1:] != is_inside_T[:-1]).reshape(-1, 2)
+            drawn = torch.rand(len(bounds), generator=generator).numpy() < settings.hidden_spans
+            for first, stop in bounds[drawn].tolist():
+                row_T[first + 1 : stop + 1] = True
+        return torch.from_numpy(is_hidden_BT)
 
     def _nats(self, given: _Given) -> Tensor:
         edges = given.edges + self._penalties

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sparrowlm.foundation.hashing import RunHashes, mixed
 from sparrowlm.tasks.tag.features import Features
-from sparrowlm.tasks.tag.gazetteer import Gazetteer
+from sparrowlm.tasks.tag.gazetteer import NEAR_TEXTS, Gazetteer
 from sparrowlm.tasks.tag.lexicon import BEGIN, END, MIDDLE, SINGLE, cut, dictionary_lengths
 from sparrowlm.tasks.tag.units import units_of
 
@@ -108,3 +108,25 @@ def test_gazetteer_marks_the_longest_entry_and_not_itself():
     # 北京 as a place was seen once: in training it does not find itself.
     assert (own[11:] == 0).all()
     assert (own[2:10] > 0).all()
+
+
+def test_a_name_seen_only_near_by_is_not_known():
+    texts = ["北京大学", *["无"] * (NEAR_TEXTS - 1), "北京大学", *["无"] * NEAR_TEXTS, "清华大学"]
+    units = units_of([*texts, *["无"] * 40, "清华大学"])
+    numbers = mixed(units.codes[units.begins])
+    second, third, last = 3 + NEAR_TEXTS, 7 + 2 * NEAR_TEXTS, len(units) - 4
+    spans = [(start, start + 4, 1) for start in (0, second, third, last)]
+    assert all(chr(units.codes[units.begins[end - 1]]) == "学" for _, end, _ in spans)
+    gazetteer = Gazetteer.of(numbers, spans)
+    own = gazetteer.column(numbers, units.chains, spans, units.unit_starts)
+    assert (own[:4] == 0).all() and (own[second : second + 4] == 0).all()
+    assert (own[third : third + 4] > 0).all() and (own[last:] > 0).all()
+    assert (gazetteer.column(numbers, units.chains, spans)[:4] > 0).all()
+
+
+def test_full_width_letters_and_digits_read_as_ordinary_ones():
+    for profile in PROFILES:
+        features = Features(profile)
+        wide, narrow = units_of(["在１９９８年ＤＮＡ，ａ"]), units_of(["在1998年DNA，a"])
+        assert wide.text != narrow.text and wide.read == narrow.read
+        assert np.array_equal(features.columns(wide), features.columns(narrow))

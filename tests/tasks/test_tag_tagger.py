@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sparrowlm.corpora.labelled.examples import Span, TaggedText
 from sparrowlm.export.model_directory import ModelParts, write_model
-from sparrowlm.foundation.errors import DamagedFileError, SettingError
+from sparrowlm.foundation.errors import DamagedFileError, ModelError, SettingError
 from sparrowlm.foundation.interrupts import StoppedBySignal, StopRequest
 from sparrowlm.foundation.progress import SilentProgress
 from sparrowlm.models.encoder import NgramTableShape
@@ -272,17 +272,18 @@ class StopsAfter(StopRequest):
 def test_another_model_can_be_the_start(trained, saved, tmp_path):
     train, held_out = requests(1, 120), requests(2, 40)
     codec = codec_of(train)
-    frozen = TaggerTraining(
-        train, held_out, codec, small_settings(is_body_frozen=True, steps=10), place(tmp_path),
-        start_tensors(ModelDirectory(saved)),
-    ).run()  # fmt: skip
+    start = start_tensors(ModelDirectory(saved))
+    chosen = small_settings(start=start, transfer="frozen", steps=10)
+    frozen = TaggerTraining(train, held_out, codec, chosen, place(tmp_path)).run()
     assert "pretraining" not in frozen.stages
     for name, array in frozen.model_arrays.items():
         is_body = name.startswith(("model.", "ngrams.", "columns."))
         assert np.array_equal(array, trained.model_arrays[name]) == is_body, name
     fewer = {n: a for n, a in trained.model_arrays.items() if n != "model.norm.weight"}
-    with pytest.raises(SettingError, match=r"model\.norm"):
-        TaggerTraining(train, held_out, codec, small_settings(), place(tmp_path / "b"), fewer).run()
+    with pytest.raises(ModelError, match=r"model\.norm"):
+        TaggerTraining(
+            train, held_out, codec, small_settings(start=fewer), place(tmp_path / "b")
+        ).run()
 
 
 def test_words_are_cut(tmp_path):
@@ -326,10 +327,8 @@ def test_a_size_is_kept_or_refused(tmp_path):
 
 def test_settings_that_lack_something_are_refused(tmp_path):
     some = requests(1, 10)
-    for codec, chosen in ((None, small_settings()), (codec_of(some), {"is_body_frozen": True})):
-        settings = chosen if codec is None else small_settings(**chosen)
-        with pytest.raises(SettingError):
-            TaggerTraining(some, None, codec, settings, place(tmp_path))
+    with pytest.raises(SettingError):
+        TaggerTraining(some, None, None, small_settings(), place(tmp_path))
 
 
 def test_the_blend_comes_back_from_json():

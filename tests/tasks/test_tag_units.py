@@ -47,6 +47,12 @@ def test_characters_alone():
     assert pieces("ab 12我", joins_runs=False) == ["a", "b", "1", "2", "我"]
 
 
+def test_texts_stay_what_they_are_whatever_is_read():
+    text = "ＡＢ公司１９９８"
+    assert pieces(text) == ["ＡＢ", "公", "司", "１９９８"]
+    assert units_of([text]).read == "AB公司1998"
+
+
 def test_given_tokens_stay_whole():
     text = "st. louis U.S.A我们"
     assert pieces(text, tokens=[[(0, 3), (4, 9), (10, 15), (15, 17)]]) == [

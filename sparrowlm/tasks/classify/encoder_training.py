@@ -5,8 +5,7 @@ Shape letters: B texts, L labels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,7 @@ import torch
 
 from sparrowlm.foundation.array_types import Float32, Int64
 from sparrowlm.foundation.randomness import torch_generator
-from sparrowlm.models.adapters import (
-    DEFAULT_RANK,
-    add_adapters,
-    freeze_encoder,
-    merge_adapters,
-)
+from sparrowlm.models.encoder import BODY_PREFIXES
 from sparrowlm.models.heads import ClassifierModel
 from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.self_training import LABELLED_IMPORTANCE, Guesses
@@ -27,17 +21,16 @@ from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings
 from sparrowlm.tasks.trained_weights import rounded
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.text.tokenizers.sequences import sequences_of, whole
-from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain, run_stage
+from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain
 from sparrowlm.training.labelling import LabellingSettings, LabelObjective, label_logits
 from sparrowlm.training.loop import LoopResult
+from sparrowlm.training.transfer import begin_with, run_transfer
 
 _PRETRAINING_TOKENS = 12_000_000
 _LABELLING_TEXTS = 250_000
-_HEAD_SHARE = 0.25
 _LEAST_EPOCHS, _MOST_EPOCHS = 3.0, 40.0
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
-Weights = dict[str, torch.Tensor]
 
 
 class EncoderTraining:
@@ -64,9 +57,7 @@ class EncoderTraining:
         self._shape = settings.size.shape(codec.vocab_size)
         context = settings.size.context_tokens
         self._sequences = sequences_of(codec, data.texts, context)
-        self._start: Weights | None = None
-        if settings.start is not None:
-            self._start = {name: torch.tensor(array) for name, array in settings.start.items()}
+        self._start: Mapping[str, Any] | None = settings.start
 
     def pretrain(self, seconds: float | None, place: StagePlace) -> LoopResult:
         """Read all texts without labels.
@@ -140,41 +131,8 @@ class EncoderTraining:
             most_epochs=epochs, most_steps=settings.steps, seconds=seconds, other_rate=0.003,
             dropout=0.2, feature_dropout=0.5, seed=settings.seed, precision=self._precision,
         )  # fmt: skip
-        result = self._transferred(model, objective, stage, place)
+        result = run_transfer(model, objective, stage, place, settings.transfer)
         return rounded(model), result
-
-    def _transferred(
-        self,
-        model: ClassifierModel,
-        objective: LabelObjective,
-        stage: StageSettings,
-        place: StagePlace,
-    ) -> LoopResult:
-        """Let learn what the settings say.
-
-        Source of "gradual": Kumar et al. 2022, arXiv:2202.10054 (a head that fits before the rest
-        moves distorts less of what was learnt before).
-        """
-        transfer = self._settings.transfer
-        if transfer == "gradual":
-            first = replace(
-                stage,
-                most_epochs=_HEAD_SHARE * stage.most_epochs,
-                seconds=None if stage.seconds is None else _HEAD_SHARE * stage.seconds,
-            )
-            freeze_encoder(model)
-            run_stage(model, objective, first, place.of("head"))
-            merge_adapters(model)
-            if stage.seconds is not None:
-                stage = replace(stage, seconds=(1 - _HEAD_SHARE) * stage.seconds)
-        elif transfer == "frozen":
-            freeze_encoder(model)
-        elif transfer == "adapters":
-            generator = torch_generator(self._settings.seed, "adapters")
-            add_adapters(model, DEFAULT_RANK, generator)
-        result = run_stage(model, objective, stage, place)
-        merge_adapters(model)
-        return result
 
     def scores(
         self, model: ClassifierModel, rows: Int64[np.ndarray, " some"]
@@ -191,6 +149,7 @@ class EncoderTraining:
         tables = self._settings.size.tables
         model = ClassifierModel(self._shape, tables, len(self._data.labels), generator)
         if self._start is not None:
-            own = {name: tensor.detach() for name, tensor in model.tensors().items()}
-            model.load_tensors({**own, **self._start}, "--from")
+            # A head comes along where a classifier for some of the same labels was gone on from.
+            has_head = "head.weight" in self._start
+            begin_with(model, self._start, (*BODY_PREFIXES, "head.") if has_head else BODY_PREFIXES)
         return model

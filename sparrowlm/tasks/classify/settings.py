@@ -11,6 +11,7 @@ import numpy as np
 from sparrowlm.tasks.classify.known import KnownLinear
 from sparrowlm.text.ngram_features import NgramFeatureSettings
 from sparrowlm.training.encoder_stage import EncoderSize
+from sparrowlm.training.transfer import Transfer
 
 _SMALL_FILES_BYTES = 40_000  # configurations, card, report
 _BYTES_PER_TOKEN = 22  # of tokenizer.json
@@ -18,7 +19,6 @@ _BYTES_PER_TOKEN = 22  # of tokenizer.json
 LEAST_LINEAR_BYTES = 50_000
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
-Transfer = Literal["full", "frozen", "adapters", "gradual"]
 Parts = Literal["auto", "linear", "encoder", "both"]
 
 

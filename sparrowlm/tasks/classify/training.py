@@ -40,6 +40,7 @@ from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import Clock, StagePlace
 from sparrowlm.training.linear import folds
 from sparrowlm.training.loop import LoopResult
+from sparrowlm.training.transfer import reads_first
 
 # Fewer texts than this are too few to give some away for measuring: every text is scored by models
 # that were trained without it.
@@ -216,9 +217,14 @@ class ClassifierTraining:
         from sparrowlm.training.precision import fastest_precision
 
         training = EncoderTraining(self._data, codec, self._settings, fastest_precision())
-        is_new = self._settings.start is None
-        share = _PRETRAINING_SHARE if is_new else _FURTHER_PRETRAINING_SHARE
-        if self._settings.pretraining_epochs != 0:
+        settings = self._settings
+        has_start = settings.start is not None
+        reads = reads_first(
+            has_start=has_start, transfer=settings.transfer,
+            num_unlabelled=len(settings.unlabelled),
+        )  # fmt: skip
+        if settings.pretraining_epochs != 0 and reads:
+            share = _FURTHER_PRETRAINING_SHARE if has_start else _PRETRAINING_SHARE
             place = self._place.of("pretraining", "tasks.classify-pretraining-point")
             self._stages["pretraining"] = training.pretrain(self._clock.left(share), place)
         return training

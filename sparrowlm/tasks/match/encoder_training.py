@@ -19,10 +19,11 @@ from sparrowlm.tasks.match.settings import MatcherTrainingSettings
 from sparrowlm.tasks.trained_weights import arrays_of, as_loaded, rounded
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.text.tokenizers.sequences import sequences_of, whole
-from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain, run_stage
+from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain
 from sparrowlm.training.loop import LoopResult
 from sparrowlm.training.pairing import PairingSettings, PairObjective, PairSequences, pair_logits
 from sparrowlm.training.precision import fastest_precision
+from sparrowlm.training.transfer import begin_with, run_transfer
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -34,6 +35,9 @@ class EncoderTraining:
         pairs: all labelled pairs.
         codec: the tokenizer.
         settings: see MatcherTrainingSettings.
+
+    Raises:
+        ModelError: the weights to begin with have another shape.
     """
 
     def __init__(self, pairs: Pairs, codec: TokenCodec, settings: MatcherTrainingSettings) -> None:
@@ -47,6 +51,8 @@ class EncoderTraining:
         generator = torch_generator(settings.seed, "weights of the encoder")
         shape = settings.size.shape(codec.vocab_size)
         self.model = PairModel(shape, settings.size.tables, generator)
+        if settings.start is not None:
+            begin_with(self.model, settings.start)
 
     def pretrain(
         self, rows: Int64[np.ndarray, " some"], seconds: float | None, place: StagePlace
@@ -66,8 +72,8 @@ class EncoderTraining:
         texts = dict.fromkeys([*part.firsts, *part.seconds, *settings.unlabelled])
         ids = self._codec.encode_batch([whole(text) for text in texts])
         stage = StageSettings(
-            most_epochs=settings.pretraining_epochs, seconds=seconds, seed=settings.seed,
-            precision=self._precision,
+            most_epochs=settings.pretraining_epochs, most_steps=settings.steps, seconds=seconds,
+            seed=settings.seed, precision=self._precision,
         )  # fmt: skip
         return pretrain(self.model, ids, stage, place)
 
@@ -94,10 +100,11 @@ class EncoderTraining:
             self._some(rows), self._some(held_out), PairingSettings(seed=settings.seed)
         )
         stage = StageSettings(
-            most_epochs=settings.pairing_epochs, seconds=seconds, other_rate=0.001, dropout=0.2,
-            feature_dropout=0.2, seed=settings.seed, precision=self._precision,
+            most_epochs=settings.pairing_epochs, most_steps=settings.steps, seconds=seconds,
+            other_rate=0.001, dropout=0.2, feature_dropout=0.2, seed=settings.seed,
+            precision=self._precision,
         )  # fmt: skip
-        result = run_stage(self.model, objective, stage, place)
+        result = run_transfer(self.model, objective, stage, place, settings.transfer)
         rounded(self.model)
         return result
 

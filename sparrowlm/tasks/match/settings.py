@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from sparrowlm.text.ngram_features import NgramFeatureSettings
 from sparrowlm.training.encoder_stage import EncoderSize
+from sparrowlm.training.transfer import Transfer
 
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Parts = Literal["auto", "linear", "encoder", "both"]
 
 
@@ -25,6 +29,10 @@ class MatcherTrainingSettings:
         pretraining_epochs: how often, at most, texts are read without labels.
         pairing_epochs: how often, at most, labelled pairs are seen.
         unlabelled: further texts of the kind the model will meet.
+        start: weights of an encoder by name to go on from; it must be of the given size.
+        transfer: what learns pairs: "full" everything; "frozen" the head alone; "adapters" the
+            head and low-rank additions; "gradual" the head first, then everything.
+        steps: optimisation steps of each run of the network instead; None for epochs.
         words: of the user's dictionary, never cut.
         seed: same seed, same data, same machine, no clock: same model.
     """
@@ -39,5 +47,8 @@ class MatcherTrainingSettings:
     pretraining_epochs: float = 15.0
     pairing_epochs: float = 15.0
     unlabelled: Sequence[str] = ()
+    start: Mapping[str, Matrix] | None = None
+    transfer: Transfer = "full"
+    steps: int | None = None
     words: tuple[str, ...] = ()
     seed: int = 0

@@ -43,12 +43,14 @@ from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import Clock, StagePlace
 from sparrowlm.training.linear import folds
 from sparrowlm.training.loop import LoopResult
+from sparrowlm.training.transfer import reads_first
 
 # Fewer pairs than this are too few to give some away: each is scored by models without it.
 _MOST_PAIRS_IN_FOLDS = 1500
 _NUM_FOLDS = 5
 _HELD_OUT_SHARE = 0.15
-_PRETRAINING_SHARE = 0.35
+# Of the time left; an encoder that has read before only meets new kinds of text.
+_PRETRAINING_SHARE, _FURTHER_PRETRAINING_SHARE = 0.35, 0.15
 # The network must lower the loss by this share to be worth its megabytes.
 _LEAST_GAIN = 0.005
 _LEAST_LINEAR_BYTES, _SMALL_FILES_BYTES, _BYTES_PER_TOKEN = 20_000, 30_000, 22
@@ -240,8 +242,14 @@ class MatcherTraining:
 
         rows, held_out = np.flatnonzero(folds_B < 0), np.flatnonzero(folds_B >= 0)
         training = EncoderTraining(pairs, self._codec, settings)
-        if settings.pretraining_epochs > 0:
-            seconds = self._clock.left(_PRETRAINING_SHARE)
+        has_start = settings.start is not None
+        reads = reads_first(
+            has_start=has_start, transfer=settings.transfer,
+            num_unlabelled=len(settings.unlabelled),
+        )  # fmt: skip
+        if settings.pretraining_epochs > 0 and reads:
+            share = _FURTHER_PRETRAINING_SHARE if has_start else _PRETRAINING_SHARE
+            seconds = self._clock.left(share)
             stage = self._place.of("pretraining", "tasks.match-pretraining-point")
             self._stages["pretraining"] = training.pretrain(rows, seconds, stage)
         stage = self._place.of("pairs", "tasks.match-pairs-point")

@@ -66,20 +66,14 @@ class TagBlend:
             parts: of every model that has a say.
             labels: scheme and types.
         """
-        num_labels = len(labels)
         edges = labels.constraints().penalties()
         total_NL: Matrix | None = None
         for name, weight in self.weights.items():
             scores_NL = parts[name].labels_NL * np.float32(weight)
             total_NL = scores_NL if total_NL is None else total_NL + scores_NL
             edges = edges + weight * parts[name].edges
-        outside = labels.numbers.get("O")
-        if outside is not None and self.bias:
-            transitions_LL, begin_L, _ = split_edges(edges, num_labels)
-            transitions_LL[:, outside] -= self.bias
-            begin_L[outside] -= self.bias
         assert total_NL is not None  # noqa: S101 - some model has a say
-        return ChainScores(total_NL, edges)
+        return ChainScores(total_NL, with_outside_cost(edges, labels, self.bias))
 
     def confidence(self, least: Float32[np.ndarray, "*any"]) -> Float64[np.ndarray, "*any"]:
         """Return how probable it is that spans are right.
@@ -112,6 +106,26 @@ class TagBlend:
         numbers = {name: float(values[name]) for name in ("bias", "slope", "offset")}
         weights = {str(name): float(weight) for name, weight in values["weights"].items()}
         return TagBlend(weights, **numbers, intent_weight=float(values["intent_weight"]))
+
+
+def with_outside_cost(
+    edges: Float64[np.ndarray, " edges"], labels: LabelSet, cost: float
+) -> Float64[np.ndarray, " edges"]:
+    """Return edges under which the label "outside" costs something, so that more spans are found.
+
+    Args:
+        edges: transitions, begin and end.
+        labels: of the scheme; where nothing is outside, edges stay.
+        cost: nats.
+    """
+    outside = labels.numbers.get("O")
+    if outside is None or not cost:
+        return edges
+    moved: Float64[np.ndarray, " edges"] = edges.copy()
+    transitions_LL, begin_L, _ = split_edges(moved, len(labels))
+    transitions_LL[:, outside] -= cost
+    begin_L[outside] -= cost
+    return moved
 
 
 def log_odds(least: Float32[np.ndarray, "*any"]) -> Float64[np.ndarray, "*any"]:

@@ -7,6 +7,7 @@ take no other labels, and the model labels the rest with that in mind.
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float64
+from sparrowlm.foundation.atomic import write_bytes
 from sparrowlm.foundation.errors import DataError
 from sparrowlm.models.crf.constraints import FORBIDDEN
+from sparrowlm.runtime.directory import DICTIONARY_FILE, ModelDirectory
 from sparrowlm.tasks.tag.schemes import LabelSet
 from sparrowlm.tasks.tag.units import Units
 
@@ -73,6 +76,30 @@ class UserDictionary:
                 )
             entries[word] = label
         return cls(entries)
+
+    def save(self, path: Path) -> None:
+        """Write the entries to one file of a model directory.
+
+        Raises:
+            ResourceError: disk full or not writable.
+        """
+        write_bytes(path, self.as_bytes())
+
+    def as_bytes(self) -> bytes:
+        """Return the content of the file of save."""
+        return json.dumps(self.entries, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+    @classmethod
+    def load(cls, directory: ModelDirectory) -> UserDictionary | None:
+        """Read the entries of a model directory; None where it has none.
+
+        Raises:
+            DamagedFileError: the file is not what was written.
+        """
+        if not directory.holds(DICTIONARY_FILE):
+            return None
+        entries = directory.read_json(DICTIONARY_FILE)
+        return cls({str(word): str(label) for word, label in entries.items()})
 
     def __len__(self) -> int:
         return len(self.entries)

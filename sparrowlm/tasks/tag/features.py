@@ -68,7 +68,9 @@ class Features:
         makers = columns or UnitColumns(units)
         found = [getattr(makers, name)() for name in COLUMNS[self.profile]]
         if self.gazetteer is not None:
-            found.append(self.gazetteer.column(makers.lower(), units.chains, own))
+            found.append(
+                self.gazetteer.column(makers.lower(), units.chains, own, units.unit_starts)
+            )
         return np.ascontiguousarray(np.stack(found, axis=1))
 
 
@@ -175,7 +177,7 @@ class UnitColumns:
 
         def make() -> dict[str, Hashes]:
             runs = self._once("lowered_runs", lambda: RunHashes(mixed(self._lowered())))
-            return lattice_columns(self._units.text, runs)
+            return lattice_columns(self._units.read, runs)
 
         return self._once("lattice", make)[name][self._units.ends - 1]
 
@@ -215,9 +217,9 @@ class UnitColumns:
 
     def _lowered(self) -> Codes:
         def make() -> Codes:
-            lowered = self._units.text.lower()
-            same = len(lowered) == len(self._units.text)
-            return codes_of(lowered) if same else _lowered_one_by_one(self._units.text)
+            lowered = self._units.read.lower()
+            same = len(lowered) == len(self._units.read)
+            return codes_of(lowered) if same else _lowered_one_by_one(self._units.read)
 
         return self._once("lowered", make)
 
@@ -229,11 +231,11 @@ class UnitColumns:
         return self._once(key, make).of(*bounds)
 
     def _cut(self) -> Cut:
-        return self._once("cut", lambda: cut(self._units.text, with_tags=False))
+        return self._once("cut", lambda: cut(self._units.read, with_tags=False))
 
     def _tagged(self) -> Cut:
         def make() -> Cut:
-            found = cut(self._units.text, with_tags=True)
+            found = cut(self._units.read, with_tags=True)
             self._kept.setdefault("cut", found)
             return found
 
@@ -241,7 +243,7 @@ class UnitColumns:
 
     def _dictionary(self) -> Places:
         def make() -> Places:
-            found: Places = dictionary_lengths(self._units.text)[self._units.ends - 1].astype(
+            found: Places = dictionary_lengths(self._units.read)[self._units.ends - 1].astype(
                 np.int64
             )
             return found

@@ -17,12 +17,13 @@ from sparrowlm.foundation.errors import DataError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress, SilentProgress
 from sparrowlm.models.crf.compression import fitted, packed_bytes
-from sparrowlm.models.crf.lattice import best_labels, split_edges
+from sparrowlm.models.crf.lattice import best_labels
 from sparrowlm.models.crf.problem import CrfProblem, Examples
 from sparrowlm.models.crf.rows import RowIndex
 from sparrowlm.models.crf.templates import Hashes
 from sparrowlm.models.crf.training import CrfSettings, train_crf
 from sparrowlm.models.crf.weights import CrfWeights
+from sparrowlm.tasks.tag.blending import with_outside_cost
 from sparrowlm.tasks.tag.features import Features, numbers_of_units
 from sparrowlm.tasks.tag.floor import TagFloor
 from sparrowlm.tasks.tag.gazetteer import Gazetteer
@@ -279,14 +280,7 @@ class _Fit:
         return f1, -negative
 
     def _biased(self, weights: CrfWeights, bias: float) -> CrfWeights:
-        size = len(self._labels)
-        edges = weights.edges.copy()
-        transitions_LL, begin_L, _ = split_edges(edges, size)
-        outside = self._labels.numbers.get("O")
-        if outside is not None:
-            transitions_LL[:, outside] -= bias
-            begin_L[outside] -= bias
-        return replace(weights, edges=edges)
+        return replace(weights, edges=with_outside_cost(weights.edges, self._labels, bias))
 
     def _crf(self, cost: float) -> CrfSettings:
         one = self._settings

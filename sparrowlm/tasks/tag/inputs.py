@@ -11,20 +11,23 @@ Shape letters: N units, C columns.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from sparrowlm.corpora.labelled.examples import TaggedText
 from sparrowlm.foundation.array_types import Int32
 from sparrowlm.models.column_rows import column_rows
 from sparrowlm.tasks.tag.features import UnitColumns
 from sparrowlm.tasks.tag.gazetteer import Gazetteer
 from sparrowlm.tasks.tag.profiles import NETWORK_COLUMNS, Profile
-from sparrowlm.tasks.tag.units import Offsets, Units
+from sparrowlm.tasks.tag.units import Offsets, Units, units_of
 from sparrowlm.text.tokenizers.codec import SEPARATOR_ID, TokenCodec
 from sparrowlm.text.tokenizers.sequences import whole
+from sparrowlm.text.width import narrowed
 
 Ids = np.ndarray[Any, np.dtype[np.int32]]
 
@@ -94,7 +97,9 @@ class InputMaker:
         makers = columns or UnitColumns(units)
         found = [getattr(makers, name)() for name in NETWORK_COLUMNS[self.profile]]
         if self.gazetteer is not None:
-            found.append(self.gazetteer.column(makers.lower(), units.chains, own))
+            found.append(
+                self.gazetteer.column(makers.lower(), units.chains, own, units.unit_starts)
+            )
         rows_NC = column_rows(np.stack(found, axis=1), self.num_rows)
         ids_N = self.ids(units)
         separator = np.array([SEPARATOR_ID], dtype=np.int32)
@@ -122,9 +127,28 @@ def unit_ids(codec: TokenCodec, units: Units, *, hides_rare: bool) -> Int32[np.n
     return np.asarray(first[numbers], dtype=np.int32)
 
 
+def shared_units(codec: TokenCodec, examples: Sequence[TaggedText], *, joins_runs: bool) -> float:
+    """Return the share of units that a codec, reading the texts whole, cuts off as one id too.
+
+    Where it is small, an encoder with this codec has read other pieces than a tagger labels.
+
+    Args:
+        codec: the tokenizer.
+        examples: some texts.
+        joins_runs: how they are cut into units.
+    """
+    texts = [one.text for one in examples]
+    units = units_of(texts, [one.tokens for one in examples], joins_runs=joins_runs)
+    of_units = Counter(unit_ids(codec, units, hides_rare=True).tolist())
+    read = Counter(
+        np.concatenate(codec.encode_batch([whole(narrowed(text)) for text in texts])).tolist()
+    )
+    return sum((of_units & read).values()) / max(len(units), 1)
+
+
 def _surfaces(units: Units) -> Sequence[str]:
     """The beginning of every unit, behind one space where white space stands before it."""
-    text = units.text
+    text = units.read
     places = zip(units.begins.tolist(), units.ends.tolist(), strict=True)
     return [
         (" " if a and text[a - 1] == " " else "") + text[a : min(b, a + _LONGEST_CHARACTERS)]

@@ -324,4 +324,4 @@ def load_tagger(directory: ModelDirectory, codec: TokenCodec | None) -> Tagger:
     if NETWORK in blend.weights and network is None:
         path = directory.path / MANIFEST_FILE
         raise DamagedFileError("foundation.file-damaged", path=path, reason=ENCODER_FILE)
-    return Tagger(settings, floor, network)
+    return Tagger(settings, floor, network, UserDictionary.load(directory))

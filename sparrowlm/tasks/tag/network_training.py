@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,17 +10,26 @@ import numpy as np
 import torch
 
 from sparrowlm.corpora.labelled.examples import TaggedText
-from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.randomness import torch_generator
+from sparrowlm.models.crf.lattice import best_labels
+from sparrowlm.models.encoder import BODY_PREFIXES
 from sparrowlm.models.tagger import TaggerModel, TaggerShape
+from sparrowlm.runtime.encoder_files import COLUMN_TABLE
+from sparrowlm.tasks.tag.blending import with_outside_cost
 from sparrowlm.tasks.tag.inputs import InputMaker
 from sparrowlm.tasks.tag.schemes import LabelSet
 from sparrowlm.tasks.tag.settings import TaggerTrainingSettings
 from sparrowlm.tasks.tag.units import Tokens, Units, spans_to_units, units_of
 from sparrowlm.tasks.trained_weights import rounded
-from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain, run_stage
+from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain
 from sparrowlm.training.loop import LoopResult
-from sparrowlm.training.tagging import TaggedSequence, TaggingObjective, TaggingSettings
+from sparrowlm.training.tagging import (
+    ErrorOf,
+    TaggedSequence,
+    TaggingObjective,
+    TaggingSettings,
+)
+from sparrowlm.training.transfer import begin_with, run_transfer
 
 _PRETRAINING_UNITS = 8_000_000
 _MOST_PRETRAINING_EPOCHS, _LEAST_PRETRAINING_EPOCHS = 20.0, 3.0
@@ -28,10 +37,9 @@ _TAGGING_UNITS = 2_000_000
 _MOST_TAGGING_EPOCHS, _LEAST_TAGGING_EPOCHS = 40.0, 8.0
 _HIDDEN_SHARE = 0.2
 _COLUMN_DROPOUT, _FEATURE_DROPOUT, _DROPOUT = 0.1, 0.3, 0.1
-_BODY = ("model.", "ngrams.", "columns.")
+_COLUMNS = "columns."
 _UNLABELLED_BLOCK = 2000
-
-Weights = dict[str, torch.Tensor]
+_BIASES = (0.0, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -70,11 +78,9 @@ class NetworkTraining:
         names: of labels and intents.
         settings: see TaggerTrainingSettings.
         precision: of the products.
-        start: weights of a tagger or encoder with the same codec, by name; those of the body are
-            taken, the rest begins anew.
 
     Raises:
-        SettingError: the start has another shape.
+        ModelError: the start has another shape.
     """
 
     def __init__(
@@ -83,7 +89,6 @@ class NetworkTraining:
         names: Names,
         settings: TaggerTrainingSettings,
         precision: torch.dtype,
-        start: Mapping[str, Any] | None = None,
     ) -> None:
         self._inputs, self._names, self._settings = inputs, names, settings
         self._precision = precision
@@ -95,8 +100,13 @@ class NetworkTraining:
             column_rows=settings.column_rows,
         )
         self.model = TaggerModel(shape, settings.size.tables, tagger, generator)
+        # Columns come with a tagger; above another encoder they begin anew, and learn.
+        start = settings.start
+        self._body: tuple[str, ...] = BODY_PREFIXES
         if start is not None:
-            _begin_with(self.model, start)
+            if COLUMN_TABLE in start:
+                self._body = (*BODY_PREFIXES, _COLUMNS)
+            begin_with(self.model, start, self._body)
 
     def prepared(self, examples: Sequence[TaggedText], *, is_training: bool) -> TaggedUnits:
         """Turn examples into sequences.
@@ -153,7 +163,7 @@ class NetworkTraining:
     def learn(
         self,
         train: Sequence[TaggedSequence],
-        held_out: Sequence[TaggedSequence],
+        held_out: TaggedUnits,
         seconds: float | None,
         place: StagePlace,
     ) -> LoopResult:
@@ -170,25 +180,49 @@ class NetworkTraining:
         """
         settings, model = self._settings, self.model
         penalties = self._names.labels.constraints().penalties()
-        chosen = TaggingSettings(seed=settings.seed, hidden_share=_HIDDEN_SHARE)
-        objective = TaggingObjective(train, held_out, penalties, chosen)
+        chosen = TaggingSettings(
+            seed=settings.seed, hidden_share=_HIDDEN_SHARE, hidden_spans=settings.hidden_spans,
+            outside=self._names.labels.numbers.get("O"),
+        )  # fmt: skip
+        objective = TaggingObjective(
+            train, held_out.sequences, penalties, chosen, self._error_of(held_out)
+        )
         epochs = settings.tagging_epochs
         if epochs is None:
             epochs = _TAGGING_UNITS / max(sum(len(one.labels) for one in train), 1)
             epochs = min(max(epochs, _LEAST_TAGGING_EPOCHS), _MOST_TAGGING_EPOCHS)
-        for name, parameter in model.named_parameters():
-            is_head = name.startswith(("head", "edges", "intent"))
-            parameter.requires_grad_(is_head or not settings.is_body_frozen)
         model.column_dropout = _COLUMN_DROPOUT
         stage = StageSettings(
             most_epochs=epochs, most_steps=settings.steps, seconds=seconds,
             dropout=_DROPOUT, feature_dropout=_FEATURE_DROPOUT, average_decay=0.99,
             seed=settings.seed, precision=self._precision,
         )  # fmt: skip
-        result = run_stage(model, objective, stage, place)
+        result = run_transfer(
+            model, objective, stage, place, settings.transfer, frozen=self._body
+        )  # fmt: skip
         model.column_dropout = 0.0
         rounded(model)
         return result
+
+    def _error_of(self, held_out: TaggedUnits) -> ErrorOf:
+        """Return what says how far the spans of held-out texts are from the true ones: 1 - F1.
+
+        "Outside" costs something more where that is better: the blend chooses that afterwards.
+        """
+        labels, chains = self._names.labels, held_out.units.chains
+        true = set(labels.decode(np.concatenate([one.labels for one in held_out.sequences])))
+        penalties = labels.constraints().penalties()
+
+        def error(scores_NL: Any, edges: Any) -> float:  # noqa: ANN401
+            best = 0.0
+            for bias in _BIASES if "O" in labels.numbers else (0.0,):
+                moved = with_outside_cost(edges + penalties, labels, bias)
+                found = set(labels.decode(best_labels(scores_NL, chains, moved)))
+                num_right = len(found & true)
+                best = max(best, 2 * num_right / max(len(found) + len(true), 1))
+            return 1.0 - best
+
+        return error
 
     def _unlabelled_ids(self, examples: Sequence[TaggedText]) -> list[Any]:
         found = []
@@ -204,21 +238,3 @@ class NetworkTraining:
             ids_N = self._inputs.ids(units)
             found += np.split(ids_N, units.chains[1:-1])
         return [ids for ids in found if len(ids)]
-
-
-def _begin_with(model: TaggerModel, start: Mapping[str, Any]) -> None:
-    """Copy the weights of a body.
-
-    Raises:
-        SettingError: one is missing or has another shape.
-    """
-    views = model.tensors()
-    is_tagger = "columns.table" in start
-    for name, view in views.items():
-        if not name.startswith(_BODY) or (name.startswith("columns.") and not is_tagger):
-            continue
-        found = start.get(name)
-        if found is None or tuple(found.shape) != tuple(view.shape):
-            raise SettingError("tasks.tag-start-differs", name=name)
-        with torch.no_grad():
-            view.copy_(torch.as_tensor(np.asarray(found), dtype=torch.float32))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from sparrowlm.models.encoder import NgramTableShape
 from sparrowlm.tasks.tag.floor_training import FloorSettings
 from sparrowlm.tasks.tag.inputs import CONTEXT_TOKENS
 from sparrowlm.training.encoder_stage import EncoderSize
+from sparrowlm.training.transfer import Transfer
 
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Parts = Literal["auto", "floor", "network", "both"]
 
 
@@ -33,9 +37,15 @@ class TaggerTrainingSettings:
         pretraining_epochs: how often, at most, texts are read without labels; None derives it,
             0 leaves it out.
         tagging_epochs: how often, at most, labelled texts are seen; None derives it.
+        hidden_spans: share of the spans hidden whole while labels are learnt, so that names nobody
+            has seen are found by what stands around them.
         steps: optimisation steps of each run of the network instead; None for epochs.
         unlabelled: further texts of the kind the model will meet.
-        is_body_frozen: only what stands on top of the encoder learns; needs start weights.
+        start: weights by name of an encoder, or of another tagger, with the same tokenizer and the
+            given sizes; what they do not hold begins anew.
+        transfer: what learns labels: "full" everything; "frozen" only what the start does not
+            bring; "adapters" that and low-rank additions; "gradual" that first, then everything.
+        entries: of the user's dictionary, word -> label; they outrank the models always.
         seed: same seed, same data, same machine, no clock: same model.
     """
 
@@ -47,7 +57,10 @@ class TaggerTrainingSettings:
     column_rows: int = 1 << 13
     pretraining_epochs: float | None = None
     tagging_epochs: float | None = None
+    hidden_spans: float = 0.15
     steps: int | None = None
     unlabelled: Sequence[str] = ()
-    is_body_frozen: bool = False
+    start: Mapping[str, Matrix] | None = None
+    transfer: Transfer = "full"
+    entries: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0

@@ -46,12 +46,12 @@ def evaluate_parts(
     """
     tagger = trained.tagger
     whole = Tagger(replace(tagger.settings, blend=TagBlend({FLOOR: 1.0}), intents=()),
-                   trained.whole_floor, None)  # fmt: skip
+                   trained.whole_floor, None, tagger.dictionary)  # fmt: skip
     taggers = {"model": tagger, FLOOR: whole}
     if tagger.network is not None and NETWORK in trained.blends:
         blend = replace(trained.blends[NETWORK], intent_weight=tagger.settings.blend.intent_weight)
         settings = replace(tagger.settings, blend=blend)
-        taggers[NETWORK] = Tagger(settings, tagger.floor, tagger.network)
+        taggers[NETWORK] = Tagger(settings, tagger.floor, tagger.network, tagger.dictionary)
     return {name: evaluate_tagger(one, examples, known_words) for name, one in taggers.items()}
 
 

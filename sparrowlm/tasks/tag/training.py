@@ -1,7 +1,8 @@
 """From tagged texts to the best tagger that fits: floor, network, blend, choice.
 
     floor      a conditional random field, its cost and passes chosen on held-out text
-    network    reads without labels, learns label chains; held-out text says when it was best
+    network    goes on from another or begins anew, reads without labels, learns label chains;
+               held-out text says when it was best
     blend      weights for the two, learnt there; cost of "outside"; confidence of spans
     choice     the one with the best F1 there, within the bytes asked for
 
@@ -10,7 +11,7 @@ Shape letters: N units, L labels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,6 +30,7 @@ from sparrowlm.tasks.tag.blend_training import (
     with_confidence,
 )
 from sparrowlm.tasks.tag.blending import FLOOR, NETWORK, ChainScores, TagBlend
+from sparrowlm.tasks.tag.dictionary import UserDictionary
 from sparrowlm.tasks.tag.dividing import divided
 from sparrowlm.tasks.tag.floor import TagFloor
 from sparrowlm.tasks.tag.floor_training import FloorFit, fit_floor
@@ -48,8 +50,10 @@ from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import Clock, StagePlace
 from sparrowlm.training.loop import LoopResult
 from sparrowlm.training.tagging import tagger_scores
+from sparrowlm.training.transfer import reads_first
 
-_PRETRAINING_SHARE = 0.3
+# Of the time left for the network; an encoder that has read before only meets new kinds of text.
+_PRETRAINING_SHARE, _FURTHER_PRETRAINING_SHARE = 0.3, 0.15
 _SMALL_FILES_BYTES = 40_000  # configurations, card, report
 _BYTES_PER_TOKEN = 22  # of tokenizer.json
 _LEAST_FLOOR_BYTES = 30_000
@@ -103,8 +107,6 @@ class TaggerTraining:
         settings: all dials.
         place: where checkpoints are kept and who is told; directory and fingerprint are extended
             for every stage.
-        start: weights of a tagger or encoder with the same codec and sizes, by name, to begin with
-            in place of reading without labels.
 
     Raises:
         SettingError: settings ask for what was not given.
@@ -117,18 +119,15 @@ class TaggerTraining:
         codec: TokenCodec | None,
         settings: TaggerTrainingSettings,
         place: StagePlace,
-        start: Mapping[str, Any] | None = None,
     ) -> None:
         self._clock = Clock(settings.seconds)
         if codec is None and settings.parts in (NETWORK, "both"):
             raise SettingError("tasks.tag-needs", received=settings.parts, needed="codec")
-        if start is None and settings.is_body_frozen:
-            raise SettingError("tasks.tag-needs", received="is_body_frozen", needed="start")
         self._train, self._held_out = data, held_out or ()
         if not held_out:
             self._train, self._held_out = divided(data, settings.seed)
         self._codec = codec if settings.parts != FLOOR else None
-        self._settings, self._place, self._start = settings, place, start
+        self._settings, self._place = settings, place
         self._stages: dict[str, LoopResult] = {}
 
     def run(self) -> TrainedTagger:
@@ -150,7 +149,7 @@ class TaggerTraining:
         found.add(FLOOR, *learnt_blend(text, parts))
         if self._codec is None:
             blend = with_confidence(found.blends[FLOOR], text, parts)
-            tagger = Tagger(TaggerSettings(blend=blend), alone, None)
+            tagger = Tagger(TaggerSettings(blend=blend), alone, None, self._dictionary())
             return self._assembled(tagger, found, fit, None)
         return self._with_network(fit, (alone, floor), text, found)
 
@@ -187,7 +186,7 @@ class TaggerTraining:
             network = NetworkPart(as_loaded(training.model), inputs)
         floor = {FLOOR: alone, "both": small}.get(chosen)
         settings = TaggerSettings(blend=blend, intents=intents)
-        tagger = Tagger(settings, floor or small.without_features(), network)
+        tagger = Tagger(settings, floor or small.without_features(), network, self._dictionary())
         return self._assembled(tagger, found, fit, training)
 
     def _chosen(self, found: _Candidates) -> str:
@@ -227,7 +226,11 @@ class TaggerTraining:
 
         names = Names(floor.labels, self._intents(), floor.joins_runs)
         inputs, precision = self._inputs(floor), fastest_precision()
-        return NetworkTraining(inputs, names, self._settings, precision, self._start)
+        return NetworkTraining(inputs, names, self._settings, precision)
+
+    def _dictionary(self) -> UserDictionary | None:
+        entries = self._settings.entries
+        return UserDictionary(entries) if entries else None
 
     def _intents(self) -> tuple[str, ...]:
         return tuple(sorted({one.intent for one in self._train if one.intent is not None}))
@@ -235,13 +238,20 @@ class TaggerTraining:
     def _run_stages(
         self, training: NetworkTraining, train: TaggedUnits, held_out: TaggedUnits
     ) -> None:
-        if self._settings.pretraining_epochs != 0 and self._start is None:
-            seconds = self._clock.left(_PRETRAINING_SHARE)
+        settings = self._settings
+        has_start = settings.start is not None
+        reads = reads_first(
+            has_start=has_start, transfer=settings.transfer,
+            num_unlabelled=len(settings.unlabelled),
+        )  # fmt: skip
+        if settings.pretraining_epochs != 0 and reads:
+            share = _FURTHER_PRETRAINING_SHARE if has_start else _PRETRAINING_SHARE
+            seconds = self._clock.left(share)
             place = self._place.of("pretraining", "tasks.tag-pretraining-point")
             self._stages["pretraining"] = training.pretrain(self._train, seconds, place)
         place = self._place.of("labels", "tasks.tag-labels-point")
         self._stages["labels"] = training.learn(
-            train.sequences, held_out.sequences, self._clock.left(), place
+            train.sequences, held_out, self._clock.left(), place
         )
 
     def _intent_weight(self, held_out: TaggedUnits, intents_SK: Any) -> float:  # noqa: ANN401
@@ -276,6 +286,7 @@ class TaggerTraining:
         if settings.most_bytes is None:
             return None
         room = settings.most_bytes - _SMALL_FILES_BYTES
+        room -= len(UserDictionary(settings.entries).as_bytes())
         if with_network and codec is not None:
             tagger = TaggerShape(
                 num_labels=labels, num_intents=len(self._intents()),

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.corpora.labelled.examples import Span
+from sparrowlm.text.width import narrowed
 
 Offsets = np.ndarray[Any, np.dtype[np.int64]]
 Codes = np.ndarray[Any, np.dtype[np.uint32]]
@@ -49,7 +50,8 @@ class Units:
 
     Args:
         text: the texts, joined by line breaks.
-        codes: its code points.
+        read: the same as models read it: full-width letters and digits as ordinary ones.
+        codes: code points of what is read.
         kinds: the kind of every character.
         begins, ends: characters of text that each unit spans, [N].
         chains: where each chain of labels starts, and N at the end.
@@ -58,6 +60,7 @@ class Units:
     """
 
     text: str
+    read: str
     codes: Codes
     kinds: Kinds
     begins: Offsets
@@ -132,7 +135,8 @@ def units_of(
         joins_runs: False makes every letter and digit outside given tokens a unit.
     """
     text = _SEPARATOR.join(texts)
-    codes = codes_of(text)
+    read = narrowed(text)
+    codes = codes_of(read)
     kinds = kinds_of(codes)
     lengths = np.array([len(one) + 1 for one in texts], dtype=np.int64)
     text_starts = np.concatenate([[0], np.cumsum(lengths)])[:-1].astype(np.int64)
@@ -145,7 +149,7 @@ def units_of(
     ends = _ends(begins, is_inside)
     unit_starts = np.append(np.searchsorted(begins, text_starts), len(begins)).astype(np.int64)
     chains = _chains(codes, ends, unit_starts)
-    return Units(text, codes, kinds, begins, ends, chains, text_starts, unit_starts)
+    return Units(text, read, codes, kinds, begins, ends, chains, text_starts, unit_starts)
 
 
 def _unit_borders(

@@ -1,0 +1,122 @@
+"""How what an encoder has read becomes what a task needs: where it begins, and what of it learns.
+
+    full      everything learns
+    frozen    the encoder stays as it is, only what stands on top of it learns
+    adapters  the same, with low-rank additions inside the encoder that are merged at the end
+    gradual   what stands on top first, then everything
+
+Source of "gradual": Kumar et al. 2022, arXiv:2202.10054 (a head that fits before the rest moves
+distorts less of what was learnt before); of adapters: see models/adapters.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from sparrowlm.foundation.errors import ModelError
+from sparrowlm.foundation.randomness import torch_generator
+from sparrowlm.models.adapters import (
+    DEFAULT_RANK,
+    add_adapters,
+    freeze_encoder,
+    merge_adapters,
+)
+from sparrowlm.models.encoder import BODY_PREFIXES, EncoderModel
+from sparrowlm.training.encoder_stage import (
+    StagePlace,
+    StageSettings,
+    SteppedObjective,
+    run_stage,
+)
+from sparrowlm.training.loop import LoopResult
+
+Transfer = Literal["full", "frozen", "adapters", "gradual"]
+
+_HEAD_SHARE = 0.25
+
+
+def reads_first(*, has_start: bool, transfer: Transfer, num_unlabelled: int) -> bool:
+    """Say whether an encoder reads the texts without labels before it learns labels.
+
+    One that begins with the weights of another and is to keep them reads only what was given for
+    it to read.
+
+    Args:
+        has_start: it begins with the weights of another.
+        transfer: see above.
+        num_unlabelled: further texts that were given.
+    """
+    keeps_body = transfer in ("frozen", "adapters")
+    return not (has_start and keeps_body) or num_unlabelled > 0
+
+
+def begin_with(
+    model: EncoderModel, start: Mapping[str, Any], prefixes: tuple[str, ...] = BODY_PREFIXES
+) -> None:
+    """Copy weights of another model; what it does not hold begins anew.
+
+    Args:
+        model: changed in place.
+        start: weights by name; others than those asked for are left alone.
+        prefixes: of the names of those that must be there and fit.
+
+    Raises:
+        ModelError: one is missing or has another shape.
+    """
+    for name, view in model.tensors().items():
+        if not name.startswith(prefixes):
+            continue
+        found = start.get(name)
+        if found is None or tuple(found.shape) != tuple(view.shape):
+            raise ModelError("training.start-differs", name=name)
+        with torch.no_grad():
+            view.copy_(torch.as_tensor(np.asarray(found), dtype=torch.float32))
+
+
+def run_transfer(
+    model: EncoderModel,
+    objective: SteppedObjective,
+    settings: StageSettings,
+    place: StagePlace,
+    transfer: Transfer,
+    *,
+    frozen: tuple[str, ...] = BODY_PREFIXES,
+) -> LoopResult:
+    """Train a model in place, as much of it as was asked for; nothing is frozen afterwards.
+
+    Args:
+        model: any encoder with something on top of it.
+        objective: fits the model.
+        settings: time and epochs are those of everything.
+        place: see StagePlace.
+        transfer: what learns.
+        frozen: prefixes of the weights' names that stay where only the rest may learn.
+
+    Raises:
+        StoppedBySignal: after saving.
+    """
+    if transfer == "gradual":
+        first = _part_of(settings, _HEAD_SHARE)
+        freeze_encoder(model, frozen)
+        run_stage(model, objective, first, place.of("head"))
+        merge_adapters(model)
+        if settings.seconds is not None:
+            settings = replace(settings, seconds=(1 - _HEAD_SHARE) * settings.seconds)
+    elif transfer == "frozen":
+        freeze_encoder(model, frozen)
+    elif transfer == "adapters":
+        generator = torch_generator(settings.seed, "adapters")
+        add_adapters(model, DEFAULT_RANK, generator, frozen)
+    result = run_stage(model, objective, settings, place)
+    merge_adapters(model)
+    return result
+
+
+def _part_of(settings: StageSettings, share: float) -> StageSettings:
+    seconds = None if settings.seconds is None else share * settings.seconds
+    return replace(settings, most_epochs=share * settings.most_epochs, seconds=seconds)
