@@ -27,7 +27,9 @@ from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 from sparrowlm.foundation.quantities import format_size
 from sparrowlm.tasks.classify.examples import LabelledTexts
+from sparrowlm.tasks.classify.linear_prior import LinearPrior
 from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings, Parts
+from sparrowlm.text.ngram_features import NgramFeatureSettings
 from sparrowlm.text.tokenizers import load_tokenizer
 
 if TYPE_CHECKING:
@@ -121,6 +123,7 @@ def _settings(request: TrainRequest, lessons: Lessons, began: float) -> Classifi
     has_network = lessons.old is None or lessons.old.classifier.encoder is not None
     if request.start_from is not None and has_network:
         start = encoder_start(request.start_from, texts.labels)
+    prior = _prior(request, lessons)
     return ClassifierTrainingSettings(
         seconds=seconds_left(request, began),
         most_bytes=request.size_bytes or DEFAULT_BYTES,
@@ -128,11 +131,22 @@ def _settings(request: TrainRequest, lessons: Lessons, began: float) -> Classifi
         size=EncoderSize(context_tokens=_context(texts)) if start is None else start.size,
         start=None if start is None else start.tensors,
         transfer=request.transfer,
+        prior=prior,
+        features=NgramFeatureSettings() if prior is None else prior.features.settings,
         steps=request.steps,
         unlabelled=lessons.unlabelled,
         words=user_words(request),
         seed=request.seed,
     )
+
+
+def _prior(request: TrainRequest, lessons: Lessons) -> LinearPrior | None:
+    """Return the linear model whose n-grams new texts may lack, where its data are gone."""
+    old = lessons.old
+    if old is None or not request.keep_answers or old.classifier.linear is None:
+        return None
+    linear = old.classifier.linear
+    return LinearPrior(linear.model, linear.features, old.classifier.labels)
 
 
 def _context(texts: LabelledTexts) -> int:

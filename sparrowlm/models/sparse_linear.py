@@ -161,7 +161,7 @@ class SparseLinear:
 
         A text with few n-grams gives each more weight; rare n-grams are needed less often.
         """
-        largest_F = np.abs(self._plain_weights()).max(axis=1) if self.num_columns else 0.0
+        largest_F = np.abs(self.plain_weights()).max(axis=1) if self.num_columns else 0.0
         rarity_F = np.exp(self.vocabulary.idf_F - 1)  # texts per text that has the n-gram
         importance_F: Matrix = largest_F * self.vocabulary.idf_F / np.sqrt(rarity_F)
         return importance_F
@@ -181,14 +181,15 @@ class SparseLinear:
 
     def compressed(self) -> SparseLinear:
         """Return the same model with 8-bit weights, without n-grams that do nothing."""
-        weights_FC = self._plain_weights()
+        weights_FC = self.plain_weights()
         keep = np.flatnonzero(np.abs(weights_FC).max(axis=1, initial=0.0) > 0)
         rows = quantised(weights_FC[keep])
         return SparseLinear(
             self.vocabulary.part(keep), rows.integers_RD, self.bias_C, rows.scales_R
         )
 
-    def _plain_weights(self) -> Matrix:
+    def plain_weights(self) -> Float32[np.ndarray, "features columns"]:
+        """Return the weights without scales."""
         if self.scales_F is None:
             return self.weights_FC
         plain_FC: Matrix = self.weights_FC * self.scales_F[:, None]

@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Bool, Float, Float64, Int64
+from sparrowlm.foundation.array_types import Bool, Float, Float32, Float64, Int64
 from sparrowlm.foundation.errors import DependencyError
 from sparrowlm.models.sparse_linear import SparseLinear, SparseRows, Vocabulary
 
 _MOST_ITERATIONS = 1000
 # A label less likely than this counts as excluded: the text is not learnt from twice for it.
 _LEAST_SHARE = 0.05
+# A feature this many times as large has a weight so small that nothing holds it back.
+_FREELY = 10.0
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -44,6 +46,7 @@ def train_linear(
     targets_BC: Bool[np.ndarray, "texts columns"] | Float[np.ndarray, "texts columns"],
     machines: Sequence[Machine] = (Machine(1.0),),
     seed: int = 0,
+    known_FC: Float32[np.ndarray, "features columns"] | None = None,
 ) -> SparseLinear:
     """Find weights for every column apart: does the text have the label or not.
 
@@ -55,6 +58,10 @@ def train_linear(
             minimised; without noise its score would be 2 p - 1.
         machines: several are averaged, which costs nothing afterwards.
         seed: of the order in which texts are visited.
+        known_FC: weights that are known already: their score is one more feature, which is not
+            held back, and the weights found are a multiple of them and a difference. None knows
+            nothing. A column of zeros knows nothing either; one of a label that no text has any
+            more is kept as it is.
 
     Raises:
         DependencyError: scikit-learn is not installed.
@@ -66,8 +73,11 @@ def train_linear(
         shares_B = _decided(targets_BC[:, column].astype(np.float64))
         if shares_B.min() == 1.0 or shares_B.max() == 0.0:
             bias_C[column] = 1.0 if shares_B.min() == 1.0 else -1.0
+            if known_FC is not None and shares_B.max() == 0.0:
+                weights_FC[:, column] = known_FC[:, column]
             continue
-        found = [_one(matrix, shares_B, machine, seed) for machine in machines]
+        known_F = None if known_FC is None else known_FC[:, column].astype(np.float64)
+        found = [_one(matrix, shares_B, machine, seed, known_F) for machine in machines]
         weights_FC[:, column] = np.mean([weights_F for weights_F, _bias in found], axis=0)
         bias_C[column] = float(np.mean([bias for _weights, bias in found]))
     return SparseLinear(vocabulary, weights_FC, bias_C)
@@ -110,11 +120,14 @@ def _one(
     shares_B: Vector,
     machine: Machine,
     seed: int,
+    known_F: Vector | None = None,
 ) -> tuple[Vector, float]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
     scales_F: Vector | float = 1.0
+    if known_F is not None and known_F.any():
+        return _beside_known(matrix, shares_B, machine, seed, known_F)
     if machine.has_bayes_scales:
         scales_F = bayes_scales(matrix, shares_B > 0.5)
         matrix = matrix.multiply(scales_F).tocsr()
@@ -124,6 +137,22 @@ def _one(
         warnings.simplefilter("ignore", ConvergenceWarning)  # good enough is good enough here
         solver.fit(rows, wanted, sample_weight=weights)
     return solver.coef_[0] * scales_F, float(solver.intercept_[0])
+
+
+def _beside_known(
+    matrix: Any,  # noqa: ANN401 - SciPy has no types
+    shares_B: Vector,
+    machine: Machine,
+    seed: int,
+    known_F: Vector,
+) -> tuple[Vector, float]:
+    """Learn how far known weights are right, and what differs."""
+    from scipy.sparse import csr_matrix, hstack
+
+    scores_B1 = csr_matrix((matrix @ known_F)[:, None] * _FREELY)
+    wider = hstack([matrix, scores_B1]).tocsr()
+    weights_F, bias = _one(wider, shares_B, machine._replace(has_bayes_scales=False), seed)
+    return weights_F[:-1] + weights_F[-1] * _FREELY * known_F, bias
 
 
 def bayes_scales(

@@ -13,6 +13,7 @@ import numpy as np
 from sparrowlm.foundation.array_types import Float32, Int64
 from sparrowlm.models.sparse_linear import SparseLinear, Vocabulary
 from sparrowlm.tasks.classify.examples import LabelledTexts
+from sparrowlm.tasks.classify.linear_prior import LinearPrior
 from sparrowlm.tasks.classify.model import LinearPart, label_columns
 from sparrowlm.text.ngram_features import NgramFeatures, NgramFeatureSettings
 from sparrowlm.text.segmentation import WordSegmenter
@@ -43,6 +44,7 @@ class LinearTraining:
         words: of the user's dictionary.
         most_bytes: of a model's file; None for no limit.
         seed: of the order in which texts are visited.
+        prior: a model that is known already and must not be forgotten; None for none.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class LinearTraining:
         words: Sequence[str],
         most_bytes: int | None,
         seed: int,
+        prior: LinearPrior | None = None,
     ) -> None:
         self._data = data
         self._seed = seed
@@ -59,7 +62,10 @@ class LinearTraining:
         self.features = NgramFeatures(features, WordSegmenter(words))
         self._counts = self.features.counts(data.texts)
         least = 1 if len(data) <= _MOST_TEXTS_FOR_ALL_NGRAMS else 2
+        self._prior = prior
         self.vocabulary = Vocabulary.of(self._counts.keys_N, self._counts.num_rows, least)
+        if prior is not None:
+            self.vocabulary = prior.joined(self.vocabulary)
         self._matrix = self._values(self.vocabulary)
         is_pair = len(data.labels) == 2 and not data.is_multi_label
         self._targets_BC = data.targets_BL[:, 1:] if is_pair else data.targets_BL
@@ -78,16 +84,22 @@ class LinearTraining:
 
         What does not fit is left out, and the rest learns again without it.
         """
-        targets_BC, seed = self._targets_BC[rows], self._seed
-        matrix = self._matrix[rows]
-        model = train_linear(self.vocabulary, matrix, targets_BC, machines, seed)
+        model = self._trained(self.vocabulary, self._matrix[rows], rows, machines)
         if self._most_bytes is not None:
             kept = model.affordable(self._most_bytes)
             if len(kept) < len(self.vocabulary.keys_F):
                 vocabulary = self.vocabulary.part(kept)
-                matrix = self._values(vocabulary)[rows]
-                model = train_linear(vocabulary, matrix, targets_BC, machines, seed)
+                model = self._trained(vocabulary, self._values(vocabulary)[rows], rows, machines)
         return model.compressed()
+
+    def _trained(
+        self, vocabulary: Vocabulary, matrix: Any, rows: Any, machines: Sequence[Machine]  # noqa: ANN401
+    ) -> SparseLinear:  # fmt: skip
+        targets_BC = self._targets_BC[rows]
+        known_FC = None
+        if self._prior is not None:
+            known_FC = self._prior.weights(vocabulary, self._data.labels, targets_BC.shape[1])
+        return train_linear(vocabulary, matrix, targets_BC, machines, self._seed, known_FC)
 
     def scores(self, model: SparseLinear, rows: Int64[np.ndarray, " some"]) -> Matrix:
         """Return the scores of all labels for some of the texts."""

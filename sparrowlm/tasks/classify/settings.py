@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sparrowlm.tasks.classify.linear_prior import LinearPrior
 from sparrowlm.text.ngram_features import NgramFeatureSettings
 from sparrowlm.training.encoder_stage import EncoderSize
 
@@ -33,6 +34,7 @@ class ClassifierTrainingSettings:
         start: weights of an encoder by name to go on from; it must be of the given size.
         transfer: what learns labels: "full" everything; "frozen" the head alone; "adapters" the
             head and low-rank additions; "gradual" the head first, then everything.
+        prior: a linear model that must not be forgotten; None for none.
         words: of the user's dictionary, never cut.
         seed: same seed, same data, same machine, no clock: same model.
     """
@@ -48,5 +50,6 @@ class ClassifierTrainingSettings:
     unlabelled: Sequence[str] = ()
     transfer: Transfer = "full"
     start: Mapping[str, Matrix] | None = None
+    prior: LinearPrior | None = None
     words: tuple[str, ...] = ()
     seed: int = 0

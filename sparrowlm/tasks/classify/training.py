@@ -122,8 +122,9 @@ class ClassifierTraining:
         progress.start(say("tasks.classify-linear-stage"), None, "")
         settings = self._settings
         linear = LinearTraining(
-            self._data, settings.features, settings.words, self._linear_bytes(), settings.seed
-        )
+            self._data, settings.features, settings.words, self._linear_bytes(), settings.seed,
+            settings.prior,
+        )  # fmt: skip
         recipe, scores_BL = self._linear_scores(linear)
         scores: Scores = {LINEAR: scores_BL[self._measured]}
         targets_BL = self._judged.targets_BL[self._measured]
