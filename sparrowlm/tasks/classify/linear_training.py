@@ -68,7 +68,9 @@ class LinearTraining:
             self.vocabulary = prior.joined(self.vocabulary)
         self._matrix = self._values(self.vocabulary)
         is_pair = len(data.labels) == 2 and not data.is_multi_label
-        self._targets_BC = data.targets_BL[:, 1:] if is_pair else data.targets_BL
+        # What was known stands in the prior already: beside it, the truth and not old answers.
+        targets_BL = data.targets_BL if prior is None else data.truth_or_answers_BL()
+        self._targets_BC = targets_BL[:, 1:] if is_pair else targets_BL
 
     def recipes(self, num_folds: int) -> tuple[tuple[Machine, ...], ...]:
         """Return the ways to learn that are worth trying.
