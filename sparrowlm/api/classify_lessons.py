@@ -25,7 +25,7 @@ from sparrowlm.foundation.progress import Progress
 from sparrowlm.runtime.directory import ModelDirectory
 from sparrowlm.tasks.classify.blending import Blend
 from sparrowlm.tasks.classify.examples import LabelledTexts, as_targets, label_names
-from sparrowlm.tasks.classify.lessons import Lesson, in_columns, joined, softened
+from sparrowlm.tasks.classify.lessons import Lesson, in_columns, joined
 from sparrowlm.tasks.classify.model import Classifier
 
 NEW, OLD = 0, 1
@@ -210,9 +210,7 @@ class _Builder:
         answering = self._answering
         assert answering is not None, "nobody to answer"  # noqa: S101 - our own mistake
         self._num_answered += len(texts)
-        given_BK = softened(
-            answering.classifier.probabilities(texts), is_multi_label=self._is_multi
-        )
+        given_BK = answering.classifier.probabilities(texts)
         return in_columns(given_BK, answering.classifier.labels, self._labels)
 
     @property

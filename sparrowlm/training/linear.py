@@ -19,6 +19,8 @@ from sparrowlm.foundation.errors import DependencyError
 from sparrowlm.models.sparse_linear import SparseLinear, SparseRows, Vocabulary
 
 _MOST_ITERATIONS = 1000
+# Texts that stand on both sides are never done with; after this many rounds nothing changes.
+_MOST_ITERATIONS_IN_DOUBT = 100
 # A label less likely than this counts as excluded: the text is not learnt from twice for it.
 _LEAST_SHARE = 0.05
 
@@ -127,7 +129,9 @@ def _one(
         scales_F = bayes_scales(matrix, shares_B > 0.5)
         matrix = matrix.multiply(scales_F).tocsr()
     rows, wanted, weights = _for_both_sides(matrix, shares_B, importance_B)
-    solver = LinearSVC(C=machine.penalty, max_iter=_MOST_ITERATIONS, random_state=seed)
+    is_in_doubt = len(wanted) > len(shares_B)
+    most = _MOST_ITERATIONS_IN_DOUBT if is_in_doubt else _MOST_ITERATIONS
+    solver = LinearSVC(C=machine.penalty, max_iter=most, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # good enough is good enough here
         solver.fit(rows, wanted, sample_weight=weights)

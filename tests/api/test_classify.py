@@ -225,6 +225,18 @@ def test_files_named_train_dev_and_test_are_kept_apart(tmp_path):
     assert measured["test"]["model"]["num_texts"] == 120
 
 
+def test_what_was_given_to_measure_on_is_never_learnt(home, tmp_path):
+    """A verdict that only the held-out file knows says nothing to the model."""
+    strange = [(f"{thing}绝绝子", "好评") for thing in THINGS * 4]
+    held_out = write_sheet(tmp_path / "dev.csv", [*reviews(60, seed=7), *strange])
+    model = sp.train(
+        home / "评论.csv", output=tmp_path / "model", model="linear", held_out=held_out
+    )
+    linear = model._predictor.linear
+    rows = linear.model.vocabulary.rows(*linear.features.counts(["绝绝子"]))
+    np.testing.assert_array_equal(linear.model.scores(rows)[0], linear.model.bias_C)
+
+
 def test_one_label_alone_cannot_be_learnt(tmp_path):
     path = write_sheet(tmp_path / "one.csv", [(text, "好") for text, _label in reviews(50)])
     with pytest.raises(DataError):

@@ -80,8 +80,8 @@ def test_a_teacher_makes_up_for_missing_labels(home, tmp_path):
 
 def test_the_network_learns_from_a_teacher_too(home, tmp_path):
     model = sp.train(
-        home / "few.jsonl", output=tmp_path / "m", model="encoder", steps=60,
-        teacher=home / "teacher", unlabelled=home / "more.txt",
+        home / "few.jsonl", output=tmp_path / "m", model="encoder", steps=30,
+        teacher=home / "teacher", unlabelled=home / "more.txt", held_out=home / "test.jsonl",
     )  # fmt: skip
     assert accuracy(model, home / "test.jsonl") > 0.8
 

@@ -51,7 +51,7 @@ class Model:
             num_tokens=3, perplexity_per_token=4.0,
         )  # fmt: skip
 
-    def evaluate(self, paths):
+    def evaluate(self, paths, encoding=None):
         self.asked = {"paths": paths}
         return {"ngram": {"bits_per_character": 2.5}, "mixture": {"bits_per_character": 2.0}}
 
@@ -159,7 +159,8 @@ def test_cli_train_passes_every_setting_on(api, capsys):
     words = [
         "train", "a.txt", "folder", "-", "-o", "out", "--size", "4MB", "--minutes", "90s",
         "--model", "lstm", "--tokenizer", "word", "--seed", "3", "--resume", "--from", "old",
-        "--held-out", "h.txt", "--user-dictionary", "d.txt", "--json",
+        "--held-out", "h.txt", "--user-dictionary", "d.txt", "--encoding", "gbk", "--teacher",
+        "big", "--replay", "old.csv", "--replay-share", "0.3", "--keep-answers", "--json",
     ]  # fmt: skip
     assert run_guarded(words) == 0
     ((data, settings),) = api.trained
@@ -171,7 +172,8 @@ def test_cli_train_passes_every_setting_on(api, capsys):
         "tokenizer": "word", "seed": 3, "resume": True, "start_from": Path("old"),
         "held_out": Path("h.txt"), "user_dictionary": Path("d.txt"),
         "task": "auto", "text_field": None, "label_field": None, "unlabelled": None,
-        "transfer": "full",
+        "transfer": "full", "encoding": "gbk", "teacher": Path("big"), "replay": Path("old.csv"),
+        "replay_share": 0.3, "keep_answers": True,
     }  # fmt: skip
     assert json.loads(capsys.readouterr().out)["directory"] == "out"
 

@@ -61,6 +61,12 @@ class LabelledTexts:
             return self
         return LabelledTexts(self.texts, self.truth.targets_BL, self.labels, self.is_multi_label)
 
+    def truth_or_answers_BL(self) -> Float32[np.ndarray, "texts labels"]:
+        """Return what is right where somebody said so, and what is learnt elsewhere."""
+        known_B1 = self.is_known_B()[:, None]
+        chosen_BL: Matrix = np.where(known_B1, self.judged().targets_BL, self.targets_BL)
+        return chosen_BL
+
     def is_known_B(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Say of every text whether it may be measured on."""
         return np.ones(len(self), dtype=bool) if self.truth is None else self.truth.is_known_B

@@ -5,6 +5,9 @@
     text of a new label     the truth alone: the teacher cannot know better
     text to be measured on  judged by the truth, whatever was learnt
 
+A teacher's probabilities are calibrated, so they are learnt as they are: a temperature of 2 or of
+one half makes a worse student (docs/decisions/032-transfer.md).
+
 Shape letters: B texts, L labels, K labels of the teacher.
 
 Source: Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a neural network",
@@ -25,8 +28,6 @@ from sparrowlm.tasks.classify.examples import LabelledTexts, Truth
 
 # Share of the truth in what is learnt of a text that has both; the rest is the teacher's answer.
 TRUTH_SHARE = 0.5
-# A teacher is too sure of what it has learnt; softer answers say more about the other labels.
-TEMPERATURE = 1.0
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -69,32 +70,6 @@ class Lesson:
 def _given(answers_BL: Matrix | None) -> Matrix:
     assert answers_BL is not None, "neither truth nor answers"  # noqa: S101 - our own mistake
     return answers_BL
-
-
-def softened(
-    probabilities_BL: Float32[np.ndarray, "texts labels"],
-    *,
-    temperature: float = TEMPERATURE,
-    is_multi_label: bool,
-) -> Float32[np.ndarray, "texts labels"]:
-    """Divide the logits behind probabilities by a temperature.
-
-    Args:
-        probabilities_BL: of exactly one label a text, or of every label apart.
-        temperature: 1 changes nothing; more makes the answers less sure.
-        is_multi_label: labels are apart.
-
-    Source: Hinton, Vinyals and Dean 2015, equation 1.
-    """
-    if temperature == 1.0:
-        return probabilities_BL
-    powers_BL = probabilities_BL.astype(np.float64) ** (1 / temperature)
-    if is_multi_label:
-        others_BL = (1 - probabilities_BL.astype(np.float64)) ** (1 / temperature)
-        apart_BL: Matrix = (powers_BL / (powers_BL + others_BL)).astype(np.float32)
-        return apart_BL
-    shares_BL: Matrix = (powers_BL / powers_BL.sum(axis=1, keepdims=True)).astype(np.float32)
-    return shares_BL
 
 
 def in_columns(

@@ -87,10 +87,13 @@ class LinearTraining:
         self.vocabulary = Vocabulary.of(self._counts.keys_N, self._counts.num_rows, least)
         self._known = known if known is not None and self._fits(known) else None
         if self._known is not None:
-            self.vocabulary = self.vocabulary.united(self._known.part.model.vocabulary)
+            # The old weights belong to the old frequencies.
+            self.vocabulary = self._known.part.model.vocabulary.united(self.vocabulary)
         self._matrix = self._values(self.vocabulary)
         is_pair = len(data.labels) == 2 and not data.is_multi_label
-        self._targets_BC = data.targets_BL[:, 1:] if is_pair else data.targets_BL
+        # What was known stands in the known weights: beside them the truth, and not old answers.
+        targets_BL = data.targets_BL if self._known is None else data.truth_or_answers_BL()
+        self._targets_BC = targets_BL[:, 1:] if is_pair else targets_BL
         self._self_training: SelfTraining | None = None
 
     def recipes(self, num_folds: int) -> tuple[tuple[Machine, ...], ...]:
@@ -202,9 +205,14 @@ class LinearTraining:
             scores_BL[rows] = self.scores(model, rows)
         return scores_BL
 
-    def part(self, recipe: LinearRecipe, most_bytes: int | None = None) -> LinearPart:
-        """Train on all texts that may be learnt from; see train."""
-        return LinearPart(self.train(self._data.learnt(), recipe, most_bytes), self.features)
+    def part(
+        self,
+        recipe: LinearRecipe,
+        rows: Int64[np.ndarray, " some"],
+        most_bytes: int | None = None,
+    ) -> LinearPart:
+        """Return the model that ships; see train."""
+        return LinearPart(self.train(rows, recipe, most_bytes), self.features)
 
     def _values(self, vocabulary: Vocabulary) -> Any:  # noqa: ANN401 - SciPy has no types
         return as_matrix(vocabulary.rows(*self._counts), len(vocabulary.keys_F))

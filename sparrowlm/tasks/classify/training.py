@@ -123,6 +123,9 @@ class ClassifierTraining:
         self._clock = Clock(settings.seconds)
         self._folds_B = self._divided(held_out)
         self._measured = np.flatnonzero(self._folds_B >= 0)
+        # What was drawn here to measure on is learnt in the end; what the person gave for it never.
+        given = self._measured if held_out is not None else self._measured[:0]
+        self._learnt_in_the_end = np.setdiff1d(self._data.learnt(), given)
         self._stages: dict[str, LoopResult] = {}
 
     def run(self) -> TrainedClassifier:
@@ -249,7 +252,10 @@ class ClassifierTraining:
             place = self._place.of(f"fold{fold}")
             model, _result = training.learn(rows, None, seconds, place, guesses_of(rows))
             scores_BL[others] = training.scores(model, others)
-        place, every = self._place.of("labels", "tasks.classify-labels-point"), self._data.learnt()
+        place, every = (
+            self._place.of("labels", "tasks.classify-labels-point"),
+            self._learnt_in_the_end,
+        )
         model, self._stages["labels"] = training.learn(
             every, None, self._clock.left(), place, guesses_of(every)
         )
@@ -284,7 +290,9 @@ class ClassifierTraining:
             encoder_part = EncoderPart(as_loaded(model), self._codec)
         if LINEAR in blend.weights:
             is_alone = ENCODER not in blend.weights
-            linear_part = linear.part(recipe, self._linear_bytes(has_network=not is_alone))
+            linear_part = linear.part(
+                recipe, self._learnt_in_the_end, self._linear_bytes(has_network=not is_alone)
+            )
         settings = ClassifierSettings(
             labels=self._data.labels,
             blend=blend,

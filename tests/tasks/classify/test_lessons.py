@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from sparrowlm.tasks.classify.lessons import Lesson, in_columns, joined, softened
+from sparrowlm.tasks.classify.lessons import Lesson, in_columns, joined
 
 LABELS = ("a", "b", "new")
 
@@ -45,24 +42,3 @@ def test_texts_to_measure_on_are_not_learnt():
     assert held_out.tolist() == [1]
     assert data.learnt().tolist() == [0]
     assert data.groups_B().tolist() == [0, 1]
-
-
-probability = st.floats(0.01, 0.99)
-
-
-@given(st.lists(probability, min_size=3, max_size=3), st.floats(1.0, 9.0))
-def test_softer_answers_keep_their_order_and_lose_their_certainty(values, temperature):
-    apart_BL = rows(values)
-    one_BL = apart_BL / apart_BL.sum()
-    soft_BL = softened(one_BL, temperature=temperature, is_multi_label=False)
-    assert soft_BL.sum() == pytest.approx(1, abs=1e-5)
-    assert soft_BL.max() <= one_BL.max() + 1e-6
-    assert soft_BL[0, one_BL.argmax()] == pytest.approx(soft_BL.max())
-    softer_BL = softened(apart_BL, temperature=temperature, is_multi_label=True)
-    assert (np.abs(softer_BL - 0.5) <= np.abs(apart_BL - 0.5) + 1e-6).all()
-
-
-def test_a_temperature_of_one_changes_nothing():
-    given_BL = rows([0.2, 0.8, 0])
-    same_BL = softened(given_BL, temperature=1.0, is_multi_label=False)
-    np.testing.assert_array_equal(same_BL, given_BL)
