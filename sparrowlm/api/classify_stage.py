@@ -176,7 +176,7 @@ def _codec(
     codec = None if settings.start is None else start_codec(request)
     if codec is None:
         codec = learnt_codec(request, [*texts.texts, *settings.unlabelled], settings.words)
-    room = settings.linear_bytes(codec.vocab_size, len(texts.labels))
+    room = settings.linear_bytes(codec, len(texts.labels))
     if room is None or room >= LEAST_LINEAR_BYTES or is_asked_for:
         return codec
     size = settings.most_bytes or 0

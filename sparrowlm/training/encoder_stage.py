@@ -20,6 +20,7 @@ from sparrowlm.foundation.progress import Progress
 from sparrowlm.foundation.randomness import torch_generator
 from sparrowlm.models.architectures import TransformerShape, rounded_width
 from sparrowlm.models.encoder import EncoderModel, NgramTableShape
+from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.loop import CurvePoint, LoopResult, LoopSettings, TrainingLoop
 from sparrowlm.training.objectives import Objective
 from sparrowlm.training.optimizers import OptimizerSettings
@@ -32,6 +33,8 @@ from sparrowlm.training.schedule import Schedule
 from sparrowlm.training.sequences import Ids
 
 _HEAD_WIDTH = 64
+# Of tokenizer.json, measured: a character has its id there, a piece or word a score or a merge too.
+_BYTES_PER_CHARACTER, _BYTES_PER_PIECE = 20, 52
 _WARM_UP_SHARE, _MOST_WARM_UP_STEPS = 0.1, 100
 _HELD_OUT_TEXTS = 256
 
@@ -73,6 +76,15 @@ class EncoderSize:
             self.tables.num_parameters() + 2 * len(self.tables.orders) * self.tables.num_buckets
         )
         return 2 * self.shape(vocab_size).num_parameters() + tables
+
+    def directory_bytes(self, codec: TokenCodec) -> int:
+        """Return what the weights and their tokenizer take on disk, about.
+
+        Args:
+            codec: the tokenizer.
+        """
+        per_id = _BYTES_PER_CHARACTER if codec.kind == "character" else _BYTES_PER_PIECE
+        return self.file_bytes(codec.vocab_size) + per_id * codec.vocab_size
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,8 @@ import pytest
 from sparrowlm.corpora.preparation import prepare_corpus
 from sparrowlm.corpora.settings import PreparationSettings
 from sparrowlm.foundation.errors import SettingError
-from sparrowlm.text.tokenizers import kind_for_reading
+from sparrowlm.text.tokenizers import kind_for_reading, train_tokenizer
+from sparrowlm.training.encoder_stage import EncoderSize
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,14 @@ def test_a_vocabulary_is_cut_to_what_there_is_room_for(tmp_path):
 def test_settings_out_of_range_are_refused():
     with pytest.raises(SettingError, match="most_ids"):
         PreparationSettings(most_ids=10)
+
+
+@pytest.mark.parametrize("kind", ["character", "word", "bpe"])
+def test_what_a_tokenizer_takes_on_disk_is_known_before(tmp_path, kind):
+    """Room is given to the other parts of a model by this; a tenth more or less is near enough."""
+    texts = [f"第{chr(0x4E00 + i)}号 word{i % 997} {i}" for i in range(6000)]
+    codec = train_tokenizer(kind, lambda: iter(texts), sum(map(len, texts)), 4000)
+    codec.save(tmp_path)
+    size = EncoderSize()
+    told = size.directory_bytes(codec) - size.file_bytes(codec.vocab_size)
+    assert told == pytest.approx((tmp_path / "tokenizer.json").stat().st_size, rel=0.25)

@@ -10,11 +10,12 @@ import numpy as np
 
 from sparrowlm.tasks.classify.known import KnownLinear
 from sparrowlm.text.ngram_features import NgramFeatureSettings
+from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import EncoderSize
 from sparrowlm.training.transfer import Transfer
 
-_SMALL_FILES_BYTES = 40_000  # configurations, card, report
-_BYTES_PER_TOKEN = 22  # of tokenizer.json
+# Configurations, card and report, which tell about every label.
+_SMALL_FILES_BYTES, _BYTES_PER_LABEL = 40_000, 1_400
 # With less room a linear model says nothing.
 LEAST_LINEAR_BYTES = 50_000
 
@@ -59,17 +60,16 @@ class ClassifierTrainingSettings:
     words: tuple[str, ...] = ()
     seed: int = 0
 
-    def linear_bytes(self, vocab_size: int | None, num_labels: int) -> int | None:
+    def linear_bytes(self, codec: TokenCodec | None, num_labels: int) -> int | None:
         """Return the room that is left for the linear model; None where there is no limit.
 
         Args:
-            vocab_size: of the network beside it; None without one.
-            num_labels: of the network's head.
+            codec: of the network beside it; None without one.
+            num_labels: of the data.
         """
         if self.most_bytes is None:
             return None
-        room = self.most_bytes - _SMALL_FILES_BYTES
-        if vocab_size is not None:
-            head = 4 * num_labels * self.size.width
-            room -= self.size.file_bytes(vocab_size) + head + _BYTES_PER_TOKEN * vocab_size
+        room = self.most_bytes - _SMALL_FILES_BYTES - _BYTES_PER_LABEL * num_labels
+        if codec is not None:
+            room -= self.size.directory_bytes(codec) + 4 * num_labels * self.size.width
         return room

@@ -315,10 +315,8 @@ class ClassifierTraining:
     def _linear_bytes(self, *, has_network: bool) -> int | None:
         """Return the room for the linear model, with or without a network beside it."""
         settings = self._settings
-        vocab_size = None
-        if has_network and self._codec is not None and settings.parts != LINEAR:
-            vocab_size = self._codec.vocab_size
-        room = settings.linear_bytes(vocab_size, len(self._data.labels))
+        codec = self._codec if has_network and settings.parts != LINEAR else None
+        room = settings.linear_bytes(codec, len(self._data.labels))
         if room is not None and room < LEAST_LINEAR_BYTES:
             assert settings.most_bytes is not None  # noqa: S101 - else there is no limit
             needed = settings.most_bytes - room + LEAST_LINEAR_BYTES

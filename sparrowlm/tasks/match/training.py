@@ -53,7 +53,7 @@ _HELD_OUT_SHARE = 0.15
 _PRETRAINING_SHARE, _FURTHER_PRETRAINING_SHARE = 0.35, 0.15
 # The network must lower the loss by this share to be worth its megabytes.
 _LEAST_GAIN = 0.005
-_LEAST_LINEAR_BYTES, _SMALL_FILES_BYTES, _BYTES_PER_TOKEN = 20_000, 30_000, 22
+_LEAST_LINEAR_BYTES, _SMALL_FILES_BYTES = 20_000, 30_000
 _UNNAMED = ("0", "1")
 
 Scores = dict[str, np.ndarray[Any, np.dtype[np.float32]]]
@@ -279,9 +279,7 @@ class MatcherTraining:
         if search is not None:
             room -= search.index.size_bytes()
         if has_encoder and self._codec is not None:
-            vocab_size = self._codec.vocab_size
-            room -= settings.size.file_bytes(vocab_size) + 4 * settings.size.width
-            room -= _BYTES_PER_TOKEN * vocab_size
+            room -= settings.size.directory_bytes(self._codec) + 4 * settings.size.width
         if room < _LEAST_LINEAR_BYTES:
             needed = format_size(settings.most_bytes - room + _LEAST_LINEAR_BYTES)
             received = format_size(settings.most_bytes)

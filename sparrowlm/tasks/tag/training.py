@@ -55,7 +55,6 @@ from sparrowlm.training.transfer import reads_first
 # Of the time left for the network; an encoder that has read before only meets new kinds of text.
 _PRETRAINING_SHARE, _FURTHER_PRETRAINING_SHARE = 0.3, 0.15
 _SMALL_FILES_BYTES = 40_000  # configurations, card, report
-_BYTES_PER_TOKEN = 22  # of tokenizer.json
 _LEAST_FLOOR_BYTES = 30_000
 _MANY_CHARACTERS = 600_000  # beyond, the floor tries one cost only
 _MANY_COST = (0.5,)
@@ -292,9 +291,8 @@ class TaggerTraining:
                 num_labels=labels, num_intents=len(self._intents()),
                 column_rows=settings.column_rows,
             )  # fmt: skip
-            room -= settings.size.file_bytes(codec.vocab_size)
+            room -= settings.size.directory_bytes(codec)
             room -= tagger.file_bytes(settings.size.width)
-            room -= _BYTES_PER_TOKEN * codec.vocab_size
         if room < _LEAST_FLOOR_BYTES:
             needed = settings.most_bytes - room + _LEAST_FLOOR_BYTES
             raise SettingError(
