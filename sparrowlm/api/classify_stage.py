@@ -138,6 +138,7 @@ def _settings(request: TrainRequest, lessons: Lessons, began: float) -> Classifi
         size=EncoderSize(context_tokens=_context(texts)) if start is None else start.size,
         start=None if start is None else start.tensors,
         known=known,
+        least_trust=1.0 if request.keep_answers else 0.0,
         transfer=request.transfer,
         steps=request.steps,
         unlabelled=lessons.unlabelled,

@@ -24,7 +24,7 @@ from sparrowlm.models.encoder import NgramTableShape
 from sparrowlm.runtime.directory import CRF_FILE, ENCODER_FILE, ModelDirectory
 from sparrowlm.runtime.encoder_files import body_tensors
 from sparrowlm.tasks.tag import training
-from sparrowlm.tasks.tag.blend_training import _logistic
+from sparrowlm.tasks.tag.blend_training import fitted_odds
 from sparrowlm.tasks.tag.blending import TagBlend
 from sparrowlm.tasks.tag.decoding import blocks
 from sparrowlm.tasks.tag.dictionary import UserDictionary
@@ -340,7 +340,7 @@ def test_the_blend_comes_back_from_json():
 def test_confidence_of_a_model_that_is_much_too_sure_is_set_right():
     odds = np.repeat([2.0, 6.0, 13.8], 100)
     shares = np.repeat([0.5, 0.6, 0.7], 100)
-    slope, offset = _logistic(odds, shares)
+    slope, offset = fitted_odds(odds, shares)
     assert 0 < slope < 0.2
     np.testing.assert_allclose(1 / (1 + np.exp(-slope * odds - offset)), shares, atol=0.04)
 

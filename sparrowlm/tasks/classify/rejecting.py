@@ -22,6 +22,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Bool, Float, Float32, Float64
 from sparrowlm.tasks.classify.blending import label_probabilities
+from sparrowlm.tasks.logistic import fitted_logistic
 
 # Labels with such names hold examples of what belongs nowhere.
 REJECT_LABELS = frozenset((
@@ -29,7 +30,6 @@ REJECT_LABELS = frozenset((
     "none of these", "范围外", "超出范围", "无关", "以上都不是",
 ))  # fmt: skip
 FALSE_REFUSALS = 0.02
-_ROUNDS = 100
 _RIDGE = 1e-2
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
@@ -135,7 +135,7 @@ def learnt_detector(
         return None
     means_F, scales_F = signs_BF.mean(axis=0), signs_BF.std(axis=0) + 1e-9
     inputs_BF = np.column_stack([(signs_BF - means_F) / scales_F, np.ones(len(signs_BF))])
-    weights_F = _logistic(inputs_BF, is_outside_B)
+    weights_F = _weights(inputs_BF, is_outside_B)
     sums_B = inputs_BF @ weights_F
     threshold = float(np.quantile(sums_B[~is_outside_B], 1 - false_refusals))
     return Detector(
@@ -144,22 +144,13 @@ def learnt_detector(
     )  # fmt: skip
 
 
-def _logistic(
-    inputs_BF: Float64[np.ndarray, "texts inputs"], wanted_B: Bool[np.ndarray, " texts"]
+def _weights(
+    inputs_BF: Float64[np.ndarray, "texts inputs"], is_outside_B: Bool[np.ndarray, " texts"]
 ) -> Float64[np.ndarray, " inputs"]:
-    """Fit by Newton's method; both kinds of texts weigh the same."""
-    share = wanted_B.mean()
-    importance_B = np.where(wanted_B, 0.5 / share, 0.5 / (1 - share)) / len(wanted_B)
-    weights_F = np.zeros(inputs_BF.shape[1])
-    ridge_FF = _RIDGE * np.eye(len(weights_F))
-    ridge_FF[-1, -1] = 1e-9
-    for _round in range(_ROUNDS):
-        given_B = 0.5 * (1 + np.tanh(0.5 * (inputs_BF @ weights_F)))
-        gradient_F = inputs_BF.T @ (importance_B * (given_B - wanted_B)) + ridge_FF @ weights_F
-        spread_B = importance_B * np.maximum(given_B * (1 - given_B), 1e-9)
-        curvature_FF = (inputs_BF * spread_B[:, None]).T @ inputs_BF + ridge_FF
-        step_F = np.linalg.solve(curvature_FF, gradient_F)
-        weights_F = weights_F - step_F
-        if np.abs(step_F).max() < 1e-9:
-            break
-    return weights_F
+    """Fit the weights and, last, the offset; both kinds of texts weigh the same."""
+    share = is_outside_B.mean()
+    importance_B = np.where(is_outside_B, 0.5 / share, 0.5 / (1 - share)) / len(is_outside_B)
+    ridge_F = np.full(inputs_BF.shape[1], _RIDGE)
+    ridge_F[-1] = 1e-9
+    targets_B = is_outside_B.astype(np.float64)
+    return fitted_logistic(inputs_BF, targets_B, ridge_F, importance_B=importance_B)

@@ -39,6 +39,8 @@ class ClassifierTrainingSettings:
         unlabelled: further texts of the kind the model will meet.
         start: weights of an encoder by name to go on from; it must be of the given size.
         known: a linear model to go on from; its n-grams count where a label is known to it.
+        least_trust: least share of what is known that is kept; 0 where held-out texts may say that
+            it is of no use, 1 where it must not be forgotten.
         transfer: what learns labels: "full" everything; "frozen" the head alone; "adapters" the
             head and low-rank additions; "gradual" the head first, then everything.
         words: of the user's dictionary, never cut.
@@ -57,6 +59,7 @@ class ClassifierTrainingSettings:
     transfer: Transfer = "full"
     start: Mapping[str, Matrix] | None = None
     known: KnownLinear | None = None
+    least_trust: float = 0.0
     words: tuple[str, ...] = ()
     seed: int = 0
 

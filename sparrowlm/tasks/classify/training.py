@@ -214,7 +214,8 @@ class ClassifierTraining:
         weights = self._blend(parts, self._judged.targets_BL[self._measured]).weights
         if LINEAR not in weights:
             return _MOST_TRUST
-        return min(weights.get(_KNOWN, 0.0) / weights[LINEAR], _MOST_TRUST)
+        trust = weights.get(_KNOWN, 0.0) / weights[LINEAR]
+        return min(max(trust, self._settings.least_trust), _MOST_TRUST)
 
     def _encoder(self, codec: TokenCodec) -> EncoderTraining:
         from sparrowlm.training.precision import fastest_precision

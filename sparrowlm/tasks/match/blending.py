@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float, Float32, Float64
+from sparrowlm.tasks.logistic import fitted_logistic, sigmoid
 
-_ROUNDS = 100
-_TOLERANCE = 1e-10
 # Keeps weights finite where few pairs can be told apart perfectly; measured in pairs.
 _RIDGE = 0.5
 
@@ -67,12 +66,6 @@ class PairBlend:
         return PairBlend(weights, float(values["offset"]))
 
 
-def sigmoid(logits: Float[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-    """Return 1 / (1 + exp(-x)), without overflow."""
-    halves: Numbers = 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
-    return halves
-
-
 def loss_nats(
     logits_B: Float[np.ndarray, " pairs"], targets_B: Float[np.ndarray, " pairs"]
 ) -> float:
@@ -104,43 +97,11 @@ def logistic_regression(
 ) -> tuple[Float64[np.ndarray, " parts"], float]:
     """Return weights and offset with the least loss, pulled a little towards zero."""
     mean_M, spread_M = columns_BM.mean(axis=0), columns_BM.std(axis=0) + 1e-9
-    wanted_B: Numbers = targets_B.astype(np.float64)
     inputs_BM = np.concatenate(
         [(columns_BM - mean_M) / spread_M, np.ones((len(columns_BM), 1))], axis=1
     )
     ridge_M = np.full(inputs_BM.shape[1], _RIDGE)
     ridge_M[-1] = 1e-6
-    weights_M = np.zeros(inputs_BM.shape[1])
-    value = _objective(weights_M, inputs_BM, wanted_B, ridge_M)
-    for _ in range(_ROUNDS):
-        step_M = _newton_step(weights_M, inputs_BM, wanted_B, ridge_M)
-        size = 1.0
-        while (
-            tried := _objective(weights_M - size * step_M, inputs_BM, wanted_B, ridge_M)
-        ) > value and size > 1e-6:
-            size /= 2
-        if value - tried < _TOLERANCE * len(inputs_BM):
-            break
-        weights_M, value = weights_M - size * step_M, tried
+    weights_M = fitted_logistic(inputs_BM, targets_B, ridge_M)
     plain_M = weights_M[:-1] / spread_M
     return plain_M, float(weights_M[-1] - plain_M @ mean_M)
-
-
-def _objective(
-    weights_M: Numbers, inputs_BM: Numbers, targets_B: Numbers, ridge_M: Numbers
-) -> float:
-    loss = loss_nats(inputs_BM @ weights_M, targets_B) * len(inputs_BM)
-    return loss + 0.5 * float((ridge_M * weights_M**2).sum())
-
-
-def _newton_step(
-    weights_M: Numbers,
-    inputs_BM: Numbers,
-    targets_B: Numbers,
-    ridge_M: Numbers,
-) -> Numbers:
-    given_B = sigmoid(inputs_BM @ weights_M)
-    gradient_M = inputs_BM.T @ (given_B - targets_B) + ridge_M * weights_M
-    curvature_MM = (inputs_BM * (given_B * (1 - given_B))[:, None]).T @ inputs_BM
-    step_M: Numbers = np.linalg.solve(curvature_MM + np.diag(ridge_M + 1e-9), gradient_M)
-    return step_M

@@ -25,7 +25,7 @@ import numpy as np
 from sparrowlm.foundation.array_types import Float32, Int64, Integer, UInt32
 from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.models.array_file import file_bytes, read_arrays, write_arrays
-from sparrowlm.tasks.match.blending import sigmoid
+from sparrowlm.tasks.logistic import sigmoid
 from sparrowlm.text.ngram_features import NgramFeatures
 from sparrowlm.text.segmentation import WordSegmenter
 

@@ -21,6 +21,7 @@ from sparrowlm.foundation.array_types import Float64, Int32, Int64
 from sparrowlm.models.crf.lattice import best_labels, marginals
 from sparrowlm.models.label_chain import LOWEST, chain_nats
 from sparrowlm.models.sequence_groups import grouped
+from sparrowlm.tasks.logistic import fitted_logistic
 from sparrowlm.tasks.tag.blending import FLOOR, NETWORK, ChainScores, TagBlend, log_odds
 from sparrowlm.tasks.tag.decoding import least_probable
 from sparrowlm.tasks.tag.metric import Counts, SpanScore
@@ -146,7 +147,7 @@ def with_confidence(
     num_wrong = len(spans) - num_right
     targets = np.where(is_right > 0, (num_right + 1) / (num_right + 2), 1 / (num_wrong + 2))
     odds = log_odds(least_probable(text.labels, labels_N, sure_NL))
-    slope, offset = _logistic(odds, targets)
+    slope, offset = fitted_odds(odds, targets)
     return replace(blend, slope=slope, offset=offset) if slope > 0 else blend
 
 
@@ -192,31 +193,11 @@ def _batches(text: HeldOutChains, parts: Mapping[str, ChainScores]) -> list[_Bat
     return found
 
 
-def _logistic(
-    inputs: Float64[np.ndarray, " spans"], targets: Float64[np.ndarray, " spans"]
+def fitted_odds(
+    odds_N: Float64[np.ndarray, " spans"], targets_N: Float64[np.ndarray, " spans"]
 ) -> tuple[float, float]:
-    """Fit sigmoid(slope x + offset), pulled a little towards the identity.
-
-    Newton's method; a step that makes the loss larger is halved.
-    """
-    anchor = np.array([1.0, 0.0])
-    rows = np.stack([inputs, np.ones_like(inputs)], axis=1)
-
-    def loss(tried: Float64[np.ndarray, " two"]) -> float:
-        logits = rows @ tried
-        nats = np.logaddexp(0.0, logits) - targets * logits
-        return float(nats.sum() + 0.5 * ((tried - anchor) ** 2).sum())
-
-    weights = anchor.copy()
-    for _round in range(_ROUNDS):
-        given = 0.5 * (1 + np.tanh(0.5 * (rows @ weights)))
-        gradient = rows.T @ (given - targets) + (weights - anchor)
-        curvature = (rows * (given * (1 - given))[:, None]).T @ rows + np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        before, size = loss(weights), 1.0
-        while size > 1e-6 and loss(weights - size * step) > before:
-            size /= 2
-        if size <= 1e-6 or float(np.abs(size * step).max()) < 1e-8:
-            break
-        weights = weights - size * step
-    return float(weights[0]), float(weights[1])
+    """Return slope and offset that make log-odds true, pulled a little towards changing nothing."""
+    rows_N2 = np.stack([odds_N, np.ones_like(odds_N)], axis=1)
+    anchor_2 = np.array([1.0, 0.0])
+    slope, offset = fitted_logistic(rows_N2, targets_N, np.ones(2), anchor_F=anchor_2)
+    return float(slope), float(offset)
