@@ -6,7 +6,8 @@
 
 distil     a model of half of the labels teaches one that has few of them, or none, and the texts
            of the other half, which the teacher never saw
-going-on   old data, then new: naive, with old data replayed, with the old model's answers kept
+going-on   old data, then new: alone, from the old model, with its answers kept, with old data
+           replayed
 few        so many examples a label, from nothing and from an encoder that has only read:
            sparrow train TEXTS -o ENCODER --task complete --model encoder --minutes 9
 
@@ -128,7 +129,8 @@ def going_on(bench: Bench, names: list[str], options: argparse.Namespace) -> Non
     print(f"old alone | {shown(model, *judged)}", flush=True)
     start = {"start_from": bench.directory("old-model")}
     ways = {
-        "naive": {},
+        "new alone": {},
+        "going on": start,
         "answers kept": {"keep_answers": True},
         "replay 0.1": {"replay": old_file, "replay_share": 0.1},
         "replay": {"replay": old_file},
@@ -136,10 +138,7 @@ def going_on(bench: Bench, names: list[str], options: argparse.Namespace) -> Non
     }
     for way, dials in ways.items():
         if not options.ways or way in options.ways:
-            is_naive_linear = not dials and options.model == "linear"
-            model = bench.train(
-                "new-model", new_file, **({} if is_naive_linear else start), **dials
-            )
+            model = bench.train("new-model", new_file, **{**(start if dials else {}), **dials})
             print(f"{way} | {shown(model, *judged)}", flush=True)
 
 
