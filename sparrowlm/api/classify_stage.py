@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 _LEAST_NETWORK_TEXTS = 20
 _SHORT_CONTEXT, _LONG_CONTEXT = 128, 256
+# Share of an old linear model that stays where its data are gone (decision 032).
+_KEPT_TRUST = 0.5
 
 
 def train_classifier(
@@ -138,7 +140,7 @@ def _settings(request: TrainRequest, lessons: Lessons, began: float) -> Classifi
         size=EncoderSize(context_tokens=_context(texts)) if start is None else start.size,
         start=None if start is None else start.tensors,
         known=known,
-        least_trust=1.0 if request.keep_answers else 0.0,
+        least_trust=_KEPT_TRUST if request.keep_answers else 0.0,
         transfer=request.transfer,
         steps=request.steps,
         unlabelled=lessons.unlabelled,

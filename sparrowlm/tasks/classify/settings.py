@@ -40,7 +40,7 @@ class ClassifierTrainingSettings:
         start: weights of an encoder by name to go on from; it must be of the given size.
         known: a linear model to go on from; its n-grams count where a label is known to it.
         least_trust: least share of what is known that is kept; 0 where held-out texts may say that
-            it is of no use, 1 where it must not be forgotten.
+            it is of no use, more where it must not be forgotten.
         transfer: what learns labels: "full" everything; "frozen" the head alone; "adapters" the
             head and low-rank additions; "gradual" the head first, then everything.
         words: of the user's dictionary, never cut.
