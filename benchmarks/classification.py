@@ -68,6 +68,8 @@ def measured(source: Source, options: argparse.Namespace, seed: int) -> dict[str
             table = model.evaluate([file])
             parts = {name: short(table[name]) for name in ("floor", "encoder") if name in table}
             found[part] = {"model": short(table), **parts}
+            if source.nowhere is not None:
+                found[part] |= {"refusing": refusing(model, rows_of(source, path), source.nowhere)}
         return found
 
 
@@ -85,6 +87,17 @@ def short(table: dict[str, float]) -> dict[str, float]:
     }
 
 
+def refusing(model: sp.Model, rows: Rows, nowhere: str) -> dict[str, float]:
+    """Return the share right of texts that belong somewhere, and the share refused of others."""
+    given = np.array([one.label for one in model.predict([text for text, _label in rows])])
+    wanted = np.array([label for _text, label in rows])
+    is_outside = wanted == nowhere
+    return {
+        "in_scope": 100 * float((given == wanted)[~is_outside].mean()),
+        "refused": 100 * float((given == nowhere)[is_outside].mean()),
+    }
+
+
 def report(name: str, source: Source, figures: list[dict[str, object]]) -> None:
     """Print mean and spread over seeds of every figure."""
     print(f"\n{name}  (known: {source.known})", flush=True)
@@ -96,7 +109,7 @@ def report(name: str, source: Source, figures: list[dict[str, object]]) -> None:
             continue
         for who in tables:
             cells = []
-            for key in ("accuracy", "macro_f1", "calibration_error"):
+            for key in tables[who]:
                 values = np.array([one[part][who][key] for one in figures if who in one[part]])  # type: ignore[index]
                 cells.append(f"{key} {values.mean():.3f} ± {values.std():.3f}")
             print(f"  {part:12s} {who:8s} {'  '.join(cells)}", flush=True)
