@@ -68,8 +68,6 @@ def measured(source: Source, options: argparse.Namespace, seed: int) -> dict[str
             table = model.evaluate([file])
             parts = {name: short(table[name]) for name in ("floor", "encoder") if name in table}
             found[part] = {"model": short(table), **parts}
-            if source.nowhere is not None:
-                found[part] |= {"refusing": refusing(model, rows_of(source, path), source.nowhere)}
         return found
 
 
@@ -80,22 +78,15 @@ def write(path: Path, rows: Rows) -> Path:
 
 
 def short(table: dict[str, float]) -> dict[str, float]:
-    return {
+    figures = {
         "accuracy": 100 * table["accuracy"],
         "macro_f1": 100 * table["macro_f1"],
         "calibration_error": table["calibration_error"],
     }
-
-
-def refusing(model: sp.Model, rows: Rows, nowhere: str) -> dict[str, float]:
-    """Return the share right of texts that belong somewhere, and the share refused of others."""
-    given = np.array([one.label for one in model.predict([text for text, _label in rows])])
-    wanted = np.array([label for _text, label in rows])
-    is_outside = wanted == nowhere
-    return {
-        "in_scope": 100 * float((given == wanted)[~is_outside].mean()),
-        "refused": 100 * float((given == nowhere)[is_outside].mean()),
-    }
+    if table.get("in_scope_accuracy") is not None:
+        figures["in_scope"] = 100 * table["in_scope_accuracy"]
+        figures["refused"] = 100 * table["out_of_scope_recall"]
+    return figures
 
 
 def report(name: str, source: Source, figures: list[dict[str, object]]) -> None:

@@ -28,8 +28,6 @@ class Source:
     unlabelled: str | None = None
     shots: int | None = None
     known: str = ""
-    # The label of texts that belong nowhere.
-    nowhere: str | None = None
     # Dev parts of other domains: looked at always, never chosen by inside a training.
     others: dict[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = field(default_factory=tuple)
@@ -79,7 +77,7 @@ SOURCES = {
     ),
     "clinc150": Source(
         _CLINC + "train.tsv.xz", _CLINC + "val.tsv.xz", {"test": _CLINC + "test.tsv.xz"},
-        known="SVC 92.7 in scope", nowhere="oos", others={"val": _CLINC + "val.tsv.xz"},
+        known="SVC 92.7 in scope",
     ),
     "sst2": Source(
         "sentiment/sst2/train.tsv.xz", "sentiment/sst2/dev.tsv",

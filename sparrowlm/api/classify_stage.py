@@ -105,7 +105,10 @@ def _outcome(
         measured={
             **trained.facts,
             **lessons,
-            "held_out": {name: one.as_json() for name, one in figures.items()},
+            "held_out": {
+                name: one.as_json() if name == "model" else one.summary()
+                for name, one in figures.items()
+            },
             "test": {name: one.summary() for name, one in test_figures.items()},
         },
         num_held_out=len(trained.rows),

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from typing import IO, Any
 from sparrowlm.foundation.errors import DamagedFileError, ResourceError
 
 TEMPORARY_SUFFIX = ".sparrow-tmp"
+
+_NUMBER = r"-?[0-9][0-9.eE+-]*"
+_NUMBER_LIST = re.compile(rf"\[\s+{_NUMBER}(?:,\s+{_NUMBER})*\s+\]")
 
 
 def resource_error(error: OSError, path: Path) -> ResourceError:
@@ -90,8 +94,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Replace path by readable JSON (UTF-8, Chinese kept as it is)."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    """Replace path by readable JSON: UTF-8, Chinese as it is, lists of numbers on one line."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    # No string holds a line break: JSON writes it as two signs.
+    text = _NUMBER_LIST.sub(lambda found: " ".join(found[0].split()), text)
+    write_text(path, text + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

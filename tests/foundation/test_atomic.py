@@ -79,3 +79,17 @@ def test_atomic_sha256_of_a_known_text(tmp_path):
     path = tmp_path / "abc"
     path.write_bytes(b"abc")
     assert atomic.sha256(path).startswith("ba7816bf8f01cfea")
+
+
+def test_lists_of_numbers_stand_on_one_line_and_strings_are_left_alone(tmp_path):
+    value = {
+        "a": [[1, -2.5], [3e-07, 4]],
+        "words": ["[\n 1\n]", "2"],
+        "mixed": [1, "x", None],
+        "empty": [],
+        "big": [10**20, 1e300],
+    }
+    path = tmp_path / "value.json"
+    atomic.write_json(path, value)
+    assert atomic.read_json(path) == value
+    assert "[1, -2.5]" in path.read_text("utf-8").replace("[ ", "[").replace(" ]", "]")
