@@ -15,9 +15,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sparrowlm.foundation.errors import DamagedFileError, ModelError
 
@@ -50,6 +50,9 @@ def manifest_bytes(content: Mapping[str, Any]) -> bytes:
 def has_model(directory: Path) -> bool:
     """Say whether a directory holds a model, without checking it."""
     return any((place / MANIFEST_FILE).is_file() for place in (directory, directory / INCOMING))
+
+
+T = TypeVar("T")
 
 
 class ModelDirectory:
@@ -103,6 +106,20 @@ class ModelDirectory:
         if not isinstance(found, dict):
             raise _damaged(self.path / name, "not a JSON object")
         return found
+
+    def task_settings(self, read: Callable[[Any], T]) -> T:
+        """Return what the manifest says of the task, read by the task itself.
+
+        Args:
+            read: turns JSON values into settings.
+
+        Raises:
+            DamagedFileError: the values are missing or of another make.
+        """
+        try:
+            return read(self.manifest["task"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise _damaged(self.path / MANIFEST_FILE, error) from error
 
     def checked_path(self, name: str) -> Path:
         """Return where one file is, for those that are mapped and not read.

@@ -6,13 +6,13 @@ import csv
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from interrupting import InterruptedProgress
 
 import sparrowlm as sp
 from sparrowlm.foundation.errors import DamagedFileError, DataError, ModelError, SettingError
@@ -326,27 +326,6 @@ def test_an_encoder_that_has_read_is_a_start(home, tmp_path):
         writer = sp.train(["我喜欢学习新技术。" * 20], output=tmp_path / "m", model="ngram")
         assert writer.kind == "ngram"
         sp.train(home / "评论.csv", output=tmp_path / "x", steps=1, start_from=tmp_path / "m")
-
-
-class InterruptedProgress:
-    """Presses Ctrl-C after so many units of progress."""
-
-    def __init__(self, after):
-        self.left = after
-
-    def start(self, stage, total, unit):
-        pass
-
-    def advance(self, n):
-        self.left -= n
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    def note(self, text):
-        pass
-
-    def finish(self):
-        pass
 
 
 @pytest.mark.parametrize("after", [2, 9])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
-import signal
 
 import numpy as np
 import pytest
+from interrupting import InterruptedProgress
 
 import sparrowlm as sp
 from sparrowlm.foundation.errors import DataError, ModelError, SettingError
@@ -171,27 +170,6 @@ def test_words_of_a_segmenter_need_no_label(tmp_path):
     options = {"task": "segment", "model": "linear", "user_dictionary": tmp_path / "own.txt"}
     model = sp.train(path, output=tmp_path / "model", **options)
     assert model.words("他们喜欢学习历史") == ["他们", "喜欢学习", "历史"]
-
-
-class InterruptedProgress:
-    """Presses Ctrl-C after so many units of progress."""
-
-    def __init__(self, after):
-        self.left = after
-
-    def start(self, stage, total, unit):
-        pass
-
-    def advance(self, n):
-        self.left -= n
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    def note(self, text):
-        pass
-
-    def finish(self):
-        pass
 
 
 @pytest.mark.parametrize("learn", [tagger, matcher])

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float32
-from sparrowlm.foundation.errors import DamagedFileError, SettingError
+from sparrowlm.foundation.errors import SettingError
 from sparrowlm.models.sparse_linear import SparseLinear
-from sparrowlm.runtime.directory import ENCODER_FILE, LINEAR_FILE, MANIFEST_FILE, ModelDirectory
+from sparrowlm.runtime.directory import ENCODER_FILE, LINEAR_FILE, ModelDirectory
 from sparrowlm.runtime.encoder_files import LoadedEncoder, load_encoder
 from sparrowlm.tasks.classify.blending import Blend
 from sparrowlm.tasks.classify.rejecting import Detector, signs
@@ -132,6 +132,18 @@ class ClassifierSettings:
             "words": list(self.words),
             "detector": None if self.detector is None else self.detector.as_json(),
         }
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> ClassifierSettings:
+        """Rebuild from as_json."""
+        detector = values["detector"]
+        return ClassifierSettings(
+            labels=tuple(values["labels"]),
+            blend=Blend.from_json(values["blend"]),
+            threshold=float(values["threshold"]),
+            words=tuple(values["words"]),
+            detector=None if detector is None else Detector.from_json(detector),
+        )
 
 
 class Classifier:
@@ -293,20 +305,7 @@ def load_classifier(directory: ModelDirectory, codec: TokenCodec | None) -> Clas
     Raises:
         DamagedFileError: a file is missing or is not what was written.
     """
-    values: Any = directory.manifest.get("task")
-    try:
-        kept = values["detector"]
-        detector = None if kept is None else Detector.from_json(kept)
-        settings = ClassifierSettings(
-            labels=tuple(values["labels"]),
-            blend=Blend.from_json(values["blend"]),
-            threshold=float(values["threshold"]),
-            words=tuple(values["words"]),
-            detector=detector,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        path = directory.path / MANIFEST_FILE
-        raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
+    settings = directory.task_settings(ClassifierSettings.from_json)
     linear = encoder = None
     if directory.holds(LINEAR_FILE):
         model, metadata = SparseLinear.load(directory.checked_path(LINEAR_FILE))

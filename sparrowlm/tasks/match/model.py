@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Float64
-from sparrowlm.foundation.errors import DamagedFileError, ModelError, SettingError
+from sparrowlm.foundation.errors import ModelError, SettingError
 from sparrowlm.models.sparse_linear import SparseLinear
 from sparrowlm.runtime.directory import (
     ANSWERS_FILE,
     ENCODER_FILE,
     LINEAR_FILE,
-    MANIFEST_FILE,
     PAIRS_FILE,
     ModelDirectory,
 )
@@ -289,11 +288,7 @@ def load_matcher(directory: ModelDirectory, codec: TokenCodec | None) -> Matcher
     Raises:
         DamagedFileError: a file is missing or is not what was written.
     """
-    try:
-        settings = MatcherSettings.from_json(directory.manifest["task"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        path = directory.path / MANIFEST_FILE
-        raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
+    settings = directory.task_settings(MatcherSettings.from_json)
     segmenter = WordSegmenter(settings.words)
     features = PairFeatures.load(directory.checked_path(PAIRS_FILE), segmenter)
     model, _metadata = SparseLinear.load(directory.checked_path(LINEAR_FILE))

@@ -6,7 +6,7 @@ features. Nothing here needs torch. Shape letters: N units, L labels, B texts, K
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
@@ -107,6 +107,13 @@ class TaggerSettings:
     def as_json(self) -> dict[str, Any]:
         """Return JSON values."""
         return {"blend": self.blend.as_json(), "intents": list(self.intents)}
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> TaggerSettings:
+        """Rebuild from as_json."""
+        return TaggerSettings(
+            blend=TagBlend.from_json(values["blend"]), intents=tuple(values["intents"])
+        )
 
 
 class Tagger:
@@ -298,13 +305,7 @@ def load_tagger(directory: ModelDirectory, codec: TokenCodec | None) -> Tagger:
     Raises:
         DamagedFileError: a file is missing or is not what was written.
     """
-    values: Any = directory.manifest.get("task")
-    try:
-        blend = TagBlend.from_json(values["blend"])
-        settings = TaggerSettings(blend=blend, intents=tuple(values["intents"]))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        path = directory.path / MANIFEST_FILE
-        raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
+    settings = directory.task_settings(TaggerSettings.from_json)
     floor = TagFloor.load(directory.checked_path(CRF_FILE))
     network = None
     if directory.holds(ENCODER_FILE) and codec is not None:
@@ -321,7 +322,7 @@ def load_tagger(directory: ModelDirectory, codec: TokenCodec | None) -> Tagger:
                 len(encoder.head[COLUMN_TABLE]),
             ),
         )
-    if NETWORK in blend.weights and network is None:
+    if NETWORK in settings.blend.weights and network is None:
         path = directory.path / MANIFEST_FILE
         raise DamagedFileError("foundation.file-damaged", path=path, reason=ENCODER_FILE)
     return Tagger(settings, floor, network, UserDictionary.load(directory))
