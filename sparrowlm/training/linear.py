@@ -68,8 +68,9 @@ def train_linear(
     bias_C = np.zeros(num_columns, dtype=np.float32)
     for column in range(num_columns):
         shares_B = _decided(targets_BC[:, column].astype(np.float64))
-        if shares_B.min() == 1.0 or shares_B.max() == 0.0:
-            bias_C[column] = 1.0 if shares_B.min() == 1.0 else -1.0
+        has_some, has_all = bool((shares_B > 0.0).any()), bool((shares_B == 1.0).all())
+        if not has_some or has_all:
+            bias_C[column] = 1.0 if has_some else -1.0
             continue
         found = [_one(matrix, shares_B, importance_B, machine, seed) for machine in machines]
         weights_FC[:, column] = np.mean([weights_F for weights_F, _bias in found], axis=0)

@@ -8,7 +8,9 @@ import pytest
 import sparrowlm as sp
 from sparrowlm.foundation.errors import DataError, ModelError, SettingError
 
-LINES = ["床前明月光，疑是地上霜。", "举头望明月，低头思故乡。", "春眠不觉晓，处处闻啼鸟。"] * 60
+VERSES = ("床前明月光，疑是地上霜。", "举头望明月，低头思故乡。", "春眠不觉晓，处处闻啼鸟。")
+# Every line another one: copies would be dropped.
+LINES = [f"{VERSES[i % 3]}{i}{VERSES[i * i % 3]}" for i in range(180)]
 
 
 @pytest.fixture(scope="module")

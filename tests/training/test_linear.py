@@ -39,6 +39,13 @@ def test_several_machines_are_averaged():
     np.testing.assert_allclose(both, np.mean(alone, axis=0), atol=1e-5)
 
 
+def test_no_text_at_all_teaches_nothing():
+    vocabulary, rows, matrix = prepared()
+    model = train_linear(vocabulary, matrix[:0], WANTED[:0, None])
+    assert not model.weights_FC.any()
+    assert set(model.scores(rows)[:, 0].tolist()) == {-1.0}
+
+
 def test_bayes_scales_are_large_where_a_label_shows():
     vocabulary, _rows, matrix = prepared()
     scales = bayes_scales(matrix, WANTED)
