@@ -30,7 +30,6 @@ class Source:
     known: str = ""
     # Dev parts of other domains: looked at always, never chosen by inside a training.
     others: dict[str, str] = field(default_factory=dict)
-    drop: tuple[str, ...] = field(default_factory=tuple)
 
 
 _SHOPPING = "sentiment/online_shopping_10_cats/"

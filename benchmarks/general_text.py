@@ -1,7 +1,7 @@
 """Plain text of one language out of all data sets, to let an encoder read once and adapt often.
 
     python -m benchmarks.general_text zh general-zh.txt
-    sparrow train general-zh.txt --model encoder --minutes 60 --out general-zh
+    sparrow train general-zh.txt --model encoder --minutes 60 -o general-zh
     python -m benchmarks.classification chnsenticorp --from general-zh
 
 Training parts alone, without their labels; lines that also stand in a part which anything is

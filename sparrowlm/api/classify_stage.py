@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +11,11 @@ from sparrowlm.api.classify_lessons import Lessons, read_lessons
 from sparrowlm.api.encoder_start import encoder_start, start_codec
 from sparrowlm.api.labels import TaskData
 from sparrowlm.api.needs import needs_torch
-from sparrowlm.api.predictors import open_predictor
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.api.task_parts import (
     DEFAULT_BYTES,
     TaskOutcome,
+    asked_parts,
     fingerprint_of,
     learnt_codec,
     model_parts,
@@ -32,10 +31,10 @@ from sparrowlm.foundation.quantities import format_size
 from sparrowlm.runtime.directory import ENCODER_FILE, LINEAR_FILE, ModelDirectory
 from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.known import KnownLinear
+from sparrowlm.tasks.classify.model import ClassifierSettings, load_linear
 from sparrowlm.tasks.classify.settings import (
     LEAST_LINEAR_BYTES,
     ClassifierTrainingSettings,
-    Parts,
 )
 
 if TYPE_CHECKING:
@@ -122,24 +121,22 @@ def _outcome(
 def _settings(request: TrainRequest, lessons: Lessons, began: float) -> ClassifierTrainingSettings:
     from sparrowlm.training.encoder_stage import EncoderSize
 
-    parts: Parts = "auto"
-    if request.model == "linear":
-        parts = "linear"
-    elif request.model == "encoder":
-        parts = "encoder"
     texts = lessons.texts
     start = known = None
     if request.start_from is not None:
-        known = _known_linear(request.start_from)
+        directory = ModelDirectory(request.start_from)
+        knows_ngrams = directory.manifest["kind"] == "classify" and directory.holds(LINEAR_FILE)
         # Of a classifier without a network, its linear model is gone on from.
-        if known is None or ModelDirectory(request.start_from).holds(ENCODER_FILE):
+        if directory.holds(ENCODER_FILE) or not knows_ngrams:
             start = encoder_start(request.start_from, texts.labels)
         # Old data stand for themselves: a model that saw all of them must not be measured on some.
-        known = None if request.replay is not None else known
+        if knows_ngrams and request.replay is None:
+            old = directory.task_settings(ClassifierSettings.from_json)
+            known = KnownLinear(load_linear(directory, old), old.labels)
     return ClassifierTrainingSettings(
         seconds=seconds_left(request, began),
         most_bytes=request.size_bytes or DEFAULT_BYTES,
-        parts=parts,
+        parts=asked_parts(request),
         size=EncoderSize(context_tokens=_context(texts)) if start is None else start.size,
         start=None if start is None else start.tensors,
         known=known,
@@ -150,15 +147,6 @@ def _settings(request: TrainRequest, lessons: Lessons, began: float) -> Classifi
         words=user_words(request),
         seed=request.seed,
     )
-
-
-def _known_linear(path: Path) -> KnownLinear | None:
-    """Return the linear model of a classifier; None where the directory holds none."""
-    directory = ModelDirectory(path)
-    if directory.manifest.get("kind") != "classify" or not directory.holds(LINEAR_FILE):
-        return None
-    classifier = open_predictor(directory)
-    return None if classifier.linear is None else KnownLinear(classifier.linear, classifier.labels)
 
 
 def _context(texts: LabelledTexts) -> int:

@@ -207,17 +207,19 @@ def _texts_of(path: Path, request: TrainRequest) -> list[str]:
     Raises:
         DataError: it cannot be read.
     """
-    settings = LabelledSettings(text_field=request.text_field, encoding=request.encoding)
-    try:
+
+    def texts(text_field: str | None) -> list[str]:
+        settings = LabelledSettings(text_field=text_field, encoding=request.encoding)
         rows = iterate_texts(path, request.work / "labels", settings)
         return [row.text for row in rows if row.text.strip()]
+
+    try:
+        return texts(request.text_field)
     except DataError:
         if request.text_field is None:
             raise
     # The column is named after the data's own table; this file may be of another make.
-    settings = LabelledSettings(encoding=request.encoding)
-    rows = iterate_texts(path, request.work / "labels", settings)
-    return [row.text for row in rows if row.text.strip()]
+    return texts(None)
 
 
 def _read_any(request: TrainRequest, task: TaskKind, report: ReadingReport) -> LabelledData:

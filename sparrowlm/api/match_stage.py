@@ -10,6 +10,7 @@ from sparrowlm.api.labels import TaskData, unlabelled_texts
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.api.task_parts import (
     TaskOutcome,
+    asked_parts,
     fingerprint_of,
     learnt_codec,
     model_parts,
@@ -24,7 +25,7 @@ from sparrowlm.foundation.progress import Progress
 
 if TYPE_CHECKING:
     from sparrowlm.tasks.match.metric import PairFigures, SearchFigures
-    from sparrowlm.tasks.match.settings import MatcherTrainingSettings, Parts
+    from sparrowlm.tasks.match.settings import MatcherTrainingSettings
     from sparrowlm.tasks.match.training import TrainedMatcher
     from sparrowlm.text.tokenizers import TokenCodec
 
@@ -73,11 +74,6 @@ def train_match(
 def _settings(request: TrainRequest, began: float) -> MatcherTrainingSettings:
     from sparrowlm.tasks.match.settings import MatcherTrainingSettings
 
-    parts: Parts = "auto"
-    if request.model == "linear":
-        parts = "linear"
-    elif request.model == "encoder":
-        parts = "encoder"
     chosen = MatcherTrainingSettings()
     size, start = chosen.size, None
     if request.start_from is not None:
@@ -88,7 +84,7 @@ def _settings(request: TrainRequest, began: float) -> MatcherTrainingSettings:
         chosen,
         seconds=seconds_left(request, began),
         most_bytes=request.size_bytes,
-        parts=parts,
+        parts=asked_parts(request),
         size=size,
         start=start,
         transfer=request.transfer,

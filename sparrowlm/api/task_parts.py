@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sparrowlm.api.labels import TaskData
 from sparrowlm.api.request import TrainRequest
@@ -46,6 +46,11 @@ def seconds_left(request: TrainRequest, began: float) -> float | None:
         return None
     left = request.minutes * 60 - (time.monotonic() - began) - _CLOSING_SECONDS
     return max(left, _LEAST_SECONDS)
+
+
+def asked_parts(request: TrainRequest) -> Literal["auto", "linear", "encoder"]:
+    """Return which models are trained: the one that was named, or whatever is best."""
+    return request.model if request.model in ("linear", "encoder") else "auto"
 
 
 def user_words(request: TrainRequest) -> tuple[str, ...]:

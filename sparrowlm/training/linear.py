@@ -122,9 +122,6 @@ def _one(
     machine: Machine,
     seed: int,
 ) -> tuple[Vector, float]:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.svm import LinearSVC
-
     scales_F: Vector | float = 1.0
     if machine.has_bayes_scales:
         scales_F = bayes_scales(matrix, shares_B > 0.5)
@@ -132,11 +129,36 @@ def _one(
     rows, wanted, weights = _for_both_sides(matrix, shares_B, importance_B)
     is_in_doubt = len(wanted) > len(shares_B)
     most = _MOST_ITERATIONS_IN_DOUBT if is_in_doubt else _MOST_ITERATIONS
-    solver = LinearSVC(C=machine.penalty, max_iter=most, random_state=seed)
+    solver = support_vector_machine(rows, wanted, machine.penalty, most, seed, weights)
+    return solver.coef_[0] * scales_F, float(solver.intercept_[0])
+
+
+def support_vector_machine(
+    matrix: Any,  # noqa: ANN401 - SciPy has no types
+    labels_B: np.ndarray[Any, np.dtype[Any]],
+    penalty: float,
+    most_iterations: int,
+    seed: int,
+    importance_B: Float[np.ndarray, " texts"] | None = None,
+) -> Any:  # noqa: ANN401 - scikit-learn has no types
+    """Return scikit-learn's LinearSVC, fitted as far as the iterations go.
+
+    Args:
+        matrix: the texts, see as_matrix.
+        labels_B: label of each.
+        penalty: C, > 0.
+        most_iterations: no more rounds over the texts than these.
+        seed: of the order in which texts are visited.
+        importance_B: how much each counts; None counts all alike.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.svm import LinearSVC
+
+    solver = LinearSVC(C=penalty, max_iter=most_iterations, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # good enough is good enough here
-        solver.fit(rows, wanted, sample_weight=weights)
-    return solver.coef_[0] * scales_F, float(solver.intercept_[0])
+        solver.fit(matrix, labels_B, sample_weight=importance_B)
+    return solver
 
 
 def bayes_scales(

@@ -11,9 +11,9 @@ distorts less of what was learnt before); of adapters: see models/adapters.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -40,19 +40,41 @@ Transfer = Literal["full", "frozen", "adapters", "gradual"]
 _HEAD_SHARE = 0.25
 
 
-def reads_first(*, has_start: bool, transfer: Transfer, num_unlabelled: int) -> bool:
-    """Say whether an encoder reads the texts without labels before it learns labels.
+@runtime_checkable
+class ReadingSettings(Protocol):
+    """What decides whether an encoder reads before it learns labels; every task's settings do."""
 
-    One that begins with the weights of another and is to keep them reads only what was given for
-    it to read.
+    @property
+    def start(self) -> Mapping[str, Any] | None:
+        """Weights of another encoder to begin with."""
+        ...
+
+    @property
+    def transfer(self) -> Transfer:
+        """What learns, see above."""
+        ...
+
+    @property
+    def unlabelled(self) -> Sequence[str]:
+        """Further texts that were given."""
+        ...
+
+
+def reading_share(settings: ReadingSettings, new: float, further: float) -> float:
+    """Return the share of the time for reading without labels; 0 where nothing is to be read.
+
+    An encoder that begins with the weights of another and is to keep them reads only what was
+    given for it to read.
 
     Args:
-        has_start: it begins with the weights of another.
-        transfer: see above.
-        num_unlabelled: further texts that were given.
+        settings: of the task.
+        new: share of an encoder that has read nothing.
+        further: share of one that has read before.
     """
-    keeps_body = transfer in ("frozen", "adapters")
-    return not (has_start and keeps_body) or num_unlabelled > 0
+    if settings.start is None:
+        return new
+    keeps_body = settings.transfer in ("frozen", "adapters")
+    return 0.0 if keeps_body and not settings.unlabelled else further
 
 
 def begin_with(

@@ -111,8 +111,7 @@ class EncoderTraining:
         if guesses is not None:
             rows = np.concatenate([rows, guesses.rows_U])
             # Targets that add up to less than one make the loss of a text as much smaller.
-            shares_UL = np.eye(len(data.labels), dtype=np.float32)[guesses.labels_U]
-            shares_UL /= np.float32(LABELLED_IMPORTANCE)
+            shares_UL = guesses.targets_UL(len(data.labels)) / np.float32(LABELLED_IMPORTANCE)
             targets_BL = np.concatenate([targets_BL, shares_UL])
         model = self._started_model()
         others = None

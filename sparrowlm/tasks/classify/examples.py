@@ -101,10 +101,9 @@ class LabelledTexts:
         others = [t for t in dict.fromkeys(texts) if t not in known and t.strip()]
         count, more = len(self), len(others)
         nothing_UL = np.zeros((more, len(self.labels)), dtype=np.float32)
-        targets_BL = self.targets_BL if self.truth is None else self.truth.targets_BL
         is_learnt_B = np.isin(np.arange(count), self.learnt())
         truth = Truth(
-            np.concatenate([targets_BL, nothing_UL]),
+            np.concatenate([self.judged().targets_BL, nothing_UL]),
             np.concatenate([self.is_known_B(), np.zeros(more, dtype=bool)]),
             np.concatenate([self.groups_B(), np.zeros(more, dtype=np.int64)]),
             np.concatenate([is_learnt_B, np.zeros(more, dtype=bool)]),

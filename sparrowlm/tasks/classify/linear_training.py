@@ -136,7 +136,7 @@ class LinearTraining:
         if not recipe.has_guesses:
             return _Taught(rows, targets_BC, None)
         guesses = self.guesses(rows)
-        guessed_UL = np.eye(len(self._data.labels), dtype=np.float32)[guesses.labels_U]
+        guessed_UL = guesses.targets_UL(len(self._data.labels))
         guessed_UC = guessed_UL[:, 1:] if targets_BC.shape[1] == 1 else guessed_UL
         importance_B = np.ones(len(rows) + len(guesses.rows_U))
         importance_B[len(rows) :] = 1 / LABELLED_IMPORTANCE

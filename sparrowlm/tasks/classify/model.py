@@ -308,9 +308,21 @@ def load_classifier(directory: ModelDirectory, codec: TokenCodec | None) -> Clas
     settings = directory.task_settings(ClassifierSettings.from_json)
     linear = encoder = None
     if directory.holds(LINEAR_FILE):
-        model, metadata = SparseLinear.load(directory.checked_path(LINEAR_FILE))
-        features = NgramFeatures.from_json(metadata, WordSegmenter(settings.words))
-        linear = LinearPart(model, features)
+        linear = load_linear(directory, settings)
     if directory.holds(ENCODER_FILE) and codec is not None:
         encoder = EncoderPart(load_encoder(directory), codec)
     return Classifier(settings, linear, encoder)
+
+
+def load_linear(directory: ModelDirectory, settings: ClassifierSettings) -> LinearPart:
+    """Open the linear model of a classifier alone.
+
+    Args:
+        directory: its files.
+        settings: of the classifier.
+
+    Raises:
+        DamagedFileError: the file is missing or is not what was written.
+    """
+    model, metadata = SparseLinear.load(directory.checked_path(LINEAR_FILE))
+    return LinearPart(model, NgramFeatures.from_json(metadata, WordSegmenter(settings.words)))

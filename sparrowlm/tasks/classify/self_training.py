@@ -15,14 +15,14 @@ Source: Yarowsky 1995, "Unsupervised word sense disambiguation rivaling supervis
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float64, Int64
+from sparrowlm.foundation.array_types import Float32, Float64, Int64
 from sparrowlm.foundation.randomness import derive_seed
+from sparrowlm.training.linear import support_vector_machine
 
 # Of every label, so much is kept in the first round and so much more in each further one.
 _FIRST_SHARE, _MORE_SHARE, _NUM_ROUNDS = 0.4, 0.15, 4
@@ -46,6 +46,18 @@ class Guesses:
 
     rows_U: Int64[np.ndarray, " guessed"]
     labels_U: Int64[np.ndarray, " guessed"]
+
+    def targets_UL(self, num_labels: int) -> Float32[np.ndarray, "guessed labels"]:
+        """Return the labels as targets, 1 for the guessed one.
+
+        Args:
+            num_labels: L.
+        """
+        targets_UL: np.ndarray[Any, np.dtype[np.float32]] = np.zeros(
+            (len(self.labels_U), num_labels), dtype=np.float32
+        )
+        targets_UL[np.arange(len(self.labels_U)), self.labels_U] = 1.0
+        return targets_UL
 
 
 class SelfTraining:
@@ -86,7 +98,10 @@ class SelfTraining:
             taught = np.concatenate([rows, kept.rows_U])
             importance = np.ones(len(taught))
             importance[:num_labelled] = LABELLED_IMPORTANCE
-            model = self._model(taught, np.concatenate([labels, kept.labels_U]), importance)
+            model = support_vector_machine(
+                self._matrix[taught], np.concatenate([labels, kept.labels_U]), _PENALTY,
+                _ITERATIONS, self._seed, importance,
+            )  # fmt: skip
             scores_UL = model.decision_function(self._matrix[self._unlabelled])
             if scores_UL.ndim == 1:
                 scores_UL = np.stack([-scores_UL, scores_UL], axis=1)
@@ -94,16 +109,6 @@ class SelfTraining:
             chosen, columns = surest(scores_UL, share)
             kept = Guesses(self._unlabelled[chosen], model.classes_[columns])
         return kept
-
-    def _model(self, rows: Any, labels: Any, importance: Any) -> Any:  # noqa: ANN401
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.svm import LinearSVC
-
-        model = LinearSVC(C=_PENALTY, max_iter=_ITERATIONS, random_state=self._seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # good enough is good enough here
-            model.fit(self._matrix[rows], labels, sample_weight=importance)
-        return model
 
     def _latent(self, matrix: Any) -> Matrix:  # noqa: ANN401 - SciPy has no types
         from sklearn.decomposition import TruncatedSVD

@@ -40,7 +40,7 @@ from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import Clock, StagePlace
 from sparrowlm.training.linear import folds
 from sparrowlm.training.loop import LoopResult
-from sparrowlm.training.transfer import reads_first
+from sparrowlm.training.transfer import reading_share
 
 # Fewer texts than this are too few to give some away for measuring: every text is scored by models
 # that were trained without it.
@@ -185,10 +185,12 @@ class ClassifierTraining:
     def _linear_scores(self, linear: LinearTraining) -> tuple[LinearRecipe, Matrix]:
         """Choose the recipe whose scores, weighed, have the least loss."""
         num_folds = int(self._folds_B.max()) + 1
-        tried = [self._tried(linear, LinearRecipe(one)) for one in linear.recipes(num_folds)]
+        known_BL = linear.known_scores()
+        recipes = [LinearRecipe(machines) for machines in linear.recipes(num_folds)]
+        tried = [self._tried(linear, recipe, known_BL) for recipe in recipes]
         best = min(tried, key=lambda one: one.loss)
         if len(self._data.unlabelled()):
-            guessed = self._tried(linear, best.recipe._replace(has_guesses=True))
+            guessed = self._tried(linear, best.recipe._replace(has_guesses=True), known_BL)
             self._say_guesses(best, guessed)
             # Held-out texts are of the kind that has labels; the others are what the model will
             # meet, so that learning from them need not pay here: it must not harm.
@@ -196,10 +198,11 @@ class ClassifierTraining:
                 best = guessed
         return best.recipe, best.scores_BL
 
-    def _tried(self, linear: LinearTraining, recipe: LinearRecipe) -> _Tried:
+    def _tried(
+        self, linear: LinearTraining, recipe: LinearRecipe, known_BL: Matrix | None
+    ) -> _Tried:
         """Measure a recipe, and find out how far to trust what is known."""
         scores_BL = linear.held_out_scores(self._folds_B, recipe._replace(trust=0.0))
-        known_BL = linear.known_scores()
         if known_BL is not None:
             recipe = recipe._replace(trust=self._trust(scores_BL, known_BL))
             scores_BL = scores_BL + np.float32(recipe.trust) * known_BL
@@ -222,13 +225,8 @@ class ClassifierTraining:
 
         training = EncoderTraining(self._data, codec, self._settings, fastest_precision())
         settings = self._settings
-        has_start = settings.start is not None
-        reads = reads_first(
-            has_start=has_start, transfer=settings.transfer,
-            num_unlabelled=len(settings.unlabelled),
-        )  # fmt: skip
-        if settings.pretraining_epochs != 0 and reads:
-            share = _FURTHER_PRETRAINING_SHARE if has_start else _PRETRAINING_SHARE
+        share = reading_share(settings, _PRETRAINING_SHARE, _FURTHER_PRETRAINING_SHARE)
+        if settings.pretraining_epochs != 0 and share:
             place = self._place.of("pretraining", "tasks.classify-pretraining-point")
             self._stages["pretraining"] = training.pretrain(self._clock.left(share), place)
         return training

@@ -43,7 +43,7 @@ from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import Clock, StagePlace
 from sparrowlm.training.linear import folds
 from sparrowlm.training.loop import LoopResult
-from sparrowlm.training.transfer import reads_first
+from sparrowlm.training.transfer import reading_share
 
 # Fewer pairs than this are too few to give some away: each is scored by models without it.
 _MOST_PAIRS_IN_FOLDS = 1500
@@ -242,13 +242,8 @@ class MatcherTraining:
 
         rows, held_out = np.flatnonzero(folds_B < 0), np.flatnonzero(folds_B >= 0)
         training = EncoderTraining(pairs, self._codec, settings)
-        has_start = settings.start is not None
-        reads = reads_first(
-            has_start=has_start, transfer=settings.transfer,
-            num_unlabelled=len(settings.unlabelled),
-        )  # fmt: skip
-        if settings.pretraining_epochs > 0 and reads:
-            share = _FURTHER_PRETRAINING_SHARE if has_start else _PRETRAINING_SHARE
+        share = reading_share(settings, _PRETRAINING_SHARE, _FURTHER_PRETRAINING_SHARE)
+        if settings.pretraining_epochs > 0 and share:
             seconds = self._clock.left(share)
             stage = self._place.of("pretraining", "tasks.match-pretraining-point")
             self._stages["pretraining"] = training.pretrain(rows, seconds, stage)

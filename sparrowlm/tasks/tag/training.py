@@ -50,7 +50,7 @@ from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import Clock, StagePlace
 from sparrowlm.training.loop import LoopResult
 from sparrowlm.training.tagging import tagger_scores
-from sparrowlm.training.transfer import reads_first
+from sparrowlm.training.transfer import reading_share
 
 # Of the time left for the network; an encoder that has read before only meets new kinds of text.
 _PRETRAINING_SHARE, _FURTHER_PRETRAINING_SHARE = 0.3, 0.15
@@ -238,13 +238,8 @@ class TaggerTraining:
         self, training: NetworkTraining, train: TaggedUnits, held_out: TaggedUnits
     ) -> None:
         settings = self._settings
-        has_start = settings.start is not None
-        reads = reads_first(
-            has_start=has_start, transfer=settings.transfer,
-            num_unlabelled=len(settings.unlabelled),
-        )  # fmt: skip
-        if settings.pretraining_epochs != 0 and reads:
-            share = _FURTHER_PRETRAINING_SHARE if has_start else _PRETRAINING_SHARE
+        share = reading_share(settings, _PRETRAINING_SHARE, _FURTHER_PRETRAINING_SHARE)
+        if settings.pretraining_epochs != 0 and share:
             seconds = self._clock.left(share)
             place = self._place.of("pretraining", "tasks.tag-pretraining-point")
             self._stages["pretraining"] = training.pretrain(self._train, seconds, place)
