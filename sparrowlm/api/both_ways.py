@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from sparrowlm.foundation.messages import say
 if TYPE_CHECKING:
     from sparrowlm.tasks.classify.training import TrainedClassifier
 
+# What a model is judged by: the first one that it has.
+_KEYS = ("span_f1", "word_f1", "f1", "accuracy")
 _GROUPS = {"old": OLD, "new": NEW}
 
 
@@ -45,19 +47,48 @@ def both_ways(lessons: Lessons, trained: TrainedClassifier) -> dict[str, Any]:
     return {"both_ways": found}
 
 
+def examples_both_ways(
+    groups: Mapping[str, Sequence[Any]],
+    before: Callable[[Sequence[Any]], dict[str, Any]],
+    after: Callable[[Sequence[Any]], dict[str, Any]],
+) -> dict[str, Any]:
+    """Measure two taggers or matchers on the same examples; returns what both_ways does.
+
+    Args:
+        groups: examples by name, "old" and "new"; none says that there is nothing to compare.
+        before: figures of the model that was gone on from.
+        after: figures of the one that came of it.
+    """
+    found = {
+        name: {
+            when: {"model": {**figures(own), "num_texts": len(own)}}
+            for when, figures in (("before", before), ("after", after))
+        }
+        for name, own in groups.items()
+    }
+    return {"both_ways": found} if found else {}
+
+
 def both_ways_lines(measured: Mapping[str, Any]) -> list[str]:
     """Say for old and for new data what was right before and after."""
     names = {"old": say("api.both-ways-old"), "new": say("api.both-ways-new")}
-    return [
-        say(
-            "api.both-ways", data=names[name],
-            before=_share(table["before"], "model"), before_floor=_share(table["before"], "floor"),
-            after=_share(table["after"], "model"), after_floor=_share(table["after"], "floor"),
-            number=f"{table['after']['model']['num_texts']:,}",
-        )
-        for name, table in measured.get("both_ways", {}).items()
-    ]  # fmt: skip
+    return [_line(names[name], table) for name, table in measured.get("both_ways", {}).items()]
+
+
+def _line(name: str, table: Mapping[str, Any]) -> str:
+    before, after = table["before"], table["after"]
+    fields = {
+        "data": name, "before": _share(before, "model"), "after": _share(after, "model"),
+        "number": f"{after['model']['num_texts']:,}",
+    }  # fmt: skip
+    if "floor" not in after:
+        return say("api.both-ways-alone", **fields)
+    floors = {"before_floor": _share(before, "floor"), "after_floor": _share(after, "floor")}
+    return say("api.both-ways", **fields, **floors)
 
 
 def _share(figures: Mapping[str, Mapping[str, Any]], part: str) -> str:
-    return f"{100 * figures[part]['accuracy']:.2f}" if part in figures else "–"
+    if part not in figures:
+        return "–"
+    own = figures[part]
+    return f"{100 * next(own[key] for key in _KEYS if key in own):.2f}"

@@ -122,7 +122,7 @@ def _known(path: Path, dial: str) -> KnownModel:
     files = ModelDirectory(path)
     kind = files.manifest["kind"]
     if kind != "classify":
-        raise ModelError("api.lessons-kind", path=path, dial=dial, kind=kind)
+        raise ModelError("api.lessons-kind", path=path, dial=dial, kind=kind, task="classify")
     floor = files.manifest["task"].get("floor")
     return KnownModel(
         path, open_predictor(files), None if floor is None else Blend.from_json(floor)

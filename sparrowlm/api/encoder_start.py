@@ -36,6 +36,17 @@ class EncoderStart:
     kind: str
 
 
+def starting_path(request: TrainRequest) -> Path | None:
+    """Return the model whose encoder is gone on from; None where there is none to go on from.
+
+    A model without a network can be gone on from for its answers, and for nothing else.
+    """
+    path = request.start_from
+    if path is None or not (request.keep_answers or request.replay is not None):
+        return path
+    return path if ModelDirectory(path).holds(ENCODER_FILE) else None
+
+
 def start_codec(request: TrainRequest) -> TokenCodec | None:
     """Return the tokenizer of the model to start from; None where there is none to start from.
 
@@ -43,13 +54,14 @@ def start_codec(request: TrainRequest) -> TokenCodec | None:
         ModelError: there is no model.
         SettingError: another kind of tokenizer was asked for.
     """
-    if request.start_from is None:
+    path = starting_path(request)
+    if path is None:
         return None
-    codec = load_tokenizer(request.start_from)
+    codec = load_tokenizer(path)
     if request.tokenizer not in ("auto", codec.kind):
         raise SettingError(
             "api.start-tokenizer",
-            path=request.start_from,
+            path=path,
             kind=codec.kind,
             received=request.tokenizer,
         )

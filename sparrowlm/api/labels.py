@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from sparrowlm.api.request import TASK_MODELS, TrainRequest, split_data
 from sparrowlm.corpora.documents import ReadingReport
@@ -25,6 +26,7 @@ from sparrowlm.corpora.statistics import describe_reason
 from sparrowlm.foundation.errors import DataError, SettingError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
+from sparrowlm.runtime.directory import ModelDirectory
 
 # These say themselves what they are; all others are concluded from the bytes.
 _SURE_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "xlsx")
@@ -71,7 +73,7 @@ def task_of(request: TrainRequest) -> TaskKind | None:
     if request.task != "auto":
         return request.task
     if request.teacher is not None:
-        return "classify"
+        return _kind_of(request.teacher)
     inputs = split_data(request.data)
     if not all(isinstance(item, Path) for item in inputs) or str(inputs[0]) == "-":
         found = None  # strings are documents; a stream can be read only once
@@ -82,8 +84,14 @@ def task_of(request: TrainRequest) -> TaskKind | None:
     return found
 
 
+def _kind_of(path: Path) -> TaskKind:
+    """Return what a teacher knows to do; one that knows no task is refused where it is opened."""
+    kind = ModelDirectory(path).manifest["kind"]
+    return next((task for task in get_args(TaskKind) if task == kind), "classify")
+
+
 def refuse_lessons(request: TrainRequest, task: TaskKind | None) -> None:
-    """Refuse what only classifiers can learn from, where another model is asked for.
+    """Refuse what only models with labels can learn from, where another one is asked for.
 
     Raises:
         SettingError: names the dial and the task.
@@ -94,8 +102,8 @@ def refuse_lessons(request: TrainRequest, task: TaskKind | None) -> None:
         ("--keep-answers", request.keep_answers),
     )
     for dial, is_given in dials:
-        if is_given and task != "classify":
-            raise SettingError("api.lessons-task", dial=dial, task=task or "complete")
+        if is_given and task is None:
+            raise SettingError("api.lessons-task", dial=dial)
 
 
 def labelled_settings(request: TrainRequest, task: TaskKind | None = None) -> LabelledSettings:
@@ -135,13 +143,15 @@ def read_task_data(request: TrainRequest, task: TaskKind, progress: Progress) ->
     )
 
 
-def read_more(path: Path, request: TrainRequest, progress: Progress) -> TaskData:
-    """Read further labelled texts: the old data that a model was made from.
+def read_more(
+    path: Path, request: TrainRequest, progress: Progress, task: TaskKind = "classify"
+) -> TaskData:
+    """Read further labelled examples: the old data that a model was made from.
 
     Raises:
         DataError: nothing labelled in them.
     """
-    settings = LabelledSettings(task="classify", encoding=request.encoding)
+    settings = LabelledSettings(task=task, encoding=request.encoding)
     data = read_labelled([path], settings, ReadingReport(), request.work / "labels")
     progress.note(data.evidence)
     held_out, test = _parts(data)
@@ -226,8 +236,10 @@ def _read_any(request: TrainRequest, task: TaskKind, report: ReadingReport) -> L
     """Read labelled data; where a teacher knows the labels, texts without any will do."""
     inputs = split_data(request.data)
     settings = labelled_settings(request, task)
-    workspace = request.work / "labels"
-    if request.teacher is None or recognise(inputs, workspace, settings) is not None:
+    # Two columns of texts are pairs, labelled or not.
+    if request.teacher is None or task == "match":
+        return _read(inputs, request, task, report)
+    if recognise(inputs, request.work / "labels", settings) is not None:
         return _read(inputs, request, task, report)
     texts: list[Example] = [
         LabelledText(text, ())
@@ -239,7 +251,7 @@ def _read_any(request: TrainRequest, task: TaskKind, report: ReadingReport) -> L
         raise DataError("corpora.labelled-no-examples")
     names = ", ".join(str(one) for one in inputs if isinstance(one, Path)) or "-"
     evidence = say("api.teacher-texts", file=names, number=f"{len(texts):,}")
-    return LabelledData("classify", texts, evidence, "texts", Columns())
+    return LabelledData(task, texts, evidence, "texts", Columns())
 
 
 def _parts(data: LabelledData) -> tuple[list[Example], list[Example]]:

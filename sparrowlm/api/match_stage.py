@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sparrowlm.api.encoder_start import encoder_start, start_codec
-from sparrowlm.api.labels import TaskData, unlabelled_texts
+from sparrowlm.api.both_ways import both_ways_lines, examples_both_ways
+from sparrowlm.api.encoder_start import encoder_start, start_codec, starting_path
+from sparrowlm.api.example_lessons import ExampleLessons, match_lessons
+from sparrowlm.api.labels import TaskData
+from sparrowlm.api.predictors import judged_pairs, open_matcher
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.api.task_parts import (
     TaskOutcome,
@@ -22,9 +26,12 @@ from sparrowlm.export.model_directory import ModelParts
 from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
+from sparrowlm.runtime.directory import ModelDirectory
+from sparrowlm.tasks.match.lessons import renamed
 
 if TYPE_CHECKING:
     from sparrowlm.tasks.match.metric import PairFigures, SearchFigures
+    from sparrowlm.tasks.match.model import Matcher
     from sparrowlm.tasks.match.settings import MatcherTrainingSettings
     from sparrowlm.tasks.match.training import TrainedMatcher
     from sparrowlm.text.tokenizers import TokenCodec
@@ -49,20 +56,26 @@ def train_match(
     from sparrowlm.tasks.match.training import files, train_matcher
     from sparrowlm.training.encoder_stage import StagePlace
 
-    pairs = [example for example in data.examples if isinstance(example, TextPair)]
-    held_out = [example for example in data.held_out if isinstance(example, TextPair)]
-    settings = _settings(request, began)
+    lessons = match_lessons(request, data, progress)
+    pairs = lessons.train
+    settings = _settings(request, lessons.unlabelled, began)
     codec = _codec(request, pairs, settings)
     place = StagePlace(request.work / "network", fingerprint_of(request, data), progress, stop)
-    trained = train_matcher(pairs, held_out or None, codec, settings, place)
-    figures = _figures(trained)
-    for line in _closing_lines(figures):
+    trained = train_matcher(pairs, lessons.held_out or None, codec, settings, place)
+    figures, both = _figures(trained), _both_ways(request, lessons, trained)
+    for line in (*_closing_lines(figures), *both_ways_lines(both)):
         progress.note(line)
     part = trained.matcher.encoder
     outcome = TaskOutcome(
         task=trained.matcher.settings.as_json(),
-        measured={"seconds": trained.seconds, "search": trained.search, "held_out": figures},
-        num_held_out=len(data.held_out),
+        measured={
+            "seconds": trained.seconds,
+            "search": trained.search,
+            **lessons.facts,
+            **both,
+            "held_out": figures,
+        },
+        num_held_out=len(lessons.held_out),
         stages=trained.stages,
         encoder=None if part is None else part.encoder,
         arrays=trained.model_arrays,
@@ -71,13 +84,28 @@ def train_match(
     return model_parts(request, data, codec, outcome)
 
 
-def _settings(request: TrainRequest, began: float) -> MatcherTrainingSettings:
+def _both_ways(
+    request: TrainRequest, lessons: ExampleLessons[TextPair], trained: TrainedMatcher
+) -> dict[str, Any]:
+    if request.start_from is None or not lessons.groups:
+        return {}
+
+    def figures(matcher: Matcher) -> Callable[[Sequence[TextPair]], dict[str, Any]]:
+        return lambda own: judged_pairs(matcher, renamed(own, matcher.settings.labels))
+
+    before = open_matcher(ModelDirectory(request.start_from))
+    return examples_both_ways(lessons.groups, figures(before), figures(trained.matcher))
+
+
+def _settings(
+    request: TrainRequest, unlabelled: list[str], began: float
+) -> MatcherTrainingSettings:
     from sparrowlm.tasks.match.settings import MatcherTrainingSettings
 
     chosen = MatcherTrainingSettings()
-    size, start = chosen.size, None
-    if request.start_from is not None:
-        started = encoder_start(request.start_from)
+    size, start, path = chosen.size, None, starting_path(request)
+    if path is not None:
+        started = encoder_start(path)
         size = dataclasses.replace(started.size, context_tokens=size.context_tokens)
         start = started.tensors
     return dataclasses.replace(
@@ -89,7 +117,7 @@ def _settings(request: TrainRequest, began: float) -> MatcherTrainingSettings:
         start=start,
         transfer=request.transfer,
         steps=request.steps,
-        unlabelled=unlabelled_texts(request),
+        unlabelled=unlabelled,
         words=user_words(request),
         seed=request.seed,
     )

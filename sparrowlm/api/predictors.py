@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -158,7 +158,6 @@ def evaluated_pairs(
     """
     from sparrowlm.api.labels import read_examples
     from sparrowlm.corpora.labelled import TextPair
-    from sparrowlm.tasks.match.metric import pair_figures
 
     with TemporaryDirectory() as workspace:
         examples = read_examples(paths, "match", Path(workspace), encoding)
@@ -166,13 +165,20 @@ def evaluated_pairs(
     judged = [pair for pair in pairs if pair.label is not None]
     table: dict[str, Any] = {"num_pairs": len(pairs)}
     if judged:
-        is_same_B = np.array([pair.label == matcher.settings.labels[1] for pair in judged])
-        given_B = matcher.probabilities([p.first for p in judged], [p.second for p in judged])
-        figures = pair_figures(is_same_B, given_B, matcher.settings.threshold)
-        table |= {**asdict(figures), "f1_interval": list(figures.f1_interval)}
+        table |= judged_pairs(matcher, judged)
     if len(judged) < len(pairs):
         table |= _found_answers(matcher, [pair for pair in pairs if pair.label is None])
     return table
+
+
+def judged_pairs(matcher: Matcher, pairs: Sequence[TextPair]) -> dict[str, Any]:
+    """Return the figures of a matcher on pairs with its own labels, as JSON values."""
+    from sparrowlm.tasks.match.metric import pair_figures
+
+    is_same_B = np.array([pair.label == matcher.settings.labels[1] for pair in pairs])
+    given_B = matcher.probabilities([p.first for p in pairs], [p.second for p in pairs])
+    figures = pair_figures(is_same_B, given_B, matcher.settings.threshold)
+    return {**asdict(figures), "f1_interval": list(figures.f1_interval)}
 
 
 def _found_answers(matcher: Matcher, pairs: list[TextPair]) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparrowlm.api.encoder_start import encoder_start, start_codec
-from sparrowlm.api.labels import TaskData, unlabelled_texts
+from sparrowlm.api.both_ways import both_ways_lines, examples_both_ways
+from sparrowlm.api.encoder_start import encoder_start, start_codec, starting_path
+from sparrowlm.api.example_lessons import ExampleLessons, tag_lessons
+from sparrowlm.api.labels import TaskData
 from sparrowlm.api.needs import needs_torch
+from sparrowlm.api.predictors import open_tagger
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.api.task_parts import (
     DEFAULT_BYTES,
@@ -26,11 +29,13 @@ from sparrowlm.foundation.errors import ModelError
 from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
+from sparrowlm.runtime.directory import ModelDirectory
 from sparrowlm.text.tokenizers import kind_for_reading
 from sparrowlm.text.width import narrowed
 
 if TYPE_CHECKING:
     from sparrowlm.tasks.tag.evaluation import TaggerFigures
+    from sparrowlm.tasks.tag.model import Tagger
     from sparrowlm.tasks.tag.settings import Parts, TaggerTrainingSettings
     from sparrowlm.tasks.tag.training import TrainedTagger
     from sparrowlm.text.tokenizers import TokenCodec
@@ -57,23 +62,24 @@ def train_tag(
     from sparrowlm.tasks.tag.training import TaggerTraining
     from sparrowlm.training.encoder_stage import StagePlace
 
-    examples = _tagged(data.examples)
-    settings = _settings(request, examples, data.task, began)
+    lessons = tag_lessons(request, data, progress)
+    examples = lessons.train
+    settings = _settings(request, lessons, data.task, began)
     codec = _codec(request, examples, settings)
     place = StagePlace(request.work / "network", fingerprint_of(request, data), progress, stop)
-    held_out = _tagged(data.held_out)
-    trained = TaggerTraining(examples, held_out or None, codec, settings, place).run()
+    trained = TaggerTraining(examples, lessons.held_out or None, codec, settings, place).run()
     known = known_words_of(examples) if data.task == "segment" else None
     figures = _named(evaluate_parts(trained, list(trained.held_out), known))
     tests = {}
     if data.test:
         tests = _named(evaluate_parts(trained, _tagged(data.test), known))
-    for line in _closing_lines(figures, tests, trained):
+    both = _both_ways(request, lessons, trained)
+    for line in (*_closing_lines(figures, tests, trained), *both_ways_lines(both)):
         progress.note(line)
     tagger = trained.tagger
     outcome = TaskOutcome(
         task={**tagger.settings.as_json(), "labels": list(tagger.types)},
-        measured={**trained.facts, "held_out": figures, "test": tests},
+        measured={**trained.facts, **lessons.facts, **both, "held_out": figures, "test": tests},
         num_held_out=len(trained.held_out),
         stages=trained.stages,
         encoder=None if tagger.network is None else tagger.network.encoder,
@@ -81,6 +87,24 @@ def train_tag(
         binaries=binaries(trained),
     )
     return model_parts(request, data, codec, outcome)
+
+
+def _both_ways(
+    request: TrainRequest, lessons: ExampleLessons[TaggedText], trained: TrainedTagger
+) -> dict[str, Any]:
+    if request.start_from is None or not lessons.groups:
+        return {}
+    from sparrowlm.tasks.tag.task import evaluate_tagger
+
+    def figures(tagger: Tagger) -> Callable[[Sequence[TaggedText]], dict[str, Any]]:
+        return lambda own: _short(tag_json(evaluate_tagger(tagger, own)))
+
+    before = open_tagger(ModelDirectory(request.start_from))
+    return examples_both_ways(lessons.groups, figures(before), figures(trained.tagger))
+
+
+def _short(table: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if name not in ("per_label", "errors")}
 
 
 def _tagged(examples: list[Any]) -> list[TaggedText]:
@@ -123,7 +147,7 @@ def _shown(spans: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _settings(
-    request: TrainRequest, examples: list[TaggedText], task: str, began: float
+    request: TrainRequest, lessons: ExampleLessons[TaggedText], task: str, began: float
 ) -> TaggerTrainingSettings:
     from sparrowlm.tasks.tag.settings import TaggerTrainingSettings
 
@@ -133,11 +157,12 @@ def _settings(
         steps=request.steps,
         parts=_PARTS.get(request.model, "auto"),
         transfer=request.transfer,
-        unlabelled=unlabelled_texts(request),
-        entries=_entries(request, examples, task),
+        unlabelled=lessons.unlabelled,
+        entries=_entries(request, lessons.train, task),
         seed=request.seed,
     )
-    return settings if request.start_from is None else _started(settings, request.start_from, task)
+    path = starting_path(request)
+    return settings if path is None else _started(settings, path, task)
 
 
 def _started(settings: TaggerTrainingSettings, path: Path, task: str) -> TaggerTrainingSettings:
@@ -146,7 +171,6 @@ def _started(settings: TaggerTrainingSettings, path: Path, task: str) -> TaggerT
     Raises:
         ModelError: the model has no encoder.
     """
-    from sparrowlm.runtime.directory import ModelDirectory
     from sparrowlm.runtime.encoder_files import COLUMN_TABLE
     from sparrowlm.tasks.tag.files import start_tensors
 

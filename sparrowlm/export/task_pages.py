@@ -18,8 +18,14 @@ _USE = """```python
 import sparrowlm as sp
 
 model = sp.load({name})
-model.predict(["…"])
+{call}
 ```"""
+# By task: what a reader would call, and what model hubs name such models.
+_CALLS = {"match": 'model.match("…", "…")', "segment": 'model.words("…")'}
+_PIPELINES = {
+    "match": "sentence-similarity", "tag": "token-classification", "intent": "token-classification",
+    "segment": "token-classification",
+}  # fmt: skip
 
 Figures = Mapping[str, Mapping[str, Any]]
 
@@ -44,7 +50,9 @@ def task_report(facts: Mapping[str, Any], name: str) -> str:
     if measured.get("test"):
         sections.append(section("test", note("task-test-note") + _summaries(measured["test"])))
     if measured.get("both_ways"):
-        rows = per_language(lambda at: table(_both_ways_rows(measured, at), _both_ways_heads(at)))
+        rows = per_language(
+            lambda at: table(_both_ways_rows(measured, at), _both_ways_heads(measured, at))
+        )
         sections.append(section("both-ways", note("both-ways-note") + rows))
     return page("report-title", sections + detail_sections(measured["held_out"]), name=name)
 
@@ -75,7 +83,8 @@ def task_card(facts: Mapping[str, Any], name: str) -> str:
     """Write README.md, Chinese first."""
     halves = [_card_half(facts, name, language) for language in LANGUAGES]
     front = [
-        "---", "library_name: sparrowlm", "pipeline_tag: text-classification", "tags:",
+        "---", "library_name: sparrowlm",
+        f"pipeline_tag: {_PIPELINES.get(facts['recipe']['task'], 'text-classification')}", "tags:",
         "- sparrow", f"- {facts['recipe']['task']}",
         f"model_name: {json.dumps(name, ensure_ascii=False)}", "---", "",
     ]  # fmt: skip
@@ -91,7 +100,7 @@ def _card_half(facts: Mapping[str, Any], name: str, language: Language) -> str:
     parts = [
         f"# {_plain(name)}",
         head("use"),
-        _USE.format(name=quoted),
+        _USE.format(name=quoted, call=_call(facts)),
         head("model"),
         _markdown(_model_rows(facts, language)),
         *([head("labels"), _plain(labels)] if labels else []),
@@ -110,25 +119,46 @@ def _card_half(facts: Mapping[str, Any], name: str, language: Language) -> str:
         parts += [
             head("both-ways"),
             render("export.both-ways-note", None, language),
-            _markdown(rows, _both_ways_heads(language)),
+            _markdown(rows, _both_ways_heads(facts["measured"], language)),
         ]
     return "\n\n".join(parts) + "\n"
 
 
+def _call(facts: Mapping[str, Any]) -> str:
+    if facts["recipe"]["task"] == "match" and facts["measured"].get("search"):
+        return 'model.search("…")'
+    return _CALLS.get(facts["recipe"]["task"], 'model.predict(["…"])')
+
+
 def _both_ways_rows(measured: Mapping[str, Any], language: Language) -> list[list[str]]:
-    """Return a line for old and for new data, before and after, the floor beside the model."""
-    rows = []
+    """Return a line for old and for new data, before and after, the floor where there is one."""
+    rows, parts, column = [], _both_ways_parts(measured), _both_ways_column(measured)
     for name, figures in measured["both_ways"].items():
         for when in ("before", "after"):
             label = render(f"export.both-ways-{name}-{when}", None, language)
-            shown = [_shown(figures[when].get(part, {}), "accuracy") for part in ("model", "floor")]
+            shown = [_shown(figures[when].get(part, {}), column) for part in parts]
             rows.append([label, *shown, f"{figures[when]['model']['num_texts']:,}"])
     return rows
 
 
-def _both_ways_heads(language: Language) -> list[str]:
-    codes = ("column-part", "part-model", "part-floor", "column-support")
-    return [render(f"export.task-{code}", None, language) for code in codes]
+def _both_ways_heads(measured: Mapping[str, Any], language: Language) -> list[str]:
+    parts = _both_ways_parts(measured)
+    codes = ["column-part", *(f"part-{part}" for part in parts), "column-support"]
+    heads = [render(f"export.task-{code}", None, language) for code in codes]
+    name = _both_ways_column(measured).replace("_", "-")
+    heads[1] += f" ({render(f'export.task-column-{name}', None, language)})"
+    return heads
+
+
+def _both_ways_parts(measured: Mapping[str, Any]) -> list[str]:
+    tables = measured["both_ways"].values()
+    return [part for part in _PARTS if any(part in one["after"] for one in tables)]
+
+
+def _both_ways_column(measured: Mapping[str, Any]) -> str:
+    """Return what such a model is judged by."""
+    first = next(iter(measured["both_ways"].values()))["after"]["model"]
+    return next(column for column in _COLUMNS if column in first)
 
 
 def _taught(measured: Mapping[str, Any], language: Language) -> str:

@@ -62,11 +62,13 @@ class TextPair:
         first: for example a question.
         second: another question, or the answer.
         label: one of two classes; None where the two simply belong together.
+        probability: that the two mean the same, of a soft label; None where the label says all.
     """
 
     first: str
     second: str
     label: str | None = None
+    probability: float | None = None
 
 
 Example: TypeAlias = LabelledText | TaggedText | TextPair

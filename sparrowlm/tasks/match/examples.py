@@ -41,7 +41,7 @@ class Pairs:
     Attributes:
         firsts: the first text of every pair.
         seconds: the second one.
-        targets_B: 1.0 where the two mean the same, else 0.0.
+        targets_B: 1.0 where the two mean the same, else 0.0; between where a teacher judged.
     """
 
     firsts: list[str]
@@ -114,5 +114,9 @@ def as_pairs(pairs: Sequence[TextPair], positive: str) -> Pairs:
         positive: label of pairs that mean the same.
     """
     kept = [pair for pair in pairs if pair.label is not None]
-    targets_B = np.array([pair.label == positive for pair in kept], dtype=np.float32)
+    targets_B = np.array([_target(pair, positive) for pair in kept], dtype=np.float32)
     return Pairs([pair.first for pair in kept], [pair.second for pair in kept], targets_B)
+
+
+def _target(pair: TextPair, positive: str) -> float:
+    return float(pair.label == positive) if pair.probability is None else pair.probability

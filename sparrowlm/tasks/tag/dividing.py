@@ -12,14 +12,17 @@ _SHARE, _MOST_HELD_OUT = 0.1, 3000
 _MOST_NEIGHBOURS = 32
 
 
-def divided(data: Sequence[TaggedText], seed: int) -> tuple[list[TaggedText], list[TaggedText]]:
-    """Return the examples to learn from and those that choose, a tenth; equal texts stay together.
+def divided(
+    data: Sequence[TaggedText], seed: int, share: float = _SHARE
+) -> tuple[list[TaggedText], list[TaggedText]]:
+    """Return the examples to learn from and those that choose; equal texts stay together.
 
     Args:
         data: all examples; a single one does both.
         seed: draws the groups of neighbours.
+        share: of the examples that choose, a tenth unless said.
     """
-    wanted = min(round(_SHARE * len(data)), _MOST_HELD_OUT)
+    wanted = min(round(share * len(data)), _MOST_HELD_OUT)
     if wanted == 0:
         return list(data), list(data[-1:])
     size = max(1, min(_MOST_NEIGHBOURS, wanted // 20))
