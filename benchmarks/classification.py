@@ -29,16 +29,18 @@ def main() -> None:
     parser.add_argument("--model", default="auto")
     parser.add_argument("--size", default="5MB")
     parser.add_argument("--from", dest="start_from", default=None)
+    parser.add_argument("--keep", type=Path, help="folder for the models, to go on from them")
     parser.add_argument("--test", action="store_true")
     options = parser.parse_args()
     names = list(SOURCES) if "all" in options.names else options.names
     for name in names:
-        figures = [measured(SOURCES[name], options, seed) for seed in options.seeds]
+        figures = [measured(name, options, seed) for seed in options.seeds]
         report(name, SOURCES[name], figures)
 
 
-def measured(source: Source, options: argparse.Namespace, seed: int) -> dict[str, object]:
+def measured(source_name: str, options: argparse.Namespace, seed: int) -> dict[str, object]:
     """Train with one seed and measure on dev, and on the tests if asked."""
+    source = SOURCES[source_name]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         held_out = unlabelled = None
@@ -50,8 +52,9 @@ def measured(source: Source, options: argparse.Namespace, seed: int) -> dict[str
             lines = (text for text, _label in rows_of(source, source.unlabelled))
             unlabelled.write_text("\n".join(lines), encoding="utf-8")
         began = time.monotonic()
+        output = home / "model" if options.keep is None else options.keep / f"{source_name}-{seed}"
         model = sp.train(
-            train, output=home / "model", task="classify", held_out=held_out,
+            train, output=output, task="classify", held_out=held_out,
             minutes=options.minutes, seed=seed, model=options.model, size=options.size,
             unlabelled=unlabelled, start_from=options.start_from, progress=watching_progress(),
         )  # fmt: skip
@@ -59,7 +62,7 @@ def measured(source: Source, options: argparse.Namespace, seed: int) -> dict[str
         facts = model.info()
         found: dict[str, object] = {
             "seconds": seconds,
-            "bytes": sum(path.stat().st_size for path in (home / "model").iterdir()),
+            "bytes": sum(path.stat().st_size for path in output.iterdir()),
             "blend": facts["task"]["blend"]["weights"],
             "held-out": {part: short(own) for part, own in facts["measured"]["held_out"].items()},
         }

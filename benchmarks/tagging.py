@@ -11,9 +11,11 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.tagging_data import PARTS, further_texts, read_part
+from sparrowlm.api.encoder_start import encoder_start
 from sparrowlm.corpora.labelled.examples import TaggedText
 from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.progress import Progress, SilentProgress
@@ -27,7 +29,7 @@ from sparrowlm.tasks.tag.settings import TaggerTrainingSettings
 from sparrowlm.tasks.tag.task import evaluate_parts, known_words_of
 from sparrowlm.tasks.tag.training import TaggerTraining, TrainedTagger
 from sparrowlm.tasks.tag.units import units_of
-from sparrowlm.text.tokenizers import TokenCodec, train_tokenizer
+from sparrowlm.text.tokenizers import TokenCodec, load_tokenizer, train_tokenizer
 from sparrowlm.text.width import narrowed
 from sparrowlm.training.encoder_stage import EncoderSize, StagePlace
 
@@ -61,14 +63,19 @@ def trained_on(
         pretraining_epochs=options.pretraining,
         column_rows=1 << options.rows,
         size=EncoderSize(
-            tables=NgramTableShape(num_buckets=1 << options.buckets), context_tokens=CONTEXT_TOKENS
+            width=options.width, num_layers=options.layers,
+            tables=NgramTableShape(num_buckets=1 << options.buckets), context_tokens=CONTEXT_TOKENS,
         ),
-    )
+    )  # fmt: skip
+    if options.start is not None:
+        start = encoder_start(options.start)
+        size = replace(start.size, context_tokens=CONTEXT_TOKENS)
+        settings = replace(settings, size=size, start=start.tensors)
     progress: Progress = Loud() if options.verbose else SilentProgress()
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory) if options.work is None else options.work
         place = StagePlace(work, "benchmark", progress, StopRequest(lambda _text: None))
-        codec = tokenizer(train, further)
+        codec = load_tokenizer(options.start) if options.start else tokenizer(train, further)
         return TaggerTraining(train, dev, codec, settings, place).run()
 
 
@@ -139,6 +146,9 @@ def main() -> None:
     parser.add_argument("--pretraining", type=float)
     parser.add_argument("--rows", type=int, default=13)
     parser.add_argument("--buckets", type=int, default=13)
+    parser.add_argument("--width", type=int, default=EncoderSize().width)
+    parser.add_argument("--layers", type=int, default=EncoderSize().num_layers)
+    parser.add_argument("--from", dest="start", type=Path, help="an encoder that has read")
     parser.add_argument("--first", type=int)
     parser.add_argument("--pages", type=int, help="the last examples of train choose, not dev")
     parser.add_argument("--unlabelled", nargs="*", default=[], help="files of further texts")
