@@ -10,6 +10,7 @@ from sparrowlm.api.both_ways import both_ways_lines, examples_both_ways
 from sparrowlm.api.encoder_start import encoder_start, start_codec, starting_path
 from sparrowlm.api.example_lessons import ExampleLessons, match_lessons
 from sparrowlm.api.labels import TaskData
+from sparrowlm.api.needs import needs_torch
 from sparrowlm.api.predictors import judged_pairs, open_matcher
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.api.task_parts import (
@@ -131,6 +132,7 @@ def _codec(
     is_asked_for = request.model == "encoder"
     if request.model == "linear" or (num_labelled < _LEAST_NETWORK_PAIRS and not is_asked_for):
         return None
+    needs_torch()
     texts = [text for pair in pairs for text in (pair.first, pair.second)]
     return start_codec(request) or learnt_codec(
         request, [*texts, *settings.unlabelled], settings.words

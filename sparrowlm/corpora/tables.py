@@ -178,10 +178,7 @@ def read_parquet(
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        command = 'pip install "sparrowlm[parquet]"'
-        raise DependencyError(
-            "foundation.missing-extra", package="pyarrow", command=command
-        ) from error
+        raise DependencyError.for_extra("pyarrow", "parquet") from error
     try:
         file = parquet.ParquetFile(handle)
         names = file.schema_arrow.names

@@ -78,3 +78,14 @@ class ResourceError(SparrowError):
 
 class DependencyError(SparrowError):
     """An optional part (torch, a reader, a compiler) is not installed."""
+
+    @staticmethod
+    def for_extra(package: str, extra: str) -> DependencyError:
+        """Return the error for a package that one of Sparrow's extras brings.
+
+        Args:
+            package: by the name people know it.
+            extra: of `pip install "sparrowlm[extra]"`.
+        """
+        command = f'pip install "sparrowlm[{extra}]"'
+        return DependencyError("foundation.missing-extra", package=package, command=command)

@@ -190,10 +190,7 @@ def needs_scikit_learn() -> None:
     try:
         import sklearn  # noqa: F401
     except ImportError as error:
-        command = 'pip install "sparrowlm[train]"'
-        raise DependencyError(
-            "foundation.missing-extra", package="scikit-learn", command=command
-        ) from error
+        raise DependencyError.for_extra("scikit-learn", "train") from error
 
 
 def folds(

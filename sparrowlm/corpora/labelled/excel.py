@@ -33,10 +33,7 @@ def excel_rows(handle: BufferedIOBase | IO[bytes], name: str) -> Iterator[list[s
         import openpyxl
         from openpyxl.utils.exceptions import InvalidFileException
     except ImportError as error:
-        command = 'pip install "sparrowlm[excel]"'
-        raise DependencyError(
-            "foundation.missing-extra", package="openpyxl", command=command
-        ) from error
+        raise DependencyError.for_extra("openpyxl", "excel") from error
     try:
         with warnings.catch_warnings():  # about styles and extensions: texts have none
             warnings.simplefilter("ignore")
