@@ -43,7 +43,7 @@ def start(source: Path, output: Path, kind: str) -> subprocess.Popen[bytes]:
     model = ["ngram", "--tokenizer", "bpe"] if kind == "tokenizer" else [kind]
     words = ["train", str(source), "-o", str(output), "--model", *model, "--steps", "150"]
     return subprocess.Popen(
-        [sys.executable, "-m", "sparrowlm.cli", *words, "--seed", "3", "--resume"],
+        [sys.executable, "-m", "sparrowlm", *words, "--seed", "3", "--resume"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ TEXT = "the cat sat on the mat. the dog sat on the log. a bird sang in the tree.
 
 
 def seconds(words: list[str], runs: int) -> list[float]:
-    command = [sys.executable, "-m", "sparrowlm.cli", *words]
+    command = [sys.executable, "-m", "sparrowlm", *words]
     found = []
     for _run in range(runs + 1):
         began = time.perf_counter()

@@ -152,7 +152,7 @@ def test_train_missing_file_is_refused(tmp_path):
 
 
 def start(model_path: Path, text: Path, *words: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "sparrowlm.cli", "train", str(text), "-o", str(model_path)]
+    command = [sys.executable, "-m", "sparrowlm", "train", str(text), "-o", str(model_path)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "SPARROW_LANG": "en"}
     return subprocess.Popen(
         [*command, "--resume", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -20,7 +20,7 @@ def sparrow(tmp_path: Path) -> Sparrow:
         root = Path(__file__).parents[2]
         kept |= {"SPARROW_LANG": language, "PYTHONPATH": str(root), "TMPDIR": str(tmp_path)}
         return subprocess.run(
-            [sys.executable, "-m", "sparrowlm.cli", *arguments],
+            [sys.executable, "-m", "sparrowlm", *arguments],
             check=False,
             capture_output=True,
             encoding="utf-8",

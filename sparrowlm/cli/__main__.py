@@ -1,5 +1,0 @@
-"""Lets `python -m sparrowlm.cli` do what the command `sparrow` does."""
-
-from sparrowlm.cli import main
-
-main()
