@@ -6,7 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
-from sparrowlm.corpora.labelled.contents import answer_of, folded, key_of, labels_of, texts_of
+from sparrowlm.corpora.labelled.contents import (
+    answer_of,
+    folded,
+    is_answered,
+    key_of,
+    labels_of,
+    texts_of,
+)
 from sparrowlm.corpora.labelled.examples import Example, TaggedText, TextPair
 from sparrowlm.corpora.labelled.problems import Problem, Severity, shown
 
@@ -58,7 +65,7 @@ def _percent(part: int, whole: int) -> str:
 def _labels(examples: Sequence[Example]) -> Iterable[Problem]:
     found = [labels_of(example) for example in examples]
     counts = Counter(label for labels in found for label in labels)
-    num_labelled = sum(map(bool, found))
+    num_labelled = sum(map(is_answered, examples))
     is_matching = isinstance(examples[0], TextPair)
     is_spans = isinstance(examples[0], TaggedText) and examples[0].intent is None
     if not counts:

@@ -6,6 +6,7 @@ The questions, in this order:
     tags                       a column of tags as many as the tokens of another column
     pairs                      two columns called like the sides of a pair (question1, question2)
     names                      a column called like a text and one called like a label
+    labels                     several columns of 0 and 1, or of shares that add up to one
     values                     texts are long and different, labels short and few
 """
 
@@ -31,6 +32,7 @@ from sparrowlm.corpora.labelled.column_names import (
 )
 from sparrowlm.corpora.labelled.examples import TaskKind
 from sparrowlm.corpora.labelled.joining import cut_tokens
+from sparrowlm.corpora.labelled.label_columns import label_columns
 from sparrowlm.corpora.labelled.problems import ProblemTally
 from sparrowlm.corpora.labelled.settings import Columns, LabelledSettings
 from sparrowlm.corpora.labelled.tags import looks_like_tags
@@ -67,7 +69,7 @@ class Choice:
     Args:
         task: what the table is for.
         columns: the columns used.
-        by: "given", "tags", "pairs", "names" or "values".
+        by: "given", "tags", "pairs", "names", "columns" or "values".
     """
 
     task: TaskKind
@@ -239,8 +241,12 @@ class _Chooser:
         if text is None:
             return None
         label = self._label
+        trusts = self._sample.trusts_values or self._task is not None
+        if label is None and trusts:
+            several = self._label_columns(text)
+            if several is not None:
+                return several
         if label is None:
-            trusts = self._sample.trusts_values or self._task is not None
             label = self._best_label({text}, trusts_values=trusts)
             if label is not None and not self._is_label_name(label):
                 by = "values"
@@ -255,6 +261,21 @@ class _Chooser:
             ignored=self._unused({*texts, label}),
         )
         return Choice("classify", columns, "given" if self._label is not None else by)
+
+    def _label_columns(self, text: int) -> Choice | None:
+        """Return a column for each label, where none is called like a label of its own."""
+        is_named = any(self._name_holds(i) for i in label_ranking(self._names) if i != text)
+        if is_named or not self._sample.is_named:
+            return None
+        found = label_columns(self._names, self._sample.rows, (text,))
+        if not found:
+            return None
+        columns = Columns(
+            (self._names[text],),
+            labels=tuple(self._names[i] for i in found),
+            ignored=self._unused({text, *found}),
+        )
+        return Choice("classify", columns, "columns")
 
     def _text_column(self) -> tuple[int | None, str]:
         if self._text is not None:

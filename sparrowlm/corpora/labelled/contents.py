@@ -34,6 +34,13 @@ def labels_of(example: Example) -> tuple[str, ...]:
     return tuple(dict.fromkeys(span.label for span in example.spans))
 
 
+def is_answered(example: Example) -> bool:
+    """Say whether an example was given an answer, also where that is "none of the labels"."""
+    if isinstance(example, LabelledText) and example.probabilities:
+        return True
+    return bool(labels_of(example))
+
+
 def answer_of(example: Example) -> tuple[object, ...]:
     """Return everything that was annotated, equal for equal annotations."""
     if isinstance(example, LabelledText):

@@ -225,7 +225,9 @@ class _Reading:
 
 
 def _is_multi_label(examples: Iterable[Example]) -> bool:
-    return any(isinstance(one, LabelledText) and len(one.labels) > 1 for one in examples)
+    """Say whether some text has several labels, or none of them and that was said."""
+    texts = (one for one in examples if isinstance(one, LabelledText))
+    return any(len(one.labels) > 1 or (one.probabilities and not one.labels) for one in texts)
 
 
 def _evidence(plan: ReadingPlan, name: str, num_examples: int) -> str:
@@ -236,7 +238,7 @@ def _evidence(plan: ReadingPlan, name: str, num_examples: int) -> str:
         number=f"{num_examples:,}",
         text=", ".join(columns.text),
         second=columns.second,
-        label=columns.label or columns.intent or "—",
+        label=columns.label or columns.intent or ", ".join(columns.labels) or "—",
         tags=columns.tags,
     )
 

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from sparrowlm.corpora.labelled.annotations import raw_spans
 from sparrowlm.corpora.labelled.examples import LabelledText, TaggedText, TextPair
+from sparrowlm.corpora.labelled.label_columns import labelled_by_columns, share_of
 from sparrowlm.corpora.labelled.problems import ProblemTally
 from sparrowlm.corpora.labelled.settings import Columns
 from sparrowlm.corpora.labelled.slots import locate_slots, slot_values
@@ -89,6 +90,17 @@ def text_labels_of(record: Record, columns: Columns, _tally: ProblemTally) -> La
     labels = dict.fromkeys(label for label in (flat(one).strip() for one in values) if label)
     text = kept[0] if len(texts) == 1 else "\n".join(text for text in kept if text)
     return LabelledText(text, tuple(labels))
+
+
+def labels_by_keys_of(
+    record: Record, columns: Columns, _tally: ProblemTally
+) -> LabelledText | None:
+    """Read a text with a key for each label."""
+    text = record.get(columns.text[0])
+    cells = [flat(record.get(name)) for name in columns.labels]
+    if not isinstance(text, str) or any(share_of(cell) is None for cell in cells):
+        return None
+    return labelled_by_columns(text, columns.labels, cells)
 
 
 def pair_of(record: Record, columns: Columns, _tally: ProblemTally) -> TextPair | None:

@@ -34,6 +34,7 @@ from sparrowlm.corpora.labelled.plans import ReadingPlan
 from sparrowlm.corpora.labelled.problems import ProblemTally
 from sparrowlm.corpora.labelled.record_examples import (
     flat,
+    labels_by_keys_of,
     pair_of,
     probabilities_of,
     slotted_of,
@@ -106,6 +107,7 @@ def plan_records(
         return None
     choice, make = found
     used = {*choice.columns.text, choice.columns.label, choice.columns.second}
+    used |= set(choice.columns.labels)
     used |= {choice.columns.tokens, choice.columns.tags, choice.columns.intent}
     ignored = tuple(name for name in names if name not in used)
     columns = replace(choice.columns, ignored=ignored)
@@ -245,6 +247,8 @@ class _Recogniser:
         choice = choose_columns(sample, settings)
         if choice is None or choice.columns.tags is not None:
             return None
+        if choice.columns.labels:
+            return choice, labels_by_keys_of
         return choice, pair_of if choice.task == "match" else text_labels_of
 
 

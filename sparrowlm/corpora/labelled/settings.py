@@ -47,6 +47,7 @@ class Columns:
     Args:
         text: the text; several are joined by line breaks (a title and its body).
         label: the class, the labelled spans or the slots.
+        labels: the classes, where each has a column of its own.
         second: the second text of pairs.
         tokens: tokens divided by spaces.
         tags: the tags of the tokens.
@@ -61,6 +62,7 @@ class Columns:
     tags: str | None = None
     intent: str | None = None
     ignored: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 @dataclass

@@ -17,6 +17,7 @@ from sparrowlm.corpora.labelled.columns import (
     note_columns,
 )
 from sparrowlm.corpora.labelled.examples import Example, LabelledText, TextPair
+from sparrowlm.corpora.labelled.label_columns import labelled_by_columns, share_of
 from sparrowlm.corpora.labelled.opening import OpenedFile
 from sparrowlm.corpora.labelled.plans import ReadingPlan
 from sparrowlm.corpora.labelled.problems import ProblemTally
@@ -139,6 +140,8 @@ def _reader(
         return lambda: tagged_rows(table.rows(), table.names, columns, tally, report)
     if choice.task == "match":
         return lambda: _pairs(table, columns, report)
+    if columns.labels:
+        return lambda: _texts_by_columns(table, columns, report)
     label = table.names.index(columns.label or "")
     cells = [row[label].strip() for row in table.sample if label < len(row)]
     sign = label_sign(cells)
@@ -197,6 +200,18 @@ def _texts(
         if labels is None:
             labels = known[cell] = split_labels(cell, sign)
         yield LabelledText(table.text(row, texts), labels)
+
+
+def _texts_by_columns(table: Table, columns: Columns, report: ReadingReport) -> Iterator[Example]:
+    texts = [table.names.index(name) for name in columns.text]
+    labels = [table.names.index(name) for name in columns.labels]
+    last = max(*labels, *texts)
+    for row in table.rows():
+        if len(row) <= last or any(share_of(row[i]) is None for i in labels):
+            report.num_bad_records += 1
+            continue
+        cells = [row[i] for i in labels]
+        yield labelled_by_columns(table.text(row, texts), columns.labels, cells)
 
 
 def _pairs(table: Table, columns: Columns, report: ReadingReport) -> Iterator[Example]:
