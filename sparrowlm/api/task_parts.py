@@ -80,7 +80,7 @@ def learnt_codec(
     if request.tokenizer != "auto":
         kind = request.tokenizer
     size = min(derived_vocabulary_size(kind, num_characters), most_ids(request))
-    return train_tokenizer(kind, lambda: iter(sample), num_characters, size, words)
+    return train_tokenizer(kind, lambda: iter(sample), num_characters, size, words, is_uncased=True)
 
 
 def most_ids(request: TrainRequest) -> int:

@@ -103,7 +103,9 @@ def learn_tokenizer(train: SideTexts, settings: PreparationSettings) -> TokenCod
     size = settings.vocabulary_size
     if settings.most_ids is not None:
         size = min(size or derived_vocabulary_size(kind, sampled), settings.most_ids)
-    return train_tokenizer(kind, sample, sampled, size, user_words(settings))
+    is_uncased = settings.purpose == "understanding"
+    words = user_words(settings)
+    return train_tokenizer(kind, sample, sampled, size, words, is_uncased=is_uncased)
 
 
 def pack_side(

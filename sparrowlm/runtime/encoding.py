@@ -92,11 +92,14 @@ class TextEncoder:
     def _with_gaps(self, text: str) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[int]]:
         """Return the ids, the separator in front and in every gap, and where the gaps are."""
         ids, gaps = [SEPARATOR_ID], []
-        for number, piece in enumerate(text.split(GAP)):
+        pieces = text.split(GAP)
+        for number, piece in enumerate(pieces):
             if number:
                 gaps.append(len(ids))
                 ids.append(SEPARATOR_ID)
-            ids += self.codec.encode(piece)
+            # A word is one id with the space before it, so the gap stands for both.
+            is_before_gap = number + 1 < len(pieces) and self.codec.kind != "character"
+            ids += self.codec.encode(piece.removesuffix(" ") if is_before_gap else piece)
         return np.array(ids, dtype=np.int64), gaps
 
     def _best(self, logs_V: Matrix, k: int) -> list[Filling]:

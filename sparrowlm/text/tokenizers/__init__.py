@@ -4,7 +4,8 @@
     bpe         byte-level byte-pair encoding, split like Qwen2 ("tokenizer.ggml.pre": "qwen2")
     word        words of the corpus, most probable cut; characters and bytes below them
 
-Every kind keeps three promises: ``decode(encode(text)) == text`` for every string, the separator
+Every kind keeps three promises: ``decode(encode(text)) == text`` for every string (but for models
+that only understand, see uncased.py), the separator
 ``<|document|>`` is id 0 and never comes out of user text, and the saved directory loads in
 transformers' ``AutoTokenizer`` to the same ids.
 """

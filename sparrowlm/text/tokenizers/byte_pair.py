@@ -90,8 +90,8 @@ class BytePairCodec(ByteTable):
         from tokenizers import Tokenizer
 
         quiet_forks()
-        self._description: dict[str, Any] = json.loads(content)
-        vocabulary: dict[str, int] = self._description["model"]["vocab"]
+        self.description: dict[str, Any] = json.loads(content)
+        vocabulary: dict[str, int] = self.description["model"]["vocab"]
         alphabet = byte_alphabet()
         pieces = [b""] * len(vocabulary)
         for name, token_id in vocabulary.items():
@@ -115,4 +115,4 @@ class BytePairCodec(ByteTable):
 
     def save(self, directory: Path) -> None:
         """Write tokenizer.json and tokenizer_config.json into directory."""
-        save_tokenizer(directory, self.kind, self._description)
+        save_tokenizer(directory, self.kind, self.description)

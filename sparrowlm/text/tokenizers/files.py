@@ -105,13 +105,16 @@ def load_tokenizer_files(config_path: Path, path: Path) -> TokenCodec:
 
 
 def _rebuild(kind: str, content: bytes) -> TokenCodec:
-    from sparrowlm.text.tokenizers import byte_pair, character, word
+    from sparrowlm.text.tokenizers import byte_pair, character, uncased, word
 
+    description = json.loads(content)
     if kind == "character":
-        return character.from_description(json.loads(content))
-    if kind == "bpe":
-        return byte_pair.BytePairCodec(content)
-    return word.WordCodec(content)
+        return character.from_description(description)
+    is_uncased = description.get("normalizer") is not None
+    if is_uncased:
+        content = json.dumps({**description, "normalizer": None}, ensure_ascii=False).encode()
+    codec = byte_pair.BytePairCodec(content) if kind == "bpe" else word.WordCodec(content)
+    return uncased.UncasedCodec(codec) if is_uncased else codec
 
 
 def _read(path: Path) -> dict[str, Any]:

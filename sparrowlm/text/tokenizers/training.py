@@ -27,6 +27,7 @@ from sparrowlm.text.segmentation import HAN, WordSegmenter
 from sparrowlm.text.tokenizers import byte_pair, word
 from sparrowlm.text.tokenizers.character import CharacterCodec, choose_characters
 from sparrowlm.text.tokenizers.codec import TokenCodec
+from sparrowlm.text.tokenizers.uncased import UncasedCodec, uncased
 
 TokenizerKind = Literal["character", "bpe", "word"]
 TOKENIZER_KINDS: tuple[str, ...] = get_args(TokenizerKind)
@@ -95,6 +96,8 @@ def train_tokenizer(
     num_characters: int,
     vocabulary_size: int | None = None,
     user_words: Iterable[str] = (),
+    *,
+    is_uncased: bool = False,
 ) -> TokenCodec:
     """Learn a tokenizer from texts.
 
@@ -104,12 +107,15 @@ def train_tokenizer(
         num_characters: length of the sample.
         vocabulary_size: ids in all; None derives it. At least 257 (separator and bytes).
         user_words: words that must be tokens of their own (word tokenizer only).
+        is_uncased: read words and byte pairs in lower case, see uncased.py; not characters.
 
     Raises:
         SettingError: the vocabulary size is out of range.
     """
     if vocabulary_size is not None and not _BASE_IDS <= vocabulary_size <= _LARGEST_VOCABULARY:
         raise SettingError("text.vocabulary-size", received=vocabulary_size)
+    if is_uncased and kind != "character":
+        return _uncased(kind, texts, num_characters, vocabulary_size, user_words)
     size = vocabulary_size or derived_vocabulary_size(kind, num_characters)
     minimum_count = derived_minimum_count(kind, num_characters)
     if kind == "bpe":
@@ -121,3 +127,16 @@ def train_tokenizer(
     counts = word.count_words(texts(), segmenter)
     chosen = word.choose_words(counts, minimum_count, size - _BASE_IDS, segmenter.user_words)
     return word.build_word_codec(chosen)
+
+
+def _uncased(
+    kind: TokenizerKind, texts: Callable[[], Iterable[str]], num_characters: int,
+    vocabulary_size: int | None, user_words: Iterable[str],
+) -> TokenCodec:  # fmt: skip
+    def lower() -> Iterable[str]:
+        return map(uncased, texts())
+
+    words = [one.lower() for one in user_words]
+    inner = train_tokenizer(kind, lower, num_characters, vocabulary_size, words)
+    assert isinstance(inner, (word.WordCodec, byte_pair.BytePairCodec))  # noqa: S101 - see kind
+    return UncasedCodec(inner)

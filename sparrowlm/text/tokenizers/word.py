@@ -131,8 +131,8 @@ class WordCodec(ByteTable):
         from tokenizers import Tokenizer
 
         quiet_forks()
-        self._description: dict[str, Any] = json.loads(content)
-        names: list[str] = [name for name, _ in self._description["model"]["vocab"]]
+        self.description: dict[str, Any] = json.loads(content)
+        names: list[str] = [name for name, _ in self.description["model"]["vocab"]]
         pieces = [b"", *(bytes([byte]) for byte in range(256))]
         super().__init__(pieces + [name.encode("utf-8") for name in names[_FIRST_WORD_ID:]])
         tokenizer = Tokenizer.from_buffer(content)
@@ -152,7 +152,7 @@ class WordCodec(ByteTable):
 
     def save(self, directory: Path) -> None:
         """Write tokenizer.json and tokenizer_config.json into directory."""
-        save_tokenizer(directory, self.kind, self._description)
+        save_tokenizer(directory, self.kind, self.description)
 
 
 def build_word_codec(words: Sequence[tuple[str, float]]) -> WordCodec:
