@@ -139,6 +139,7 @@ def _settings(request: TrainRequest, lessons: Lessons, began: float) -> Classifi
         parts=asked_parts(request),
         size=EncoderSize(context_tokens=_context(texts)) if start is None else start.size,
         start=None if start is None else start.tensors,
+        pretraining_epochs=None if start is None else start.most_reading(None, lessons.unlabelled),
         known=known,
         least_trust=_KEPT_TRUST if request.keep_answers else 0.0,
         transfer=request.transfer,

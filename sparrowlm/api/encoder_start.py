@@ -35,6 +35,18 @@ class EncoderStart:
     tensors: dict[str, np.ndarray[Any, np.dtype[np.float32]]]
     kind: str
 
+    def most_reading(self, default: float | None, unlabelled: Sequence[str]) -> float | None:
+        """Return how many epochs of reading come before the labels.
+
+        An encoder that has learnt labels has forgotten how to read: it would learn that again,
+        and unlearn what it was chosen for, unless somebody gave it texts to read.
+
+        Args:
+            default: of the task.
+            unlabelled: texts that were given.
+        """
+        return default if self.kind == "encoder" or unlabelled else 0.0
+
 
 def starting_path(request: TrainRequest) -> Path | None:
     """Return the model whose encoder is gone on from; None where there is none to go on from.

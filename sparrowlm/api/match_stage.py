@@ -105,10 +105,12 @@ def _settings(
 
     chosen = MatcherTrainingSettings()
     size, start, path = chosen.size, None, starting_path(request)
+    epochs = chosen.pretraining_epochs
     if path is not None:
         started = encoder_start(path)
         size = dataclasses.replace(started.size, context_tokens=size.context_tokens)
         start = started.tensors
+        epochs = started.most_reading(epochs, unlabelled) or 0.0
     return dataclasses.replace(
         chosen,
         seconds=seconds_left(request, began),
@@ -116,6 +118,7 @@ def _settings(
         parts=asked_parts(request),
         size=size,
         start=start,
+        pretraining_epochs=epochs,
         transfer=request.transfer,
         steps=request.steps,
         unlabelled=unlabelled,

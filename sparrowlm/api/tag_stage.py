@@ -175,6 +175,8 @@ def _started(settings: TaggerTrainingSettings, path: Path, task: str) -> TaggerT
     from sparrowlm.tasks.tag.files import start_tensors
 
     start = encoder_start(path)
+    epochs = start.most_reading(settings.pretraining_epochs, settings.unlabelled)
+    settings = dataclasses.replace(settings, pretraining_epochs=epochs)
     size = dataclasses.replace(start.size, context_tokens=settings.size.context_tokens)
     if start.kind not in TAG_TASKS or (start.kind == "segment") != (task == "segment"):
         return dataclasses.replace(settings, size=size, start=start.tensors)

@@ -38,6 +38,8 @@ from sparrowlm.training.loop import LoopResult
 Transfer = Literal["full", "frozen", "adapters", "gradual"]
 
 _HEAD_SHARE = 0.25
+# Weights that have read before are moved less far than new ones (docs/decisions/032-transfer.md).
+_RATES_OF_GOING_ON = 0.3
 
 
 @runtime_checkable
@@ -77,6 +79,15 @@ def reading_share(settings: ReadingSettings, new: float, further: float) -> floa
     return 0.0 if keeps_body and not settings.unlabelled else further
 
 
+def going_on(settings: StageSettings) -> StageSettings:
+    """Return the settings of a stage whose weights have learnt something before."""
+    return replace(
+        settings,
+        matrix_rate=_RATES_OF_GOING_ON * settings.matrix_rate,
+        other_rate=_RATES_OF_GOING_ON * settings.other_rate,
+    )
+
+
 def begin_with(
     model: EncoderModel, start: Mapping[str, Any], prefixes: tuple[str, ...] = BODY_PREFIXES
 ) -> None:
@@ -108,6 +119,7 @@ def run_transfer(
     transfer: Transfer,
     *,
     frozen: tuple[str, ...] = BODY_PREFIXES,
+    goes_on: bool = False,
 ) -> LoopResult:
     """Train a model in place, as much of it as was asked for; nothing is frozen afterwards.
 
@@ -118,6 +130,7 @@ def run_transfer(
         place: see StagePlace.
         transfer: what learns.
         frozen: prefixes of the weights' names that stay where only the rest may learn.
+        goes_on: the model began with the weights of another; they are moved less far.
 
     Raises:
         StoppedBySignal: after saving.
@@ -129,7 +142,9 @@ def run_transfer(
         merge_adapters(model)
         if settings.seconds is not None:
             settings = replace(settings, seconds=(1 - _HEAD_SHARE) * settings.seconds)
-    elif transfer == "frozen":
+    if goes_on and transfer in ("full", "gradual"):
+        settings = going_on(settings)
+    if transfer == "frozen":
         freeze_encoder(model, frozen)
     elif transfer == "adapters":
         generator = torch_generator(settings.seed, "adapters")

@@ -24,7 +24,7 @@ from sparrowlm.text.tokenizers.sequences import sequences_of, whole
 from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain
 from sparrowlm.training.labelling import LabellingSettings, LabelObjective, label_logits
 from sparrowlm.training.loop import LoopResult
-from sparrowlm.training.transfer import begin_with, run_transfer
+from sparrowlm.training.transfer import begin_with, going_on, run_transfer
 
 _PRETRAINING_TOKENS = 12_000_000
 _LABELLING_TEXTS = 250_000
@@ -82,6 +82,8 @@ class EncoderTraining:
             most_epochs=epochs, most_steps=settings.steps, seconds=seconds, seed=settings.seed,
             precision=self._precision,
         )  # fmt: skip
+        if settings.start is not None:
+            stage = going_on(stage)
         result = pretrain(model, ids, stage, place)
         self._start = {name: tensor.detach().clone() for name, tensor in model.tensors().items()}
         return result
@@ -130,7 +132,9 @@ class EncoderTraining:
             most_epochs=epochs, most_steps=settings.steps, seconds=seconds, other_rate=0.003,
             dropout=0.2, feature_dropout=0.5, seed=settings.seed, precision=self._precision,
         )  # fmt: skip
-        result = run_transfer(model, objective, stage, place, settings.transfer)
+        result = run_transfer(
+            model, objective, stage, place, settings.transfer, goes_on=settings.start is not None
+        )
         return rounded(model), result
 
     def scores(
