@@ -127,7 +127,9 @@ class EncoderTraining:
         )
         epochs = settings.labelling_epochs
         if epochs is None:
-            epochs = min(max(_LABELLING_TEXTS / len(rows), _LEAST_EPOCHS), _MOST_EPOCHS)
+            # Weights that are moved less far at a time need more of it.
+            num_texts = _LABELLING_TEXTS if settings.start is None else 2 * _LABELLING_TEXTS
+            epochs = min(max(num_texts / len(rows), _LEAST_EPOCHS), _MOST_EPOCHS)
         stage = StageSettings(
             most_epochs=epochs, most_steps=settings.steps, seconds=seconds, other_rate=0.003,
             dropout=0.2, feature_dropout=0.5, seed=settings.seed, precision=self._precision,
