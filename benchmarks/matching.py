@@ -28,7 +28,6 @@ from sparrowlm.export.hugging_face import write_network
 from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.progress import SilentProgress
 from sparrowlm.runtime.directory import MANIFEST_FILE, ModelDirectory, manifest_bytes
-from sparrowlm.runtime.encoder_files import body_tensors
 from sparrowlm.tasks.calibration import calibration_error
 from sparrowlm.tasks.match.floors import BM25, TF_IDF, floor_index
 from sparrowlm.tasks.match.metric import (
@@ -147,7 +146,7 @@ def write(trained: TrainedMatcher, directory: Path, codec) -> Path:  # noqa: ANN
         put(directory / name)
     if trained.model_arrays:
         encoder = trained.matcher.encoder
-        write_network(directory, encoder.encoder.engine.shape, body_tensors(trained.model_arrays))
+        write_network(directory, encoder.encoder.engine.shape, {})
         codec.save(directory)
     listed = {
         path.name: {

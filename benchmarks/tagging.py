@@ -20,7 +20,7 @@ from sparrowlm.corpora.labelled.examples import TaggedText
 from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.progress import Progress, SilentProgress
 from sparrowlm.models.encoder import NgramTableShape
-from sparrowlm.runtime.encoder_files import body_tensors, parts_bytes
+from sparrowlm.runtime.encoder_files import parts_bytes
 from sparrowlm.tasks.tag.evaluation import TaggerFigures
 from sparrowlm.tasks.tag.floor_training import choose_profile
 from sparrowlm.tasks.tag.inputs import CONTEXT_TOKENS
@@ -80,8 +80,7 @@ def trained_on(
 
 
 def network_bytes(trained: TrainedTagger) -> int:
-    body = sum(array.nbytes for array in body_tensors(trained.model_arrays).values())
-    return body + (parts_bytes(trained.model_arrays) if trained.model_arrays else 0)
+    return parts_bytes(trained.model_arrays) if trained.model_arrays else 0
 
 
 def show(part: str, name: str, one: TaggerFigures) -> None:

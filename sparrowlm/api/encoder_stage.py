@@ -65,7 +65,7 @@ def _run(request: TrainRequest, progress: Progress, stop: StopRequest, began: fl
         codec=corpus.codec,
         shape=model.shape,
         tensors=body_tensors(arrays),
-        binaries={ENCODER_FILE: lambda path: write_parts(path, orders, arrays)},
+        binaries={ENCODER_FILE: lambda path: write_parts(path, orders, arrays, has_body=False)},
         texts={"README.md": encoder_card(facts, request.output.name)},
         facts=facts,
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sparrowlm.api.labels import TaskData
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.export.model_directory import ModelParts
-from sparrowlm.runtime.encoder_files import LoadedEncoder, body_tensors
+from sparrowlm.runtime.encoder_files import LoadedEncoder
 from sparrowlm.text.segmentation import read_user_words
 from sparrowlm.text.tokenizers import (
     SAMPLE_TEXTS,
@@ -152,7 +152,6 @@ def model_parts(
         kind=data.task,
         codec=codec if encoder else None,
         shape=encoder.engine.shape if encoder else None,
-        tensors=body_tensors(outcome.arrays) if encoder else {},
         binaries=outcome.binaries,
         facts=facts,
     )

@@ -31,7 +31,7 @@ def write_network(
         directory: created when missing.
         shape: goes into config.json.
         tensors: weights by the names of the model directory, float32 or float16; the tied output
-            is left out.
+            is left out. None writes config.json alone: they stand elsewhere.
 
     Raises:
         ResourceError: disk full or not writable.
@@ -42,7 +42,8 @@ def write_network(
             atomic.write_json(directory / GENERATION_CONFIG_FILE, generation_config())
     else:
         atomic.write_json(directory / CONFIG_FILE, shape.sparrow_config())
-    write_tensors(directory / TENSORS_FILE, tensors)
+    if tensors:
+        write_tensors(directory / TENSORS_FILE, tensors)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray[Any, np.dtype[Any]]]) -> None:

@@ -14,7 +14,7 @@ from sparrowlm.foundation.array_types import Float32, Int8
 
 LARGEST = 127.0
 _SMALLEST_SCALE = 2.0**-20
-_SCALE_SUFFIX = ".scales"
+SCALE_SUFFIX = ".scales"
 
 Arrays = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
 
@@ -55,7 +55,7 @@ def quantised(matrix_RD: Float32[np.ndarray, "rows width"]) -> QuantisedRows:
 
 def stored(name: str, rows: QuantisedRows) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
     """Return the two arrays of a file for a matrix called name."""
-    return {name: rows.integers_RD, name + _SCALE_SUFFIX: rows.scales_R.astype(np.float16)}
+    return {name: rows.integers_RD, name + SCALE_SUFFIX: rows.scales_R.astype(np.float16)}
 
 
 def restored(name: str, arrays: Arrays) -> QuantisedRows:
@@ -64,4 +64,4 @@ def restored(name: str, arrays: Arrays) -> QuantisedRows:
     Raises:
         KeyError: it is not there.
     """
-    return QuantisedRows(arrays[name], arrays[name + _SCALE_SUFFIX].astype(np.float32))
+    return QuantisedRows(arrays[name], arrays[name + SCALE_SUFFIX].astype(np.float32))

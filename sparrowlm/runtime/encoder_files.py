@@ -1,10 +1,14 @@
 """The encoder's files in a model directory.
 
-    config.json, model.safetensors   the Transformer, as transformers reads it (float16)
+    config.json, model.safetensors   the Transformer of a model that only reads, as transformers
+                                     reads it (float16)
     encoder.bin                      n-gram tables and a table of the task's columns (8 bits, one
-                                     scale a row), and the task's head
+                                     scale a row), and the task's head; in a model of a task the
+                                     Transformer too, its matrices in 8 bits
 
-See encoder_engine.EncoderEngine.input_embeddings for what transformers has to be given.
+Half the room for the same answers: what is saved belongs to the n-gram model beside it
+(docs/decisions/031-classification.md). See encoder_engine.EncoderEngine.input_embeddings for what
+transformers has to be given.
 """
 
 from __future__ import annotations
@@ -18,8 +22,8 @@ import numpy as np
 
 from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.models.architectures import TransformerShape, shape_from_config
-from sparrowlm.models.array_file import file_bytes, read_arrays, write_arrays
-from sparrowlm.models.quantised_rows import quantised, restored, stored
+from sparrowlm.models.array_file import ArrayFile, file_bytes, read_arrays, write_arrays
+from sparrowlm.models.quantised_rows import SCALE_SUFFIX, quantised, restored, stored
 from sparrowlm.runtime.directory import CONFIG_FILE, ENCODER_FILE, TENSORS_FILE, ModelDirectory
 from sparrowlm.runtime.encoder_engine import EncoderEngine, NgramTables
 from sparrowlm.runtime.weights import read_tensors
@@ -29,6 +33,7 @@ TABLE_PREFIX = "ngrams.table."
 COLUMN_TABLE = "columns.table"
 _UP = "ngrams.up"
 _BODY_PREFIX = "model."
+_MATRIX = 2
 
 Arrays = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
@@ -56,13 +61,19 @@ def body_tensors(tensors: Arrays) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
     }
 
 
-def parts(tensors: Arrays) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
-    """Return everything but the Transformer in the form it has in encoder.bin."""
+def parts(tensors: Arrays, *, has_body: bool = True) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
+    """Return weights in the form they have in encoder.bin.
+
+    Args:
+        tensors: all weights by name.
+        has_body: the Transformer among them; else it stands in model.safetensors.
+    """
     arrays: dict[str, np.ndarray[Any, np.dtype[Any]]] = {}
     for name, tensor in tensors.items():
-        if name.startswith(_BODY_PREFIX):
+        is_body = name.startswith(_BODY_PREFIX)
+        if is_body and not has_body:
             continue
-        if _is_table(name):
+        if _is_table(name) or (is_body and tensor.ndim == _MATRIX):
             arrays.update(stored(name, quantised(tensor)))
         else:
             arrays[name] = np.clip(tensor, -65_000, 65_000).astype(np.float16)
@@ -70,15 +81,16 @@ def parts(tensors: Arrays) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
 
 
 def as_stored(tensors: Arrays) -> dict[str, Matrix]:
-    """Return weights as they come back from the files, float32, so that figures are the files'."""
+    """Return weights as they come back from encoder.bin, so that figures are the file's."""
     arrays = parts(tensors)
-    found = {name: tensor.astype(np.float32) for name, tensor in body_tensors(tensors).items()}
-    for name in tensors:
-        if _is_table(name):
-            found[name] = restored(name, arrays).plain()
-        elif name not in found:
-            found[name] = arrays[name].astype(np.float32)
-    return found
+    return {name: _plain(name, arrays) for name in tensors}
+
+
+def _plain(name: str, arrays: Arrays) -> Matrix:
+    """Return one of the weights of encoder.bin, float32."""
+    if name + SCALE_SUFFIX in arrays:
+        return restored(name, arrays).plain()
+    return np.asarray(arrays[name], dtype=np.float32)
 
 
 def _is_table(name: str) -> bool:
@@ -90,18 +102,21 @@ def parts_bytes(tensors: Arrays) -> int:
     return file_bytes(KIND, {"orders": [2, 3]}, parts(tensors))
 
 
-def write_parts(path: Path, orders: tuple[int, ...], tensors: Arrays) -> None:
+def write_parts(
+    path: Path, orders: tuple[int, ...], tensors: Arrays, *, has_body: bool = True
+) -> None:
     """Write encoder.bin.
 
     Args:
         path: replaced atomically.
         orders: lengths of the n-grams of the tables.
         tensors: all weights of the encoder and its head, by name.
+        has_body: the Transformer too; else it stands in model.safetensors.
 
     Raises:
         ResourceError: disk full or not writable.
     """
-    write_arrays(path, KIND, {"orders": list(orders)}, parts(tensors))
+    write_arrays(path, KIND, {"orders": list(orders)}, parts(tensors, has_body=has_body))
 
 
 def encoder_tensors(directory: ModelDirectory) -> dict[str, Matrix]:
@@ -110,14 +125,29 @@ def encoder_tensors(directory: ModelDirectory) -> dict[str, Matrix]:
     Raises:
         DamagedFileError: a file is missing or is not what was written.
     """
-    encoder = load_encoder(directory)
-    path = directory.path / TENSORS_FILE
-    body = read_tensors(directory.read(TENSORS_FILE), path)
-    found = {name: np.asarray(tensor, dtype=np.float32) for name, tensor in body.items()}
-    tables = encoder.engine.tables
-    for index, table_RW in enumerate(tables.tables_RW):
-        found[f"{TABLE_PREFIX}{index}"] = table_RW.plain()
-    return {**found, _UP: tables.up_DW}
+    arrays = _parts_of(directory).arrays
+    found = _body(directory, arrays)
+    for name in arrays:
+        if name.startswith("ngrams.") and not name.endswith(SCALE_SUFFIX):
+            found[name] = _plain(name, arrays)
+    return found
+
+
+def _parts_of(directory: ModelDirectory) -> ArrayFile:
+    return read_arrays(directory.checked_path(ENCODER_FILE), KIND)
+
+
+def _body(directory: ModelDirectory, arrays: Arrays) -> dict[str, Matrix]:
+    """Return the Transformer's weights from wherever they stand, float32."""
+    if directory.holds(TENSORS_FILE):
+        path = directory.path / TENSORS_FILE
+        body = read_tensors(directory.read(TENSORS_FILE), path)
+        return {name: np.asarray(tensor, dtype=np.float32) for name, tensor in body.items()}
+    return {
+        name: _plain(name, arrays)
+        for name in arrays
+        if name.startswith(_BODY_PREFIX) and not name.endswith(SCALE_SUFFIX)
+    }
 
 
 def load_encoder(directory: ModelDirectory) -> LoadedEncoder:
@@ -130,10 +160,10 @@ def load_encoder(directory: ModelDirectory) -> LoadedEncoder:
     shape = shape_from_config(directory.read_json(CONFIG_FILE), path)
     if not isinstance(shape, TransformerShape):
         raise DamagedFileError("foundation.file-damaged", path=path, reason="not an encoder")
-    tensors_path = directory.path / TENSORS_FILE
-    tensors = read_tensors(directory.read(TENSORS_FILE), tensors_path)
     parts_path = directory.checked_path(ENCODER_FILE)
-    file = read_arrays(parts_path, KIND)
+    file = _parts_of(directory)
+    has_file = directory.holds(TENSORS_FILE)
+    tensors_path = directory.path / TENSORS_FILE if has_file else parts_path
     orders = tuple(int(order) for order in file.metadata["orders"])
     try:
         tables = tuple(
@@ -142,7 +172,8 @@ def load_encoder(directory: ModelDirectory) -> LoadedEncoder:
         up_DW = file.arrays[_UP].astype(np.float32)
     except KeyError as error:
         raise DamagedFileError("foundation.file-damaged", path=parts_path, reason=error) from error
-    engine = EncoderEngine(shape, tensors, NgramTables(orders, tables, up_DW), tensors_path)
+    parts = NgramTables(orders, tables, up_DW)
+    engine = EncoderEngine(shape, _body(directory, file.arrays), parts, tensors_path)
     return LoadedEncoder(engine, _head(file.arrays))
 
 
@@ -151,7 +182,7 @@ def _head(arrays: Arrays) -> dict[str, Matrix]:
     head = {
         name: array.astype(np.float32)
         for name, array in arrays.items()
-        if not name.startswith(("ngrams.", COLUMN_TABLE))
+        if not name.startswith(("ngrams.", _BODY_PREFIX, COLUMN_TABLE))
     }
     if COLUMN_TABLE in arrays:
         head[COLUMN_TABLE] = restored(COLUMN_TABLE, arrays).plain()

@@ -71,11 +71,12 @@ class EncoderSize:
         )
 
     def file_bytes(self, vocab_size: int) -> int:
-        """Return what the weights take on disk: half precision, tables in 8 bits."""
-        tables = (
-            self.tables.num_parameters() + 2 * len(self.tables.orders) * self.tables.num_buckets
-        )
-        return 2 * self.shape(vocab_size).num_parameters() + tables
+        """Return what the weights take in a model of a task: 8 bits, one scale a row."""
+        shape = self.shape(vocab_size)
+        rows = vocab_size + self.num_layers * (5 * self.width + 2 * shape.feed_forward_width)
+        rows += len(self.tables.orders) * self.tables.num_buckets
+        matrices = shape.num_parameters() + self.tables.num_parameters()
+        return matrices + 2 * rows + 2 * self.width * self.tables.width
 
     def directory_bytes(self, codec: TokenCodec) -> int:
         """Return what the weights and their tokenizer take on disk, about.

@@ -175,18 +175,26 @@ def test_the_same_seed_gives_the_same_model(home, tmp_path):
     assert files[0] == files[1]
 
 
-def test_transformers_reads_the_network(home, tmp_path):
+def test_transformers_gives_the_same_states(home, tmp_path):
     from transformers import AutoModel, AutoTokenizer
 
+    from sparrowlm.export.hugging_face import write_network
     from sparrowlm.runtime.directory import ModelDirectory
-    from sparrowlm.runtime.encoder_files import load_encoder
+    from sparrowlm.runtime.encoder_files import encoder_tensors, load_encoder
 
     directory = tmp_path / "model"
     model = sp.train(home / "评论.csv", output=directory, steps=3, model="encoder")
     assert model.info()["neural"] == "encoder"
     engine = load_encoder(ModelDirectory(directory)).engine
     tokenizer = AutoTokenizer.from_pretrained(directory)
-    network = AutoModel.from_pretrained(directory).float().eval()
+    assert not (directory / "model.safetensors").exists()  # its weights are in 8 bits
+    body = {
+        name: tensor
+        for name, tensor in encoder_tensors(ModelDirectory(directory)).items()
+        if name.startswith("model.")
+    }
+    write_network(tmp_path / "plain", engine.shape, body)
+    network = AutoModel.from_pretrained(tmp_path / "plain").float().eval()
     ids_BT = np.array([[0, *tokenizer("前台很热情", add_special_tokens=False)["input_ids"]]])
     lengths_B = np.array([ids_BT.shape[1]])
     import torch
@@ -339,8 +347,8 @@ def test_ctrl_c_saves_and_resume_ends_with_the_same_bytes(home, tmp_path, after)
         )  # fmt: skip
     assert not (tmp_path / "cut" / "sparrow.json").exists()
     sp.train(home / "评论.csv", output=tmp_path / "cut", resume=True, **settings)
-    for name in ("encoder.bin", "model.safetensors"):
-        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    cut, whole = (tmp_path / name / "encoder.bin" for name in ("cut", "whole"))
+    assert cut.read_bytes() == whole.read_bytes()
     before = (tmp_path / "cut" / "sparrow.json").stat().st_mtime_ns
     sp.train(home / "评论.csv", output=tmp_path / "cut", resume=True, **settings)
     assert (tmp_path / "cut" / "sparrow.json").stat().st_mtime_ns == before

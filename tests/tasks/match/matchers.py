@@ -13,7 +13,6 @@ from sparrowlm.export.hugging_face import write_network
 from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.progress import SilentProgress
 from sparrowlm.runtime.directory import MANIFEST_FILE, ModelDirectory, manifest_bytes
-from sparrowlm.runtime.encoder_files import body_tensors
 from sparrowlm.tasks.match.settings import MatcherTrainingSettings
 from sparrowlm.tasks.match.training import TrainedMatcher, files, train_matcher
 from sparrowlm.training.encoder_stage import StagePlace
@@ -66,7 +65,7 @@ def write(trained: TrainedMatcher, directory: Path, codec=None) -> ModelDirector
         put(directory / name)
     if trained.model_arrays:
         shape = trained.matcher.encoder.encoder.engine.shape
-        write_network(directory, shape, body_tensors(trained.model_arrays))
+        write_network(directory, shape, {})
         codec.save(directory)
     listed = {
         path.name: {
