@@ -29,6 +29,8 @@ from sparrowlm.training.transfer import begin_with, going_on, run_transfer
 _PRETRAINING_TOKENS = 12_000_000
 _LABELLING_TEXTS = 250_000
 _LEAST_EPOCHS, _MOST_EPOCHS = 3.0, 40.0
+# What goes on from an encoder needs less of few texts and, moved less far, more of many.
+_FURTHER_TEXTS, _LEAST_FURTHER_EPOCHS = 50_000, 8.0
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -127,9 +129,10 @@ class EncoderTraining:
         )
         epochs = settings.labelling_epochs
         if epochs is None:
-            # Weights that are moved less far at a time need more of it.
-            num_texts = _LABELLING_TEXTS if settings.start is None else 2 * _LABELLING_TEXTS
-            epochs = min(max(num_texts / len(rows), _LEAST_EPOCHS), _MOST_EPOCHS)
+            num_texts, least = _LABELLING_TEXTS, _LEAST_EPOCHS
+            if settings.start is not None:
+                num_texts, least = _FURTHER_TEXTS, _LEAST_FURTHER_EPOCHS
+            epochs = min(max(num_texts / len(rows), least), _MOST_EPOCHS)
         stage = StageSettings(
             most_epochs=epochs, most_steps=settings.steps, seconds=seconds, other_rate=0.003,
             dropout=0.2, feature_dropout=0.5, seed=settings.seed, precision=self._precision,
