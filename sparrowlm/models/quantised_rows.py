@@ -41,13 +41,17 @@ class QuantisedRows(NamedTuple):
 def quantised(matrix_RD: Float32[np.ndarray, "rows width"]) -> QuantisedRows:
     """Round every row to steps of its own largest value over 127.
 
+    Rounding again changes nothing, but in rows below 0.008, whose scales have few bits.
+
     Args:
         matrix_RD: finite, below 8,000,000 in size.
     """
-    largest_R = np.abs(matrix_RD).max(axis=1, initial=0.0) / LARGEST
-    scales_R = np.maximum(largest_R, _SMALLEST_SCALE).astype(np.float16)
-    # Rounding the scale down must not push the largest value out of range.
-    scales_R = np.where(scales_R < largest_R, np.nextafter(scales_R, np.float16(np.inf)), scales_R)
+    largest_R = np.abs(matrix_RD).max(axis=1, initial=0.0)
+    scales_R = np.maximum(largest_R / LARGEST, _SMALLEST_SCALE).astype(np.float16)
+    # Rounded down it makes the largest value 127.06, which is in range; only the smallest scales,
+    # of few bits, may push it out.
+    is_over_R = np.rint(largest_R / scales_R.astype(np.float32)) > LARGEST
+    scales_R = np.where(is_over_R, np.nextafter(scales_R, np.float16(np.inf)), scales_R)
     scales_R = scales_R.astype(np.float32)
     integers_RD = np.rint(matrix_RD / scales_R[:, None]).astype(np.int8)
     return QuantisedRows(integers_RD, scales_R)

@@ -11,8 +11,8 @@ from interrupting import InterruptedProgress
 import sparrowlm as sp
 from sparrowlm.foundation.errors import DataError, ModelError, SettingError
 from sparrowlm.foundation.interrupts import StoppedBySignal
-from sparrowlm.runtime.directory import ENCODER_FILE, TENSORS_FILE, ModelDirectory
-from sparrowlm.runtime.encoder_files import encoder_tensors
+from sparrowlm.runtime.directory import ENCODER_FILE, ModelDirectory
+from sparrowlm.runtime.encoder_files import as_stored, encoder_tensors
 from sparrowlm.text.tokenizers import load_tokenizer
 
 NAMES, CITIES = ("张伟", "王芳", "李娜", "刘洋"), ("北京", "上海", "广州", "深圳")
@@ -82,7 +82,8 @@ def body(path):
 
 
 def is_same_body(first, second):
-    before, after = body(first), body(second)
+    """Compare a model with what would be stored of the one it began with: 8 bits a weight."""
+    before, after = as_stored(body(first)), body(second)
     assert before.keys() == after.keys()
     return all(np.array_equal(before[name], after[name]) for name in before)
 
@@ -111,12 +112,13 @@ def test_a_tagger_is_a_start_of_taggers_and_matchers(home, tmp_path):
 
 
 def test_only_low_rank_numbers_move_where_adapters_learn(home, tmp_path):
-    tagger(home, tmp_path / "model", start_from=home / "encoder", transfer="adapters", steps=4)
-    before, after = body(home / "encoder"), body(tmp_path / "model")
+    tagger(home, tmp_path / "model", start_from=home / "encoder", transfer="adapters", steps=40)
+    before, after = as_stored(body(home / "encoder")), body(tmp_path / "model")
     name = "model.layers.0.mlp.down_proj.weight"
     change = (after[name] - before[name]).astype(np.float64)
     sizes = np.linalg.svd(change, compute_uv=False)
-    # Rounding to half precision leaves a little everywhere.
+    print(sizes[:12])
+    # Rounding to 8 bits leaves a little everywhere.
     assert sizes[8] < 0.1 * sizes[0]
     assert np.array_equal(before["model.embed_tokens.weight"], after["model.embed_tokens.weight"])
 
@@ -188,5 +190,5 @@ def test_a_stopped_training_that_began_elsewhere_ends_with_the_same_bytes(home, 
         except StoppedBySignal:
             continue
     learn(home, tmp_path / "cut", resume=True, **options)
-    for name in (ENCODER_FILE, TENSORS_FILE):
-        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    cut, whole = (tmp_path / name / ENCODER_FILE for name in ("cut", "whole"))
+    assert cut.read_bytes() == whole.read_bytes()

@@ -140,3 +140,20 @@ def test_eight_bits_are_off_by_half_a_step_at_most(seed, size):
     allowed = 0.5001 * rows.scales_R[:, None] + 1e-6 * np.abs(matrix)
     assert bool((np.abs(rows.plain() - matrix) <= allowed).all())
     assert np.abs(rows.integers_RD.astype(int)).max() <= 127
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 10**6), st.integers(-6, 12))
+def test_rounding_again_changes_nothing(seed, power):
+    rows = np.random.default_rng(seed).normal(size=(40, 16)).astype(np.float32)
+    once = quantised(rows * np.float32(2.0**power))
+    again = quantised(once.plain())
+    np.testing.assert_array_equal(once.integers_RD, again.integers_RD)
+    np.testing.assert_array_equal(once.scales_R, again.scales_R)
+
+
+def test_no_value_leaves_the_range():
+    rows = np.geomspace(1e-9, 8e6, 400, dtype=np.float32)[:, None] * np.ones((1, 3), np.float32)
+    found = quantised(rows)
+    np.testing.assert_allclose(found.plain(), rows, rtol=0.07, atol=1.3e-4)
+    assert np.abs(found.integers_RD.astype(int)).max() == 127
