@@ -18,6 +18,11 @@ ModelKind = Literal[
 TransferKind = Literal["full", "frozen", "adapters", "gradual"]
 TaskKind = Literal["auto", "complete", "classify", "tag", "intent", "match", "segment"]
 TokenizerKind = Literal["auto", "character", "bpe", "word"]
+# What a finished model is tried with; what writes text generates.
+_VERBS = {
+    "classify": "predict", "tag": "predict", "intent": "predict", "segment": "predict",
+    "match": "match", "encoder": "fill", "vectors": "next",
+}  # fmt: skip
 
 
 @Parameter(name="*")
@@ -104,5 +109,5 @@ def train_command(
     if json:
         write_json({"directory": str(output), **model.info()})
     else:
-        write_line(say("cli.trained", path=output))
+        write_line(say("cli.trained", path=output, verb=_VERBS.get(model.kind, "generate")))
         write_fields(model.info(), indent="  ")

@@ -24,6 +24,8 @@ def old(sparrow, tmp_path):
     (tmp_path / "old.csv").write_text("\n".join(["评论,情感", *rows(WORDS)]), "utf-8")
     done = sparrow("train", "old.csv", "-o", "old", "--model", "linear")
     assert done.returncode == 0, done.stderr
+    assert "sparrow predict old" in done.stdout  # what a classifier can do
+    assert "generate" not in done.stdout
     return tmp_path
 
 
