@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparrowlm.api.classify_lessons import NEW, OLD, Lessons
+from sparrowlm.export.task_pages import judged_by
 from sparrowlm.foundation.messages import say
 
 if TYPE_CHECKING:
     from sparrowlm.tasks.classify.training import TrainedClassifier
 
-# What a model is judged by: the first one that it has.
-_KEYS = ("span_f1", "word_f1", "f1", "accuracy")
 _GROUPS = {"old": OLD, "new": NEW}
 
 
@@ -91,4 +90,4 @@ def _share(figures: Mapping[str, Mapping[str, Any]], part: str) -> str:
     if part not in figures:
         return "–"
     own = figures[part]
-    return f"{100 * next(own[key] for key in _KEYS if key in own):.2f}"
+    return f"{100 * own[judged_by(own)]:.2f}"

@@ -262,7 +262,7 @@ class _Builder:
             )  # fmt: skip
             facts["teacher"] = {
                 "name": path.name, "answered": number, "unlabelled": num_more,
-                "bytes": sum(e["bytes"] for e in ModelDirectory(path).manifest["files"].values()),
+                "bytes": ModelDirectory(path).num_bytes(),
             }  # fmt: skip
         if self._replay is not None:
             share = self._request.replay_share

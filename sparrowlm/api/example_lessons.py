@@ -240,11 +240,7 @@ def _replay(request: TrainRequest, data: TaskData, progress: Progress) -> TaskDa
 def _divided(
     request: TrainRequest, new: tuple[list[E], list[E]], old: tuple[list[E], list[E]], draw: Draw[E]
 ) -> _Parts[E]:
-    """Draw what to measure on where it was not given; of old examples, learn the share asked for.
-
-    Raises:
-        SettingError: no old example is left to measure on.
-    """
+    """Draw what to measure on where it was not given; learn the share of old ones asked for."""
     facts: dict[str, Any] = {}
     (learnt, held_out), (old_learnt, old_held_out) = new, old
     if learnt and not held_out:
@@ -263,7 +259,7 @@ def _tell_teacher(path: Path, parts: _Parts[Any], progress: Progress) -> None:
     number = len(parts.answered)
     shown = f"{number:,}"
     progress.note(say("api.teacher-answered", path=path, number=shown, unlabelled=shown))
-    size = sum(entry["bytes"] for entry in ModelDirectory(path).manifest["files"].values())
+    size = ModelDirectory(path).num_bytes()
     facts = {"name": path.name, "answered": number, "unlabelled": number, "bytes": size}
     if not parts.learnt and not parts.held_out:
         progress.note(say("api.teacher-judges"))

@@ -334,12 +334,11 @@ class Model:
     def info(self) -> dict[str, Any]:
         """Return what the model is and where it came from, as JSON values."""
         manifest = self._files.manifest
-        num_bytes = sum(entry["bytes"] for entry in manifest["files"].values())
         facts: dict[str, Any] = {"kind": self.kind, "neural": manifest.get("neural")}
         if self.kind not in (*TASK_KINDS, "encoder"):
             facts["vocabulary"] = self._loaded.codec.vocab_size
             facts["tokenizer"] = self._loaded.codec.kind
-        facts["bytes"] = num_bytes
+        facts["bytes"] = self._files.num_bytes()
         plan = manifest.get("plan") or {}
         if plan and manifest.get("neural"):
             facts["parameters"] = plan.get("num_parameters")

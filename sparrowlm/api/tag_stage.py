@@ -12,7 +12,7 @@ from sparrowlm.api.encoder_start import encoder_start, start_codec, starting_pat
 from sparrowlm.api.example_lessons import ExampleLessons, tag_lessons
 from sparrowlm.api.labels import TaskData
 from sparrowlm.api.needs import needs_torch
-from sparrowlm.api.predictors import open_tagger
+from sparrowlm.api.predictors import open_tagger, shortened
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.api.task_parts import (
     DEFAULT_BYTES,
@@ -97,14 +97,10 @@ def _both_ways(
     from sparrowlm.tasks.tag.task import evaluate_tagger
 
     def figures(tagger: Tagger) -> Callable[[Sequence[TaggedText]], dict[str, Any]]:
-        return lambda own: _short(tag_json(evaluate_tagger(tagger, own)))
+        return lambda own: shortened(tag_json(evaluate_tagger(tagger, own)))
 
     before = open_tagger(ModelDirectory(request.start_from))
     return examples_both_ways(lessons.groups, figures(before), figures(trained.tagger))
-
-
-def _short(table: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in table.items() if name not in ("per_label", "errors")}
 
 
 def _tagged(examples: list[Any]) -> list[TaggedText]:

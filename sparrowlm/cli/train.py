@@ -21,7 +21,7 @@ TokenizerKind = Literal["auto", "character", "bpe", "word"]
 # What a finished model is tried with; what writes text generates.
 _VERBS = {
     "classify": "predict", "tag": "predict", "intent": "predict", "segment": "predict",
-    "match": "match", "encoder": "fill", "vectors": "next",
+    "match": "match", "encoder": "fill", "vectors": "similar",
 }  # fmt: skip
 
 

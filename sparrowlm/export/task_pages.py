@@ -156,9 +156,12 @@ def _both_ways_parts(measured: Mapping[str, Any]) -> list[str]:
 
 
 def _both_ways_column(measured: Mapping[str, Any]) -> str:
-    """Return what such a model is judged by."""
-    first = next(iter(measured["both_ways"].values()))["after"]["model"]
-    return next(column for column in _COLUMNS if column in first)
+    return judged_by(next(iter(measured["both_ways"].values()))["after"]["model"])
+
+
+def judged_by(figures: Mapping[str, Any]) -> str:
+    """Return the name of the figure that a model is judged by."""
+    return next(column for column in _COLUMNS if column in figures)
 
 
 def _taught(measured: Mapping[str, Any], language: Language) -> str:

@@ -140,6 +140,10 @@ class ModelDirectory:
             raise _damaged(path, "SHA-256 differs")
         return path
 
+    def num_bytes(self) -> int:
+        """Return how much the files of the model take together."""
+        return sum(entry["bytes"] for entry in self.manifest["files"].values())
+
     def holds(self, name: str) -> bool:
         """Say whether the manifest lists a file."""
         return name in self.manifest["files"]

@@ -32,7 +32,7 @@ KIND = "encoder-parts"
 TABLE_PREFIX = "ngrams.table."
 COLUMN_TABLE = "columns.table"
 _UP = "ngrams.up"
-_BODY_PREFIX = "model."
+_BODY_PREFIX, _TABLES_PREFIX = "model.", "ngrams."
 _MATRIX = 2
 
 Arrays = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
@@ -126,11 +126,7 @@ def encoder_tensors(directory: ModelDirectory) -> dict[str, Matrix]:
         DamagedFileError: a file is missing or is not what was written.
     """
     arrays = _parts_of(directory).arrays
-    found = _body(directory, arrays)
-    for name in arrays:
-        if name.startswith("ngrams.") and not name.endswith(SCALE_SUFFIX):
-            found[name] = _plain(name, arrays)
-    return found
+    return _body(directory, arrays) | _all_plain(arrays, _TABLES_PREFIX)
 
 
 def _parts_of(directory: ModelDirectory) -> ArrayFile:
@@ -143,10 +139,15 @@ def _body(directory: ModelDirectory, arrays: Arrays) -> dict[str, Matrix]:
         path = directory.path / TENSORS_FILE
         body = read_tensors(directory.read(TENSORS_FILE), path)
         return {name: np.asarray(tensor, dtype=np.float32) for name, tensor in body.items()}
+    return _all_plain(arrays, _BODY_PREFIX)
+
+
+def _all_plain(arrays: Arrays, prefix: str) -> dict[str, Matrix]:
+    """Return the weights of encoder.bin whose names begin alike, float32."""
     return {
         name: _plain(name, arrays)
         for name in arrays
-        if name.startswith(_BODY_PREFIX) and not name.endswith(SCALE_SUFFIX)
+        if name.startswith(prefix) and not name.endswith(SCALE_SUFFIX)
     }
 
 
@@ -160,8 +161,8 @@ def load_encoder(directory: ModelDirectory) -> LoadedEncoder:
     shape = shape_from_config(directory.read_json(CONFIG_FILE), path)
     if not isinstance(shape, TransformerShape):
         raise DamagedFileError("foundation.file-damaged", path=path, reason="not an encoder")
-    parts_path = directory.checked_path(ENCODER_FILE)
     file = _parts_of(directory)
+    parts_path = directory.path / ENCODER_FILE
     has_file = directory.holds(TENSORS_FILE)
     tensors_path = directory.path / TENSORS_FILE if has_file else parts_path
     orders = tuple(int(order) for order in file.metadata["orders"])
@@ -182,7 +183,7 @@ def _head(arrays: Arrays) -> dict[str, Matrix]:
     head = {
         name: array.astype(np.float32)
         for name, array in arrays.items()
-        if not name.startswith(("ngrams.", _BODY_PREFIX, COLUMN_TABLE))
+        if not name.startswith((_TABLES_PREFIX, _BODY_PREFIX, COLUMN_TABLE))
     }
     if COLUMN_TABLE in arrays:
         head[COLUMN_TABLE] = restored(COLUMN_TABLE, arrays).plain()

@@ -267,7 +267,7 @@ class _Chooser:
         is_named = any(self._name_holds(i) for i in label_ranking(self._names) if i != text)
         if is_named or not self._sample.is_named:
             return None
-        found = label_columns(self._names, self._sample.rows, (text,))
+        found = label_columns(self._names, self._sample.rows, text)
         if not found:
             return None
         columns = Columns(

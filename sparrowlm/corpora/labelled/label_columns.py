@@ -8,7 +8,7 @@ text,fast,cheap      text,good,bad
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sparrowlm.corpora.labelled.column_names import is_never_label
 from sparrowlm.corpora.labelled.examples import LabelledText
@@ -18,19 +18,17 @@ _LEAST_SHARE, _NEAR_ONE = 0.95, 0.02
 
 
 def label_columns(
-    names: Sequence[str], rows: Sequence[Sequence[str]], taken: Iterable[int | None]
+    names: Sequence[str], rows: Sequence[Sequence[str]], text: int
 ) -> tuple[int, ...]:
     """Return the columns that are labels, each for itself; none where there are not two.
 
     Args:
         names: the header.
         rows: the first rows below it.
-        taken: columns that are something else.
+        text: the column of the texts.
     """
-    used = set(taken)
-    free = [
-        i for i, name in enumerate(names) if name and i not in used and not is_never_label(name)
-    ]
+    named = [i for i, name in enumerate(names) if name and not is_never_label(name)]
+    free = [i for i in named if i != text]
     cells = {i: [row[i].strip() for row in rows if i < len(row)] for i in free}
     flags = [i for i in free if all(_is_flag(cell) for cell in cells[i])]
     said = {i for i in flags if any(_folded(cell) in _YES for cell in cells[i])}
@@ -45,15 +43,21 @@ def label_columns(
     return tuple(shares) if is_shared else ()
 
 
-def labelled_by_columns(text: str, labels: Sequence[str], cells: Sequence[str]) -> LabelledText:
+def labelled_by_columns(
+    text: str, labels: Sequence[str], cells: Sequence[str]
+) -> LabelledText | None:
     """Return a text with the labels that its cells give it, possibly none of them.
+
+    None where a cell holds no number from 0 to 1.
 
     Args:
         text: the text.
         labels: names of the columns.
         cells: of one row, as many.
     """
-    shares = [share_of(cell) or 0.0 for cell in cells]
+    shares = [share for share in map(share_of, cells) if share is not None]
+    if len(shares) < len(cells):
+        return None
     if all(_is_flag(cell) for cell in cells):
         said = tuple(label for label, share in zip(labels, shares, strict=True) if share)
         # "None of these" is an answer too, and no missing one.

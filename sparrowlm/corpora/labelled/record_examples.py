@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from sparrowlm.corpora.labelled.annotations import raw_spans
 from sparrowlm.corpora.labelled.examples import LabelledText, TaggedText, TextPair
-from sparrowlm.corpora.labelled.label_columns import labelled_by_columns, share_of
+from sparrowlm.corpora.labelled.label_columns import labelled_by_columns
 from sparrowlm.corpora.labelled.problems import ProblemTally
 from sparrowlm.corpora.labelled.settings import Columns
 from sparrowlm.corpora.labelled.slots import locate_slots, slot_values
@@ -97,9 +97,9 @@ def labels_by_keys_of(
 ) -> LabelledText | None:
     """Read a text with a key for each label."""
     text = record.get(columns.text[0])
-    cells = [flat(record.get(name)) for name in columns.labels]
-    if not isinstance(text, str) or any(share_of(cell) is None for cell in cells):
+    if not isinstance(text, str):
         return None
+    cells = [flat(record.get(name)) for name in columns.labels]
     return labelled_by_columns(text, columns.labels, cells)
 
 

@@ -17,7 +17,7 @@ from sparrowlm.corpora.labelled.columns import (
     note_columns,
 )
 from sparrowlm.corpora.labelled.examples import Example, LabelledText, TextPair
-from sparrowlm.corpora.labelled.label_columns import labelled_by_columns, share_of
+from sparrowlm.corpora.labelled.label_columns import labelled_by_columns
 from sparrowlm.corpora.labelled.opening import OpenedFile
 from sparrowlm.corpora.labelled.plans import ReadingPlan
 from sparrowlm.corpora.labelled.problems import ProblemTally
@@ -207,11 +207,14 @@ def _texts_by_columns(table: Table, columns: Columns, report: ReadingReport) -> 
     labels = [table.names.index(name) for name in columns.labels]
     last = max(*labels, *texts)
     for row in table.rows():
-        if len(row) <= last or any(share_of(row[i]) is None for i in labels):
+        example = None
+        if len(row) > last:
+            cells = [row[i] for i in labels]
+            example = labelled_by_columns(table.text(row, texts), columns.labels, cells)
+        if example is None:
             report.num_bad_records += 1
-            continue
-        cells = [row[i] for i in labels]
-        yield labelled_by_columns(table.text(row, texts), columns.labels, cells)
+        else:
+            yield example
 
 
 def _pairs(table: Table, columns: Columns, report: ReadingReport) -> Iterator[Example]:

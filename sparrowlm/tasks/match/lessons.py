@@ -15,7 +15,7 @@ from sparrowlm.corpora.labelled import TextPair
 from sparrowlm.tasks.match.examples import label_names
 from sparrowlm.tasks.match.model import Matcher
 
-_TRUTH_SHARE, _REST, _SUREST = 0.5, 0.5, 1e-3
+_TRUTH_SHARE, _SUREST = 0.5, 1e-3
 
 
 def judged(matcher: Matcher, pairs: Sequence[TextPair], labels: tuple[str, str]) -> list[TextPair]:
@@ -45,7 +45,7 @@ def mixed(matcher: Matcher, pairs: Sequence[TextPair], labels: tuple[str, str]) 
     # Never the very middle: a pair stays on the side of its label.
     shares = np.clip(given, _SUREST, 1 - _SUREST).tolist()
     return [
-        replace(pair, probability=_TRUTH_SHARE * (pair.label == labels[1]) + _REST * share)
+        replace(pair, probability=share + _TRUTH_SHARE * ((pair.label == labels[1]) - share))
         for pair, share in zip(pairs, shares, strict=True)
     ]
 

@@ -107,12 +107,13 @@ def load_tokenizer_files(config_path: Path, path: Path) -> TokenCodec:
 def _rebuild(kind: str, content: bytes) -> TokenCodec:
     from sparrowlm.text.tokenizers import byte_pair, character, uncased, word
 
-    description = json.loads(content)
     if kind == "character":
-        return character.from_description(description)
-    is_uncased = description.get("normalizer") is not None
+        return character.from_description(json.loads(content))
+    # Asked of the bytes: a quotation mark inside a string has a backslash before it.
+    is_uncased = b'"normalizer": {' in content
     if is_uncased:
-        content = json.dumps({**description, "normalizer": None}, ensure_ascii=False).encode()
+        description = {**json.loads(content), "normalizer": None}
+        content = json.dumps(description, ensure_ascii=False).encode()
     codec = byte_pair.BytePairCodec(content) if kind == "bpe" else word.WordCodec(content)
     return uncased.UncasedCodec(codec) if is_uncased else codec
 

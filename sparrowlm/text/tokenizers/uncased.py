@@ -16,6 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from sparrowlm.foundation.array_types import Int32
+from sparrowlm.text.tokenizers.codec import TokenCodec
 from sparrowlm.text.tokenizers.files import save_tokenizer
 
 _LEADING_SPACE = "^[ \t\r\n\u00a0\u3000]+"
@@ -32,28 +33,10 @@ NORMALIZER: dict[str, Any] = {
 
 
 @runtime_checkable
-class Described(Protocol):
+class Described(TokenCodec, Protocol):
     """A codec that can say what its tokenizer.json holds."""
 
-    kind: str
     description: dict[str, Any]
-
-    @property
-    def vocab_size(self) -> int:
-        """See TokenCodec."""
-
-    @property
-    def separator_id(self) -> int:
-        """See TokenCodec."""
-
-    def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " tokens"]]:
-        """See TokenCodec."""
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """See TokenCodec."""
-
-    def token_bytes(self, token_id: int) -> bytes:
-        """See TokenCodec."""
 
 
 class UncasedCodec:
