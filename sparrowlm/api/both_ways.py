@@ -48,20 +48,20 @@ def both_ways(lessons: Lessons, trained: TrainedClassifier) -> dict[str, Any]:
 
 def examples_both_ways(
     groups: Mapping[str, Sequence[Any]],
-    before: Callable[[Sequence[Any]], dict[str, Any]],
-    after: Callable[[Sequence[Any]], dict[str, Any]],
+    models: tuple[Any, Any],
+    figures: Callable[[Any, Sequence[Any]], dict[str, Any]],
 ) -> dict[str, Any]:
     """Measure two taggers or matchers on the same examples; returns what both_ways does.
 
     Args:
         groups: examples by name, "old" and "new"; none says that there is nothing to compare.
-        before: figures of the model that was gone on from.
-        after: figures of the one that came of it.
+        models: the one that was gone on from, and the one that came of it.
+        figures: of a model on some examples, as JSON values.
     """
     found = {
         name: {
-            when: {"model": {**figures(own), "num_texts": len(own)}}
-            for when, figures in (("before", before), ("after", after))
+            when: {"model": {**figures(model, own), "num_texts": len(own)}}
+            for when, model in zip(("before", "after"), models, strict=True)
         }
         for name, own in groups.items()
     }

@@ -46,6 +46,7 @@ class ExampleLessons(Generic[E]):
         held_out: examples that choose and measure; empty where the training draws them.
         unlabelled: texts that are read and not answered.
         groups: held-out examples by name, "old" and "new"; empty where nothing is compared.
+        before: the model that was gone on from, to be measured beside the one that comes of it.
         facts: who taught, and how many examples, as JSON values.
     """
 
@@ -53,6 +54,7 @@ class ExampleLessons(Generic[E]):
     held_out: list[E]
     unlabelled: list[str] = field(default_factory=list)
     groups: Mapping[str, list[E]] = field(default_factory=dict)
+    before: Tagger | Matcher | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -69,21 +71,21 @@ class _Parts(Generic[E]):
 
 
 def _assembled(
-    parts: _Parts[E], more: list[str], *, is_compared: bool, stored: Sequence[E] = ()
+    parts: _Parts[E], more: list[str], before: Tagger | Matcher | None, stored: Sequence[E] = ()
 ) -> ExampleLessons[E]:
     """Put everything together.
 
     Args:
         parts: what there is.
         more: texts that are only read.
-        is_compared: the model before and the one after are measured side by side.
+        before: the model that was gone on from; None where there is none to compare with.
         stored: examples that are kept and neither true nor false.
     """
     train = [*parts.learnt, *parts.old, *parts.answered, *stored]
     both = {OLD: parts.old_held_out, NEW: parts.held_out}
-    groups = {name: own for name, own in both.items() if own} if is_compared else {}
+    groups = {name: own for name, own in both.items() if own} if before is not None else {}
     held_out = [*parts.held_out, *parts.old_held_out]
-    return ExampleLessons(train, held_out, more, groups, parts.facts)
+    return ExampleLessons(train, held_out, more, groups, before, parts.facts)
 
 
 def tag_lessons(
@@ -109,19 +111,20 @@ def tag_lessons(
     old = [] if replay is None else _of(TaggedText, replay.examples)
     old_held_out = [] if replay is None else _of(TaggedText, replay.held_out or replay.test)
     parts = _divided(request, (train, held_out), (old, old_held_out), draw)
+    old_path = _compared_path(request)
+    before = None if old_path is None else _tagger(old_path, "--from", data.task)
     if request.teacher is not None:
-        more = _taught_tags(request, request.teacher, data, parts, more, progress)
-    elif request.start_from is not None:
-        more = _kept_tags(request, request.start_from, data, parts, more, progress)
-    return _assembled(parts, more, is_compared=_compares(request))
+        teacher = _tagger(request.teacher, "--teacher", data.task)
+        more = _taught_tags(request.teacher, teacher, parts, more, progress)
+    elif old_path is not None and before is not None:
+        more = _kept_tags(request, (old_path, before), parts, more, progress)
+    return _assembled(parts, more, before)
 
 
 def _taught_tags(
-    request: TrainRequest, path: Path, data: TaskData, parts: _Parts[TaggedText],
-    texts: list[str], progress: Progress,
-) -> list[str]:  # fmt: skip
+    path: Path, teacher: Tagger, parts: _Parts[TaggedText], texts: list[str], progress: Progress
+) -> list[str]:
     """Let the teacher tag texts; return what is still only to be read."""
-    teacher = _tagger(path, "--teacher", data.task)
     own = _labels([*parts.learnt, *parts.held_out])
     unknown = sorted(own - set(teacher.types))
     if unknown:
@@ -140,11 +143,11 @@ def _taught_tags(
 
 
 def _kept_tags(
-    request: TrainRequest, path: Path, data: TaskData, parts: _Parts[TaggedText],
+    request: TrainRequest, old: tuple[Path, Tagger], parts: _Parts[TaggedText],
     texts: list[str], progress: Progress,
 ) -> list[str]:  # fmt: skip
     """Let the model gone on from add its own labels to texts that leave them out."""
-    before = _tagger(path, "--from", data.task)
+    path, before = old
     missing = set(before.types) - _labels([*parts.learnt, *parts.held_out])
     if missing:
         parts.learnt, number = with_kept_answers(before, parts.learnt, missing)
@@ -182,40 +185,37 @@ def match_lessons(
     replay = _replay(request, data, progress)
     old_pairs = [] if replay is None else _of(TextPair, replay.examples)
     old_others = [] if replay is None else _of(TextPair, replay.held_out or replay.test)
-    path, dial = (
-        (request.teacher, "--teacher") if request.teacher else (request.start_from, "--from")
-    )
-    other = None if path is None else _matcher(path, dial)
+    old_path, teacher = _compared_path(request), None
+    before = None if old_path is None else _matcher(old_path, "--from")
+    if request.teacher is not None:
+        teacher = _matcher(request.teacher, "--teacher")
     (labelled, stored), (old, old_stored) = by_label(pairs), by_label(old_pairs)
-    names = _names([*labelled, *held_out], other, old)
+    names = _names([*labelled, *held_out], teacher or before)
     old, old_others = renamed(old, names), renamed(by_label(old_others)[0], names)
     parts = _divided(request, (labelled, by_label(held_out)[0]), (old, old_others), draw)
     answers = [*stored, *old_stored]
-    if request.teacher is not None and path is not None and other is not None:
-        parts.answered = judged(other, stored, names)
+    if request.teacher is not None and teacher is not None:
+        parts.answered = judged(teacher, stored, names)
         answers = old_stored
-        _tell_teacher(path, parts, progress)
-    elif request.keep_answers and other is not None:
-        parts.learnt = mixed(other, parts.learnt, names)
-    return _assembled(parts, more, is_compared=_compares(request), stored=answers)
+        _tell_teacher(request.teacher, parts, progress)
+    elif request.keep_answers and before is not None:
+        parts.learnt = mixed(before, parts.learnt, names)
+    return _assembled(parts, more, before, answers)
 
 
-def _names(
-    pairs: Sequence[TextPair], other: Matcher | None, old: Sequence[TextPair]
-) -> tuple[str, str]:
-    """Return the labels: those of the data, else of the other model, else of the old data."""
-    if pairs:
-        return label_names(pairs)
-    return other.settings.labels if other is not None else label_names(old)
+def _names(pairs: Sequence[TextPair], other: Matcher | None) -> tuple[str, str]:
+    """Return the labels: those of the data, else of the other model."""
+    return label_names(pairs) if pairs or other is None else other.settings.labels
 
 
 def _has_lessons(request: TrainRequest) -> bool:
-    return request.teacher is not None or _compares(request)
+    return request.teacher is not None or _compared_path(request) is not None
 
 
-def _compares(request: TrainRequest) -> bool:
-    """Say whether the model gone on from is to be measured beside the one that comes of it."""
-    return request.replay is not None or request.keep_answers
+def _compared_path(request: TrainRequest) -> Path | None:
+    """Return the model gone on from, where it is measured beside the one that comes of it."""
+    is_compared = request.replay is not None or request.keep_answers
+    return request.start_from if is_compared else None
 
 
 def _share(number: int) -> float:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sparrowlm.api.both_ways import both_ways_lines, examples_both_ways
 from sparrowlm.api.encoder_start import encoder_start, start_codec, starting_path
-from sparrowlm.api.example_lessons import ExampleLessons, match_lessons
+from sparrowlm.api.example_lessons import match_lessons
 from sparrowlm.api.labels import TaskData
 from sparrowlm.api.needs import needs_torch
-from sparrowlm.api.predictors import judged_pairs, open_matcher
+from sparrowlm.api.predictors import judged_pairs
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.api.task_parts import (
     TaskOutcome,
@@ -27,7 +27,6 @@ from sparrowlm.export.model_directory import ModelParts
 from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
-from sparrowlm.runtime.directory import ModelDirectory
 from sparrowlm.tasks.match.lessons import renamed
 
 if TYPE_CHECKING:
@@ -63,7 +62,8 @@ def train_match(
     codec = _codec(request, pairs, settings)
     place = StagePlace(request.work / "network", fingerprint_of(request, data), progress, stop)
     trained = train_matcher(pairs, lessons.held_out or None, codec, settings, place)
-    figures, both = _figures(trained), _both_ways(request, lessons, trained)
+    models = (lessons.before, trained.matcher)
+    figures, both = _figures(trained), examples_both_ways(lessons.groups, models, _short_figures)
     for line in (*_closing_lines(figures), *both_ways_lines(both)):
         progress.note(line)
     part = trained.matcher.encoder
@@ -85,17 +85,8 @@ def train_match(
     return model_parts(request, data, codec, outcome)
 
 
-def _both_ways(
-    request: TrainRequest, lessons: ExampleLessons[TextPair], trained: TrainedMatcher
-) -> dict[str, Any]:
-    if request.start_from is None or not lessons.groups:
-        return {}
-
-    def figures(matcher: Matcher) -> Callable[[Sequence[TextPair]], dict[str, Any]]:
-        return lambda own: judged_pairs(matcher, renamed(own, matcher.settings.labels))
-
-    before = open_matcher(ModelDirectory(request.start_from))
-    return examples_both_ways(lessons.groups, figures(before), figures(trained.matcher))
+def _short_figures(matcher: Matcher, pairs: Sequence[TextPair]) -> dict[str, Any]:
+    return judged_pairs(matcher, renamed(pairs, matcher.settings.labels))
 
 
 def _settings(

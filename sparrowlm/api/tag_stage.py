@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from sparrowlm.api.encoder_start import encoder_start, start_codec, starting_pat
 from sparrowlm.api.example_lessons import ExampleLessons, tag_lessons
 from sparrowlm.api.labels import TaskData
 from sparrowlm.api.needs import needs_torch
-from sparrowlm.api.predictors import open_tagger, shortened
+from sparrowlm.api.predictors import shortened
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.api.task_parts import (
     DEFAULT_BYTES,
@@ -29,7 +29,6 @@ from sparrowlm.foundation.errors import ModelError
 from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
-from sparrowlm.runtime.directory import ModelDirectory
 from sparrowlm.text.tokenizers import kind_for_reading
 from sparrowlm.text.width import narrowed
 
@@ -73,7 +72,8 @@ def train_tag(
     tests = {}
     if data.test:
         tests = _named(evaluate_parts(trained, _tagged(data.test), known))
-    both = _both_ways(request, lessons, trained)
+    models = (lessons.before, trained.tagger)
+    both = examples_both_ways(lessons.groups, models, _short_figures)
     for line in (*_closing_lines(figures, tests, trained), *both_ways_lines(both)):
         progress.note(line)
     tagger = trained.tagger
@@ -89,18 +89,10 @@ def train_tag(
     return model_parts(request, data, codec, outcome)
 
 
-def _both_ways(
-    request: TrainRequest, lessons: ExampleLessons[TaggedText], trained: TrainedTagger
-) -> dict[str, Any]:
-    if request.start_from is None or not lessons.groups:
-        return {}
+def _short_figures(tagger: Tagger, examples: Sequence[TaggedText]) -> dict[str, Any]:
     from sparrowlm.tasks.tag.task import evaluate_tagger
 
-    def figures(tagger: Tagger) -> Callable[[Sequence[TaggedText]], dict[str, Any]]:
-        return lambda own: shortened(tag_json(evaluate_tagger(tagger, own)))
-
-    before = open_tagger(ModelDirectory(request.start_from))
-    return examples_both_ways(lessons.groups, figures(before), figures(trained.tagger))
+    return shortened(tag_json(evaluate_tagger(tagger, examples)))
 
 
 def _tagged(examples: list[Any]) -> list[TaggedText]:
@@ -167,6 +159,7 @@ def _started(settings: TaggerTrainingSettings, path: Path, task: str) -> TaggerT
     Raises:
         ModelError: the model has no encoder.
     """
+    from sparrowlm.runtime.directory import ModelDirectory
     from sparrowlm.runtime.encoder_files import COLUMN_TABLE
     from sparrowlm.tasks.tag.files import start_tensors
 
