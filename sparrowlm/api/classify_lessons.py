@@ -14,15 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sparrowlm.api.asked_models import asked_directory, told_answers, told_to_judge
 from sparrowlm.api.labels import TaskData, read_more, unlabelled_texts
 from sparrowlm.api.predictors import open_predictor
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.corpora.labelled import Example, LabelledText, divide
 from sparrowlm.foundation.array_types import Int64
-from sparrowlm.foundation.errors import ModelError, SettingError
-from sparrowlm.foundation.messages import say
+from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.progress import Progress
-from sparrowlm.runtime.directory import ModelDirectory
 from sparrowlm.tasks.classify.blending import Blend
 from sparrowlm.tasks.classify.examples import LabelledTexts, as_targets, label_names
 from sparrowlm.tasks.classify.lessons import Lesson, in_columns, joined
@@ -119,10 +118,7 @@ def _silent_texts(examples: Sequence[Example]) -> list[str]:
 
 
 def _known(path: Path, dial: str) -> KnownModel:
-    files = ModelDirectory(path)
-    kind = files.manifest["kind"]
-    if kind != "classify":
-        raise ModelError("api.lessons-kind", path=path, dial=dial, kind=kind, task="classify")
+    files = asked_directory(path, dial, ("classify",), "classify")
     floor = files.manifest["task"].get("floor")
     return KnownModel(
         path, open_predictor(files), None if floor is None else Blend.from_json(floor)
@@ -190,8 +186,7 @@ class _Builder:
         lessons = [one for one in lessons if one.texts]
         facts = self._facts(num_more)
         if not any(one.truth_BL is not None for one in lessons):
-            self._progress.note(say("api.teacher-judges"))
-            facts["teacher"]["judges"] = True
+            told_to_judge(facts["teacher"], self._progress)
             lessons = [Lesson(one.texts, one.answers_BL) for one in lessons]
         texts, held_out = joined(lessons, self._labels, is_multi_label=self._is_multi)
         return Lessons(texts, held_out, unanswered, self._old, facts)
@@ -255,15 +250,9 @@ class _Builder:
     def _facts(self, num_more: int) -> dict[str, Any]:
         facts: dict[str, Any] = {}
         if self._answering is not None:
-            path, number = self._answering.path, self._num_answered
-            self._progress.note(
-                say("api.teacher-answered", path=path, number=f"{number:,}",
-                    unlabelled=f"{num_more:,}")
-            )  # fmt: skip
-            facts["teacher"] = {
-                "name": path.name, "answered": number, "unlabelled": num_more,
-                "bytes": ModelDirectory(path).num_bytes(),
-            }  # fmt: skip
+            facts["teacher"] = told_answers(
+                self._answering.path, self._num_answered, num_more, self._progress
+            )
         if self._replay is not None:
             share = self._request.replay_share
             facts["replay"] = {"texts": len(self._replay.examples), "share": share}

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from sparrowlm.api.asked_models import asked_directory, told_answers, told_to_judge
 from sparrowlm.api.labels import TaskData, read_more, unlabelled_texts
 from sparrowlm.api.predictors import open_matcher, open_tagger
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.corpora.labelled import LabelledText, TaggedText, TextPair, divide
-from sparrowlm.foundation.errors import ModelError, SettingError
+from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
-from sparrowlm.runtime.directory import ModelDirectory
 from sparrowlm.tasks.match.examples import divided as by_label
 from sparrowlm.tasks.match.examples import label_names
 from sparrowlm.tasks.match.lessons import judged, mixed, renamed
@@ -257,30 +257,16 @@ def _divided(
 
 def _tell_teacher(path: Path, parts: _Parts[Any], progress: Progress) -> None:
     number = len(parts.answered)
-    shown = f"{number:,}"
-    progress.note(say("api.teacher-answered", path=path, number=shown, unlabelled=shown))
-    size = ModelDirectory(path).num_bytes()
-    facts = {"name": path.name, "answered": number, "unlabelled": number, "bytes": size}
+    facts = told_answers(path, number, number, progress)
     if not parts.learnt and not parts.held_out:
-        progress.note(say("api.teacher-judges"))
-        facts["judges"] = True
+        told_to_judge(facts, progress)
     parts.facts["teacher"] = facts
 
 
 def _tagger(path: Path, dial: str, task: str) -> Tagger:
-    return open_tagger(_directory(path, dial, ("segment",) if task == "segment" else _SPANS, task))
+    kinds = ("segment",) if task == "segment" else ("tag", "intent")
+    return open_tagger(asked_directory(path, dial, kinds, task))
 
 
 def _matcher(path: Path, dial: str) -> Matcher:
-    return open_matcher(_directory(path, dial, ("match",), "match"))
-
-
-_SPANS = ("tag", "intent")
-
-
-def _directory(path: Path, dial: str, kinds: Sequence[str], task: str) -> ModelDirectory:
-    files = ModelDirectory(path)
-    kind = files.manifest["kind"]
-    if kind not in kinds:
-        raise ModelError("api.lessons-kind", path=path, dial=dial, kind=kind, task=task)
-    return files
+    return open_matcher(asked_directory(path, dial, ("match",), "match"))

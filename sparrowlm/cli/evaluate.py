@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from sparrowlm.cli.figures import cell, columns_of, write_row
 from sparrowlm.cli.output import JsonFlag, ModelPath, write_fields, write_json, write_line
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.messages import say
@@ -14,11 +15,6 @@ from sparrowlm.foundation.messages import say
 if TYPE_CHECKING:
     from sparrowlm.api.model import Model
 
-# In the order of the columns; a task has some of them.
-_COMPARED = (
-    "accuracy", "macro_f1", "span_f1", "word_f1", "f1", "average_precision", "hit_at_1",
-    "calibration_error",
-)  # fmt: skip
 # api.model.TASK_KINDS; named here, because importing the API takes as long as loading a model.
 TASK_KINDS = ("classify", "match", "tag", "intent", "segment")
 
@@ -64,21 +60,14 @@ def _compare_files(
     if is_json:
         write_json(tables)
         return
-    columns = [name for name in _COMPARED if any(name in table for table in tables.values())]
+    columns = columns_of(tables.values())
     heads = [*columns, *(["floor"] if any("floor" in table for table in tables.values()) else [])]
-    write_line("  ".join([*(f"{name:>17}" for name in heads), say("cli.evaluate-file")]))
+    write_row(heads, say("cli.evaluate-file"))
     for file, table in tables.items():
-        cells = [_cell(table, name) for name in columns]
+        cells = [cell(table, name) for name in columns]
         if "floor" in heads:
-            cells.append(_cell(table.get("floor", {}), columns[0]))
-        write_line("  ".join([*(f"{cell:>17}" for cell in cells), file]))
-
-
-def _cell(table: dict[str, Any], name: str) -> str:
-    value = table.get(name)
-    if value is None:
-        return "–"
-    return f"{value:.3f}" if name == "calibration_error" else f"{100 * value:.2f}"
+            cells.append(cell(table.get("floor", {}), columns[0]))
+        write_row(cells, file)
 
 
 def _write_report(opened: Model, table: dict[str, Any], path: Path, name: str) -> None:

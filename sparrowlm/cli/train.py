@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from sparrowlm.cli.output import JsonFlag, write_fields, write_json, write_line
+from sparrowlm.cli.figures import write_trained
+from sparrowlm.cli.output import JsonFlag, write_json, write_line
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.messages import say
 
@@ -110,4 +111,4 @@ def train_command(
         write_json({"directory": str(output), **model.info()})
     else:
         write_line(say("cli.trained", path=output, verb=_VERBS.get(model.kind, "generate")))
-        write_fields(model.info(), indent="  ")
+        write_trained(output, model.info())

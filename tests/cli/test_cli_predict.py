@@ -23,6 +23,12 @@ def trained(sparrow, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "情感" in done.stderr
     assert "正确率" in done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 5, "a short table, not every fact"
+    assert lines[0] == "模型已写入 model。试试：sparrow predict model"
+    assert lines[1].split()[:2] == ["accuracy", "macro_f1"]
+    assert [line.split()[-1] for line in lines[2:4]] == ["model", "floor"]
+    assert "sparrow info model" in lines[4]
     return tmp_path
 
 
