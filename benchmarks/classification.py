@@ -3,7 +3,9 @@
     python -m benchmarks.classification thucnews sst2 --minutes 10 --seeds 0 1 2 [--test]
 
 Everything is chosen on train and dev; --test looks at the test parts, once, at the end. The floor
-is the n-gram model alone as `sparrow train` makes it; earlier figures stand beside it.
+is the n-gram model alone as `sparrow train` makes it; earlier figures stand beside it. With
+--figures FILE every finished training is kept there as one line of JSON, and a benchmark that was
+stopped goes on behind it.
 """
 
 from __future__ import annotations
@@ -28,14 +30,35 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--model", default="auto")
     parser.add_argument("--size", default="5MB")
-    parser.add_argument("--from", dest="start_from", default=None)
+    parser.add_argument("--from", dest="start_from", type=Path)
     parser.add_argument("--keep", type=Path, help="folder for the models, to go on from them")
+    parser.add_argument("--figures", type=Path, help="finished trainings; those are not repeated")
     parser.add_argument("--test", action="store_true")
     options = parser.parse_args()
     names = list(SOURCES) if "all" in options.names else options.names
     for name in names:
-        figures = [measured(name, options, seed) for seed in options.seeds]
+        figures = [kept_or_measured(name, options, seed) for seed in options.seeds]
         report(name, SOURCES[name], figures)
+
+
+def kept_or_measured(name: str, options: argparse.Namespace, seed: int) -> dict[str, object]:
+    """Measure, or take the figures of an earlier run with the same settings."""
+    start = None if options.start_from is None else options.start_from.name
+    run = {
+        "name": name, "seed": seed, "minutes": options.minutes, "model": options.model,
+        "size": options.size, "from": start, "test": options.test,
+    }  # fmt: skip
+    path: Path | None = options.figures
+    if path is not None and path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            kept = json.loads(line)
+            if kept["run"] == run:
+                return dict(kept["figures"])
+    figures = measured(name, options, seed)
+    if path is not None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"run": run, "figures": figures}, ensure_ascii=False) + "\n")
+    return figures
 
 
 def measured(source_name: str, options: argparse.Namespace, seed: int) -> dict[str, object]:
