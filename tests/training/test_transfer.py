@@ -23,24 +23,24 @@ SEQUENCES = [np.array([0, *range(1, 3 + number % 9)], dtype=np.int32) for number
 TARGETS = np.eye(3, dtype=np.float32)[np.arange(12) % 3]
 
 
-def run(way, goes_on, folder):
+def run(way, share, folder):
     model = ClassifierModel(SIZE.shape(20), SIZE.tables, 3, torch_generator(0, "weights"))
     objective = LabelObjective(SEQUENCES, TARGETS, None, LabellingSettings())
     place = StagePlace(folder, "test", SilentProgress(), StopRequest(lambda _text: None))
-    transfer.run_transfer(model, objective, SETTINGS, place, way, goes_on=goes_on)
+    transfer.run_transfer(model, objective, SETTINGS, place, way, rates=share)
 
 
 @pytest.mark.parametrize(
-    ("way", "goes_on", "rates"),
+    ("way", "share", "rates"),
     [
-        ("full", False, [0.01]),
-        ("full", True, [0.003]),
-        ("gradual", True, [0.01, 0.003]),  # the head is new
-        ("frozen", True, [0.01]),
-        ("adapters", True, [0.01]),
+        ("full", 1.0, [0.01]),
+        ("full", 0.3, [0.003]),
+        ("gradual", 0.3, [0.01, 0.003]),  # the head is new
+        ("frozen", 0.3, [0.01]),
+        ("adapters", 0.3, [0.01]),
     ],
 )
-def test_weights_that_have_read_move_less_far(way, goes_on, rates, tmp_path, monkeypatch):
+def test_weights_that_have_read_move_less_far(way, share, rates, tmp_path, monkeypatch):
     stages, real = [], transfer.run_stage
 
     def watched(model, objective, settings, place):
@@ -48,10 +48,18 @@ def test_weights_that_have_read_move_less_far(way, goes_on, rates, tmp_path, mon
         return real(model, objective, settings, place)
 
     monkeypatch.setattr(transfer, "run_stage", watched)
-    run(way, goes_on, tmp_path)
+    run(way, share, tmp_path)
     assert [one.matrix_rate for one in stages] == pytest.approx(rates)
     ratio = SETTINGS.other_rate / SETTINGS.matrix_rate
     assert all(one.other_rate == pytest.approx(ratio * one.matrix_rate) for one in stages)
+
+
+def test_labels_that_say_more_move_weights_further():
+    assert transfer.rates_for_labels(45_000, 2) == pytest.approx(0.3)
+    assert transfer.rates_for_labels(28_000, 6) == pytest.approx(0.48, abs=0.01)
+    assert transfer.rates_for_labels(45_000, 10) == pytest.approx(1.0, abs=0.01)
+    assert transfer.rates_for_labels(1_000_000, 100) == 1.0
+    assert transfer.rates_for_labels(0, 1) == 0.3
 
 
 def test_an_encoder_of_a_task_reads_only_what_it_is_given():

@@ -24,7 +24,7 @@ from sparrowlm.text.tokenizers.sequences import sequences_of, whole
 from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain
 from sparrowlm.training.labelling import LabellingSettings, LabelObjective, label_logits
 from sparrowlm.training.loop import LoopResult
-from sparrowlm.training.transfer import begin_with, going_on, run_transfer
+from sparrowlm.training.transfer import begin_with, going_on, rates_for_labels, run_transfer
 
 _PRETRAINING_TOKENS = 12_000_000
 _LABELLING_TEXTS = 250_000
@@ -111,6 +111,8 @@ class EncoderTraining:
             StoppedBySignal: after saving.
         """
         settings, data = self._settings, self._data
+        goes_on = settings.start is not None
+        rates = rates_for_labels(len(rows), len(data.labels)) if goes_on else 1.0
         targets_BL = data.targets_BL[rows]
         if guesses is not None:
             rows = np.concatenate([rows, guesses.rows_U])
@@ -130,16 +132,14 @@ class EncoderTraining:
         epochs = settings.labelling_epochs
         if epochs is None:
             num_texts, least = _LABELLING_TEXTS, _LEAST_EPOCHS
-            if settings.start is not None:
+            if goes_on:
                 num_texts, least = _FURTHER_TEXTS, _LEAST_FURTHER_EPOCHS
             epochs = min(max(num_texts / len(rows), least), _MOST_EPOCHS)
         stage = StageSettings(
             most_epochs=epochs, most_steps=settings.steps, seconds=seconds, other_rate=0.003,
             dropout=0.2, feature_dropout=0.5, seed=settings.seed, precision=self._precision,
         )  # fmt: skip
-        result = run_transfer(
-            model, objective, stage, place, settings.transfer, goes_on=settings.start is not None
-        )
+        result = run_transfer(model, objective, stage, place, settings.transfer, rates=rates)
         return rounded(model), result
 
     def scores(
