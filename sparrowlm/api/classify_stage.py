@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -133,11 +134,12 @@ def _settings(request: TrainRequest, lessons: Lessons, began: float) -> Classifi
         if knows_ngrams and request.replay is None:
             old = directory.task_settings(ClassifierSettings.from_json)
             known = KnownLinear(load_linear(directory, old), old.labels)
+    size = EncoderSize() if start is None else start.size
     return ClassifierTrainingSettings(
         seconds=seconds_left(request, began),
         most_bytes=request.size_bytes or DEFAULT_BYTES,
         parts=asked_parts(request),
-        size=EncoderSize(context_tokens=_context(texts)) if start is None else start.size,
+        size=dataclasses.replace(size, context_tokens=_context(texts)),
         start=None if start is None else start.tensors,
         pretraining_epochs=None if start is None else start.most_reading(None, lessons.unlabelled),
         known=known,

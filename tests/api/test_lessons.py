@@ -229,6 +229,26 @@ def test_a_network_goes_on_with_the_head_of_the_labels_it_knows(home, tmp_path):
     assert 0 <= accuracy(going, home / "test.jsonl") <= 1
 
 
+def test_a_network_that_read_short_texts_goes_on_with_long_ones(home, tmp_path):
+    sp.train(home / "old.jsonl", output=tmp_path / "short", model="encoder", steps=1)
+    rows = [
+        {"text": f"第{number}条：" + "房间。" * 60 + word, "label": word}
+        for number in range(30)
+        for word in ("干净", "脏乱")
+    ]
+    lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (tmp_path / "long.jsonl").write_text(lines, encoding="utf-8")
+    sp.train(
+        tmp_path / "long.jsonl", output=tmp_path / "long", model="encoder", steps=1,
+        start_from=tmp_path / "short",
+    )  # fmt: skip
+    contexts = [
+        json.loads((tmp_path / name / "config.json").read_bytes())["max_position_embeddings"]
+        for name in ("short", "long")
+    ]
+    assert contexts == [128, 256]
+
+
 @pytest.mark.parametrize(
     ("dials", "word"),
     [
