@@ -118,11 +118,11 @@ def train(  # noqa: PLR0913 - the public dials, each with its default
 
 def _run(request: TrainRequest, progress: Progress) -> None:
     """Start the training that the request and its data ask for."""
-    from sparrowlm.api.labels import refuse_lessons, task_of
+    from sparrowlm.api.labels import is_encoder_wanted, refuse_lessons, task_of
 
     kind = task_of(request)
     refuse_lessons(request, kind)
-    if kind is None and request.model == "encoder":
+    if kind is None and is_encoder_wanted(request):
         from sparrowlm.api.encoder_stage import run_encoder_training
 
         run_encoder_training(request, progress)

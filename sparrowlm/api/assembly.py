@@ -179,6 +179,8 @@ def start_weights(
     if not directory.holds(TENSORS_FILE):
         raise ModelError("api.from-other-kind", path=path, kind=kind)
     shape = shape_from_config(json.loads(directory.read(CONFIG_FILE)), path / CONFIG_FILE)
+    if isinstance(shape, TransformerShape):
+        shape = dataclasses.replace(shape, is_causal=True)  # an encoder has read in both ways
     arrays = read_tensors(directory.read(TENSORS_FILE), path / TENSORS_FILE)
     tensors = {n: torch.from_numpy(np.asarray(a, dtype=np.float32)) for n, a in arrays.items()}
     return shape, tensors

@@ -74,7 +74,7 @@ def train_classifier(
 
     lessons = read_lessons(request, data, progress)
     texts = lessons.texts
-    settings = _settings(request, lessons, began)
+    settings = _settings(request, lessons, began, progress)
     codec = _codec(request, texts, settings, progress)
     progress.note(_plan_line(texts, settings, codec))
     place = StagePlace(request.work / "network", fingerprint_of(request, data), progress, stop)
@@ -119,7 +119,9 @@ def _outcome(
     )
 
 
-def _settings(request: TrainRequest, lessons: Lessons, began: float) -> ClassifierTrainingSettings:
+def _settings(
+    request: TrainRequest, lessons: Lessons, began: float, progress: Progress
+) -> ClassifierTrainingSettings:
     from sparrowlm.training.encoder_stage import EncoderSize
 
     texts = lessons.texts
@@ -129,7 +131,7 @@ def _settings(request: TrainRequest, lessons: Lessons, began: float) -> Classifi
         knows_ngrams = directory.manifest["kind"] == "classify" and directory.holds(LINEAR_FILE)
         # Of a classifier without a network, its linear model is gone on from.
         if directory.holds(ENCODER_FILE) or not knows_ngrams:
-            start = encoder_start(request.start_from, texts.labels)
+            start = encoder_start(request.start_from, texts.labels, progress)
         # Old data stand for themselves: a model that saw all of them must not be measured on some.
         if knows_ngrams and request.replay is None:
             old = directory.task_settings(ClassifierSettings.from_json)
@@ -170,7 +172,7 @@ def _codec(
     if len(texts) < _LEAST_NETWORK_TEXTS and not is_asked_for:
         return None
     needs_torch()
-    codec = None if settings.start is None else start_codec(request)
+    codec = start_codec(request)
     if codec is None:
         codec = learnt_codec(request, [*texts.texts, *settings.unlabelled], settings.words)
     room = settings.linear_bytes(codec, len(texts.labels))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparrowlm.api.assembly import is_finished
+from sparrowlm.api.encoder_start import encoder_start
 from sparrowlm.api.request import TrainRequest, split_data
 from sparrowlm.api.task_parts import most_ids, seconds_left
 from sparrowlm.corpora.preparation import Corpus, prepare_corpus
@@ -105,10 +106,16 @@ def _trained(
     from sparrowlm.models.encoder import EncoderModel
     from sparrowlm.training.encoder_stage import EncoderSize, StagePlace, StageSettings, pretrain
     from sparrowlm.training.precision import fastest_precision
+    from sparrowlm.training.transfer import begin_with, going_on, has_read
 
-    size = EncoderSize()
+    size, start = EncoderSize(), None
+    if request.start_from is not None:
+        begun = encoder_start(request.start_from, (), progress)
+        size, start = begun.size, begun.tensors
     generator = torch_generator(request.seed, "weights of the encoder")
     model = EncoderModel(size.shape(corpus.codec.vocab_size), size.tables, generator)
+    if start is not None:
+        begin_with(model, start)
     num_tokens = max(len(corpus.train.ids), 1)
     epochs = min(max(_MOST_TOKENS_READ / num_tokens, _LEAST_EPOCHS), _MOST_EPOCHS)
     settings = StageSettings(
@@ -118,6 +125,8 @@ def _trained(
         seed=request.seed,
         precision=fastest_precision(),
     )
+    if has_read(start):
+        settings = going_on(settings)
 
     def note(point: CurvePoint) -> None:
         if point.held_out_nats is not None:
@@ -142,7 +151,8 @@ def _facts(
     facts = {
         "fingerprint": fingerprint,
         "recipe": {"model": "encoder", "minutes": request.minutes, "steps": request.steps,
-                   "tokenizer": request.tokenizer, "seed": request.seed},
+                   "tokenizer": request.tokenizer, "seed": request.seed,
+                   "from": None if request.start_from is None else str(request.start_from)},
         "data": corpus.statistics.as_json(),
         "measured": {
             "held_out_nats_per_hidden_token": result.best.held_out_nats,

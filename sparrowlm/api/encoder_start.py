@@ -1,4 +1,10 @@
-"""An encoder of a finished model as the start of another."""
+"""A finished model as the start of an encoder.
+
+encoder, or a task's           all weights of its network
+transformer, mixture           all weights: it has read from left to right, now it reads both ways
+rnn, lstm, vectors             its word vectors; the network is new
+ngram                          nothing but its tokenizer
+"""
 
 from __future__ import annotations
 
@@ -11,14 +17,31 @@ import numpy as np
 
 from sparrowlm.api.request import TrainRequest
 from sparrowlm.foundation.errors import ModelError, SettingError
-from sparrowlm.runtime.directory import ENCODER_FILE, ModelDirectory
+from sparrowlm.foundation.messages import say
+from sparrowlm.foundation.progress import Progress
+from sparrowlm.models.architectures import RecurrentShape, shape_from_config
+from sparrowlm.runtime.directory import (
+    CONFIG_FILE,
+    ENCODER_FILE,
+    TENSORS_FILE,
+    VECTORS_FILE,
+    ModelDirectory,
+)
 from sparrowlm.runtime.encoder_files import encoder_tensors, load_encoder
+from sparrowlm.runtime.weights import read_tensors
 from sparrowlm.text.tokenizers import TokenCodec, load_tokenizer
+from sparrowlm.text.tokenizers.files import TOKENIZER_FILE
 
 if TYPE_CHECKING:
     from sparrowlm.training.encoder_stage import EncoderSize
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
+# Kinds whose network, where there is one, has learnt labels.
+_OF_TASKS = ("classify", "tag", "intent", "segment", "match")
+_EMBEDDING, _RECURRENT_EMBEDDING = "model.embed_tokens.weight", "embedding.weight"
+# Root mean square of embeddings that have learnt: 0.19 to 0.46 in encoders of this toolkit.
+_EMBEDDING_SIZE = 0.2
 
 
 @dataclass(frozen=True)
@@ -28,11 +51,12 @@ class EncoderStart:
     Attributes:
         size: of the encoder.
         tensors: its weights by name; with a head where labels were asked for and it knows some.
+            None where there are none to begin with.
         kind: of the model, e.g. "classify".
     """
 
     size: EncoderSize
-    tensors: dict[str, np.ndarray[Any, np.dtype[np.float32]]]
+    tensors: dict[str, np.ndarray[Any, np.dtype[np.float32]]] | None
     kind: str
 
     def most_reading(self, default: float | None, unlabelled: Sequence[str]) -> float | None:
@@ -45,7 +69,7 @@ class EncoderStart:
             default: of the task.
             unlabelled: texts that were given.
         """
-        return default if self.kind == "encoder" or unlabelled else 0.0
+        return 0.0 if self.kind in _OF_TASKS and not unlabelled else default
 
 
 def starting_path(request: TrainRequest) -> Path | None:
@@ -60,14 +84,14 @@ def starting_path(request: TrainRequest) -> Path | None:
 
 
 def start_codec(request: TrainRequest) -> TokenCodec | None:
-    """Return the tokenizer of the model to start from; None where there is none to start from.
+    """Return the tokenizer of the model to start from; None where there is none.
 
     Raises:
         ModelError: there is no model.
         SettingError: another kind of tokenizer was asked for.
     """
     path = starting_path(request)
-    if path is None:
+    if path is None or not ModelDirectory(path).holds(TOKENIZER_FILE):
         return None
     codec = load_tokenizer(path)
     if request.tokenizer not in ("auto", codec.kind):
@@ -80,24 +104,40 @@ def start_codec(request: TrainRequest) -> TokenCodec | None:
     return codec
 
 
-def encoder_start(path: Path, labels: Sequence[str] = ()) -> EncoderStart:
-    """Read the encoder of a model directory.
+def encoder_start(
+    path: Path, labels: Sequence[str] = (), progress: Progress | None = None
+) -> EncoderStart:
+    """Read what a model has for an encoder to begin with.
 
     Args:
         path: the directory.
         labels: of the classifier that is to be trained; those that a classifier in the directory
             knows keep their weights, the others begin with none.
+        progress: told where not all of the model is gone on from.
 
     Raises:
-        ModelError: there is no model, or none with an encoder.
+        ModelError: there is no model, or that of a task without a network.
         DamagedFileError: a file fails its checks.
     """
+    from sparrowlm.training.transfer import has_read
+
+    directory = ModelDirectory(path)
+    if directory.holds(ENCODER_FILE):
+        return _encoder(directory, labels)
+    kind = directory.manifest.get("kind")
+    if kind in _OF_TASKS:
+        raise ModelError("api.no-encoder", path=path, kind=kind)
+    start = _language_model(directory, str(kind))
+    if progress is not None and not has_read(start.tensors):
+        code = "api.start-tokenizer-only" if start.tensors is None else "api.start-word-vectors"
+        progress.note(say(code, path=path, kind=kind))
+    return start
+
+
+def _encoder(directory: ModelDirectory, labels: Sequence[str]) -> EncoderStart:
     from sparrowlm.models.encoder import NgramTableShape
     from sparrowlm.training.encoder_stage import EncoderSize
 
-    directory = ModelDirectory(path)
-    if not directory.holds(ENCODER_FILE):
-        raise ModelError("api.no-encoder", path=path, kind=directory.manifest.get("kind"))
     loaded = load_encoder(directory)
     engine = loaded.engine
     tables = engine.tables
@@ -113,6 +153,51 @@ def encoder_start(path: Path, labels: Sequence[str] = ()) -> EncoderStart:
     head = _head(directory, loaded.head, labels)
     kind = str(directory.manifest.get("kind"))
     return EncoderStart(size, {**encoder_tensors(directory), **head}, kind)
+
+
+def _language_model(directory: ModelDirectory, kind: str) -> EncoderStart:
+    """Return what a model that continues texts has learnt about them."""
+    from sparrowlm.training.encoder_stage import EncoderSize
+
+    size = EncoderSize()
+    if directory.holds(VECTORS_FILE):
+        from sparrowlm.models.word_vectors import WordVectors
+
+        vectors_VD = WordVectors.load(directory.checked_path(VECTORS_FILE)).vectors_VD
+        return EncoderStart(size, _word_vectors(vectors_VD, size), kind)
+    if not directory.holds(TENSORS_FILE):
+        return EncoderStart(size, None, kind)
+    shape = shape_from_config(directory.read_json(CONFIG_FILE), directory.path / CONFIG_FILE)
+    stored = read_tensors(directory.read(TENSORS_FILE), directory.path / TENSORS_FILE)
+    tensors = {name: np.asarray(array, dtype=np.float32) for name, array in stored.items()}
+    if isinstance(shape, RecurrentShape):
+        return EncoderStart(size, _word_vectors(tensors[_RECURRENT_EMBEDDING], size), kind)
+    size = EncoderSize(width=shape.width, num_layers=shape.num_layers, like=shape)
+    return EncoderStart(size, tensors, kind)
+
+
+def _word_vectors(vectors_VD: Matrix, size: EncoderSize) -> dict[str, Matrix]:
+    return {_EMBEDDING: as_wide_as(vectors_VD, size.width)}
+
+
+def as_wide_as(vectors_VD: Matrix, width: int) -> Matrix:
+    """Return vectors of another width with, as far as possible, the same products.
+
+    Wider ones are turned onto their directions of most weight, narrower ones filled up with zeros;
+    what an embedding holds after training is about as large as what comes back.
+
+    Args:
+        vectors_VD: one per id.
+        width: wanted.
+    """
+    if vectors_VD.shape[1] > width:
+        products_DD = vectors_VD.T.astype(np.float64) @ vectors_VD
+        _values, directions_DD = np.linalg.eigh(products_DD)
+        vectors_VD = vectors_VD @ directions_DD[:, -width:].astype(np.float32)
+    fitted_VD: Matrix = np.zeros((len(vectors_VD), width), dtype=np.float32)
+    fitted_VD[:, : vectors_VD.shape[1]] = vectors_VD
+    size = float(np.sqrt(np.mean(np.square(fitted_VD))))
+    return fitted_VD * np.float32(_EMBEDDING_SIZE / size) if size > 0 else fitted_VD
 
 
 def _head(

@@ -60,6 +60,17 @@ class TaskData:
     fingerprint: str
 
 
+def is_encoder_wanted(request: TrainRequest) -> bool:
+    """Say whether plain text makes an encoder: asked for, or gone on from and nothing else said.
+
+    Raises:
+        ModelError: there is no model to go on from.
+    """
+    if request.model != "auto" or request.start_from is None:
+        return request.model == "encoder"
+    return bool(ModelDirectory(request.start_from).manifest.get("kind") == "encoder")
+
+
 def task_of(request: TrainRequest) -> TaskKind | None:
     """Say which task with labels a request means; None is completing text.
 

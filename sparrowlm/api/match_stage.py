@@ -58,7 +58,7 @@ def train_match(
 
     lessons = match_lessons(request, data, progress)
     pairs = lessons.train
-    settings = _settings(request, lessons.unlabelled, began)
+    settings = _settings(request, lessons.unlabelled, began, progress)
     codec = _codec(request, pairs, settings)
     place = StagePlace(request.work / "network", fingerprint_of(request, data), progress, stop)
     trained = train_matcher(pairs, lessons.held_out or None, codec, settings, place)
@@ -90,7 +90,7 @@ def _short_figures(matcher: Matcher, pairs: Sequence[TextPair]) -> dict[str, Any
 
 
 def _settings(
-    request: TrainRequest, unlabelled: list[str], began: float
+    request: TrainRequest, unlabelled: list[str], began: float, progress: Progress
 ) -> MatcherTrainingSettings:
     from sparrowlm.tasks.match.settings import MatcherTrainingSettings
 
@@ -98,7 +98,7 @@ def _settings(
     size, start, path = chosen.size, None, starting_path(request)
     epochs = chosen.pretraining_epochs
     if path is not None:
-        started = encoder_start(path)
+        started = encoder_start(path, (), progress)
         size = dataclasses.replace(started.size, context_tokens=size.context_tokens)
         start = started.tensors
         epochs = started.most_reading(epochs, unlabelled) or 0.0

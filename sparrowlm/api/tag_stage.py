@@ -63,7 +63,7 @@ def train_tag(
 
     lessons = tag_lessons(request, data, progress)
     examples = lessons.train
-    settings = _settings(request, lessons, data.task, began)
+    settings = _settings(request, lessons, data.task, began, progress)
     codec = _codec(request, examples, settings)
     place = StagePlace(request.work / "network", fingerprint_of(request, data), progress, stop)
     trained = TaggerTraining(examples, lessons.held_out or None, codec, settings, place).run()
@@ -135,7 +135,11 @@ def _shown(spans: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _settings(
-    request: TrainRequest, lessons: ExampleLessons[TaggedText], task: str, began: float
+    request: TrainRequest,
+    lessons: ExampleLessons[TaggedText],
+    task: str,
+    began: float,
+    progress: Progress,
 ) -> TaggerTrainingSettings:
     from sparrowlm.tasks.tag.settings import TaggerTrainingSettings
 
@@ -150,10 +154,12 @@ def _settings(
         seed=request.seed,
     )
     path = starting_path(request)
-    return settings if path is None else _started(settings, path, task)
+    return settings if path is None else _started(settings, path, task, progress)
 
 
-def _started(settings: TaggerTrainingSettings, path: Path, task: str) -> TaggerTrainingSettings:
+def _started(
+    settings: TaggerTrainingSettings, path: Path, task: str, progress: Progress
+) -> TaggerTrainingSettings:
     """Begin with the encoder of a model; of a tagger of the same kind of units, with its columns.
 
     Raises:
@@ -163,7 +169,7 @@ def _started(settings: TaggerTrainingSettings, path: Path, task: str) -> TaggerT
     from sparrowlm.runtime.encoder_files import COLUMN_TABLE
     from sparrowlm.tasks.tag.files import start_tensors
 
-    start = encoder_start(path)
+    start = encoder_start(path, (), progress)
     epochs = start.most_reading(settings.pretraining_epochs, settings.unlabelled)
     settings = dataclasses.replace(settings, pretraining_epochs=epochs)
     size = dataclasses.replace(start.size, context_tokens=settings.size.context_tokens)

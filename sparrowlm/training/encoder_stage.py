@@ -48,15 +48,22 @@ class EncoderSize:
         num_layers: blocks.
         tables: of the n-grams.
         context_tokens: longest sequence.
+        like: a decoder whose sizes it has instead of width and layers, to begin with its weights.
     """
 
     width: int = 128
     num_layers: int = 3
     tables: NgramTableShape = field(default_factory=NgramTableShape)
     context_tokens: int = 128
+    like: TransformerShape | None = None
 
     def shape(self, vocab_size: int) -> TransformerShape:
         """Return all sizes of the Transformer."""
+        if self.like is not None:
+            return replace(
+                self.like, vocab_size=vocab_size, context_tokens=self.context_tokens,
+                is_causal=False,
+            )  # fmt: skip
         heads = max(self.width // _HEAD_WIDTH, 1)
         return TransformerShape(
             vocab_size=vocab_size,
@@ -73,10 +80,12 @@ class EncoderSize:
     def file_bytes(self, vocab_size: int) -> int:
         """Return what the weights take in a model of a task: 8 bits, one scale a row."""
         shape = self.shape(vocab_size)
-        rows = vocab_size + self.num_layers * (5 * self.width + 2 * shape.feed_forward_width)
+        attention = (shape.num_heads + 2 * shape.num_kv_heads) * shape.head_width
+        of_block = attention + 2 * shape.width + 2 * shape.feed_forward_width
+        rows = vocab_size + shape.num_layers * of_block
         rows += len(self.tables.orders) * self.tables.num_buckets
         matrices = shape.num_parameters() + self.tables.num_parameters()
-        return matrices + 2 * rows + 2 * self.width * self.tables.width
+        return matrices + 2 * rows + 2 * shape.width * self.tables.width
 
     def directory_bytes(self, codec: TokenCodec) -> int:
         """Return what the weights and their tokenizer take on disk, about.

@@ -39,6 +39,8 @@ from sparrowlm.training.loop import LoopResult
 Transfer = Literal["full", "frozen", "adapters", "gradual"]
 
 _HEAD_SHARE = 0.25
+# Of a start that is no encoder: its n-gram tables are new, or all but its word vectors.
+_EMBEDDING, _LAYERS, _TABLES = "model.embed_tokens.", "model.layers.", "ngrams."
 # Weights that have read before are moved less far than new ones, unless labels have much to say
 # (docs/decisions/032-transfer.md).
 _LEAST_RATES, _BITS_OF_USUAL_RATES = 0.3, 150_000
@@ -64,6 +66,21 @@ class ReadingSettings(Protocol):
         ...
 
 
+def has_read(start: Mapping[str, Any] | None) -> bool:
+    """Say whether weights to begin with are those of a Transformer, and not word vectors alone."""
+    return start is not None and any(name.startswith(_LAYERS) for name in start)
+
+
+def known_prefixes(start: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return prefixes of the encoder's weights that are to be there in a start.
+
+    All of an encoder's; those of the Transformer, of a decoder; the embedding, of other networks.
+    """
+    body = BODY_PREFIXES[:1] if has_read(start) else (_EMBEDDING,)
+    has_tables = any(name.startswith(_TABLES) for name in start)
+    return (*body, _TABLES) if has_tables else body
+
+
 def reading_share(settings: ReadingSettings, new: float, further: float) -> float:
     """Return the share of the time for reading without labels; 0 where nothing is to be read.
 
@@ -75,7 +92,7 @@ def reading_share(settings: ReadingSettings, new: float, further: float) -> floa
         new: share of an encoder that has read nothing.
         further: share of one that has read before.
     """
-    if settings.start is None:
+    if not has_read(settings.start):
         return new
     keeps_body = settings.transfer in ("frozen", "adapters")
     return 0.0 if keeps_body and not settings.unlabelled else further
@@ -114,18 +131,19 @@ def going_on(settings: StageSettings, rates: float = _LEAST_RATES) -> StageSetti
 
 
 def begin_with(
-    model: EncoderModel, start: Mapping[str, Any], prefixes: tuple[str, ...] = BODY_PREFIXES
+    model: EncoderModel, start: Mapping[str, Any], further: tuple[str, ...] = ()
 ) -> None:
     """Copy weights of another model; what it does not hold begins anew.
 
     Args:
         model: changed in place.
         start: weights by name; others than those asked for are left alone.
-        prefixes: of the names of those that must be there and fit.
+        further: prefixes of the names of others, beside the encoder's, that must be there and fit.
 
     Raises:
         ModelError: one is missing or has another shape.
     """
+    prefixes = (*known_prefixes(start), *further)
     for name, view in model.tensors().items():
         if not name.startswith(prefixes):
             continue

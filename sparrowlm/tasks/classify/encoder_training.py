@@ -13,7 +13,6 @@ import torch
 
 from sparrowlm.foundation.array_types import Float32, Int64
 from sparrowlm.foundation.randomness import torch_generator
-from sparrowlm.models.encoder import BODY_PREFIXES
 from sparrowlm.models.heads import ClassifierModel
 from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.self_training import LABELLED_IMPORTANCE, Guesses
@@ -24,7 +23,13 @@ from sparrowlm.text.tokenizers.sequences import sequences_of, whole
 from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain
 from sparrowlm.training.labelling import LabellingSettings, LabelObjective, label_logits
 from sparrowlm.training.loop import LoopResult
-from sparrowlm.training.transfer import begin_with, going_on, rates_for_labels, run_transfer
+from sparrowlm.training.transfer import (
+    begin_with,
+    going_on,
+    has_read,
+    rates_for_labels,
+    run_transfer,
+)
 
 _PRETRAINING_TOKENS = 12_000_000
 _LABELLING_TEXTS = 250_000
@@ -84,7 +89,7 @@ class EncoderTraining:
             most_epochs=epochs, most_steps=settings.steps, seconds=seconds, seed=settings.seed,
             precision=self._precision,
         )  # fmt: skip
-        if settings.start is not None:
+        if has_read(settings.start):
             stage = going_on(stage)
         result = pretrain(model, ids, stage, place)
         self._start = {name: tensor.detach().clone() for name, tensor in model.tensors().items()}
@@ -111,7 +116,7 @@ class EncoderTraining:
             StoppedBySignal: after saving.
         """
         settings, data = self._settings, self._data
-        goes_on = settings.start is not None
+        goes_on = has_read(settings.start)
         rates = rates_for_labels(len(rows), len(data.labels)) if goes_on else 1.0
         targets_BL = data.targets_BL[rows]
         if guesses is not None:
@@ -159,5 +164,5 @@ class EncoderTraining:
         if self._start is not None:
             # A head comes along where a classifier for some of the same labels was gone on from.
             has_head = "head.weight" in self._start
-            begin_with(model, self._start, (*BODY_PREFIXES, "head.") if has_head else BODY_PREFIXES)
+            begin_with(model, self._start, ("head.",) if has_head else ())
         return model

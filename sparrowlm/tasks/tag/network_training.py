@@ -104,9 +104,9 @@ class NetworkTraining:
         start = settings.start
         self._body: tuple[str, ...] = BODY_PREFIXES
         if start is not None:
-            if COLUMN_TABLE in start:
-                self._body = (*BODY_PREFIXES, _COLUMNS)
-            begin_with(self.model, start, self._body)
+            columns = (_COLUMNS,) if COLUMN_TABLE in start else ()
+            self._body = (*BODY_PREFIXES, *columns)
+            begin_with(self.model, start, columns)
 
     def prepared(self, examples: Sequence[TaggedText], *, is_training: bool) -> TaggedUnits:
         """Turn examples into sequences.
