@@ -41,9 +41,9 @@ Transfer = Literal["full", "frozen", "adapters", "gradual"]
 _HEAD_SHARE = 0.25
 # Of a start that is no encoder: its n-gram tables are new, or all but its word vectors.
 _EMBEDDING, _LAYERS, _TABLES = "model.embed_tokens.", "model.layers.", "ngrams."
-# Weights that have read before are moved less far than new ones, unless labels have much to say
+# Weights that have read before are moved less far than new ones, unless labels say much
 # (docs/decisions/032-transfer.md).
-_LEAST_RATES, _BITS_OF_USUAL_RATES = 0.3, 150_000
+_LEAST_RATES, _BITS_OF_USUAL_RATES = 0.3, 5.0
 
 
 @runtime_checkable
@@ -98,22 +98,17 @@ def reading_share(settings: ReadingSettings, new: float, further: float) -> floa
     return 0.0 if keeps_body and not settings.unlabelled else further
 
 
-def rates_for_labels(num_texts: int, num_labels: int) -> float:
+def rates_for_labels(num_labels: int) -> float:
     """Return the share of the usual rates at which weights that have read before learn labels.
 
-    What labels say, at most log2(num_labels) bits a text, decides how far they may move what
-    reading has learnt: 45,000 reviews that are good or bad wear a network out at rates from which
-    45,000 headlines of ten kinds gain.
-
-    Args:
-        num_texts: that are learnt.
-        num_labels: there are.
+    A label says at most log2(num_labels) bits about its text: reviews that are good or bad wear a
+    network out at rates from which questions of 77 kinds gain.
 
     Returns:
         0.3 to 1.
     """
-    bits = num_texts * math.log2(max(num_labels, 2))
-    return min(max(bits / _BITS_OF_USUAL_RATES, _LEAST_RATES), 1.0)
+    share = math.log2(max(num_labels, 2)) / _BITS_OF_USUAL_RATES
+    return min(max(share, _LEAST_RATES), 1.0)
 
 
 def going_on(settings: StageSettings, rates: float = _LEAST_RATES) -> StageSettings:

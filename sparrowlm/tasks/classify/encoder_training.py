@@ -34,8 +34,9 @@ from sparrowlm.training.transfer import (
 _PRETRAINING_TOKENS = 12_000_000
 _LABELLING_TEXTS = 250_000
 _LEAST_EPOCHS, _MOST_EPOCHS = 3.0, 40.0
-# What goes on from an encoder needs less of few texts and, moved less far, more of many.
-_FURTHER_TEXTS, _LEAST_FURTHER_EPOCHS = 50_000, 8.0
+# What goes on from an encoder needs fewer passes where labels say little and, moved less far, more
+# over many texts.
+_FEWER_PASSES, _LEAST_FURTHER_EPOCHS = 3, 8.0
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -117,7 +118,7 @@ class EncoderTraining:
         """
         settings, data = self._settings, self._data
         goes_on = has_read(settings.start)
-        rates = rates_for_labels(len(rows), len(data.labels)) if goes_on else 1.0
+        rates = rates_for_labels(len(data.labels)) if goes_on else 1.0
         targets_BL = data.targets_BL[rows]
         if guesses is not None:
             rows = np.concatenate([rows, guesses.rows_U])
@@ -136,9 +137,8 @@ class EncoderTraining:
         )
         epochs = settings.labelling_epochs
         if epochs is None:
-            num_texts, least = _LABELLING_TEXTS, _LEAST_EPOCHS
-            if goes_on:
-                num_texts, least = _FURTHER_TEXTS, _LEAST_FURTHER_EPOCHS
+            num_texts = _LABELLING_TEXTS * rates**_FEWER_PASSES
+            least = _LEAST_FURTHER_EPOCHS if goes_on else _LEAST_EPOCHS
             epochs = min(max(num_texts / len(rows), least), _MOST_EPOCHS)
         stage = StageSettings(
             most_epochs=epochs, most_steps=settings.steps, seconds=seconds, other_rate=0.003,
