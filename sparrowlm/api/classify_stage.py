@@ -83,7 +83,7 @@ def train_classifier(
     test_figures: dict[str, Any] = {}
     if data.test:
         examples = [example for example in data.test if isinstance(example, LabelledText)]
-        test_figures = evaluate_classifier(trained.classifier, trained.floor, examples)
+        test_figures = evaluate_classifier(trained.classifier, trained.alone, examples)
     both = both_ways(lessons, trained)
     for line in [*closing_lines(trained, figures, test_figures), *both_ways_lines(both)]:
         progress.note(line)
@@ -101,7 +101,8 @@ def _outcome(
 
     part = trained.classifier.encoder
     return TaskOutcome(
-        task={**trained.classifier.settings.as_json(), "floor": trained.floor.as_json()},
+        task=trained.classifier.settings.as_json()
+        | {name: blend.as_json() for name, blend in trained.alone.items()},
         measured={
             **trained.facts,
             **lessons,

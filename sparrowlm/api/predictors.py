@@ -93,14 +93,15 @@ def evaluated(
     from sparrowlm.api.labels import read_examples
     from sparrowlm.corpora.labelled import LabelledText
     from sparrowlm.tasks.classify.blending import Blend
+    from sparrowlm.tasks.classify.model import ENCODER, FLOOR
     from sparrowlm.tasks.classify.task import evaluate_classifier
 
     with TemporaryDirectory() as workspace:
         examples = read_examples(paths, "classify", Path(workspace), encoding)
-    floor = files.manifest["task"].get("floor")
+    task = files.manifest["task"]
     figures = evaluate_classifier(
         classifier,
-        None if floor is None else Blend.from_json(floor),
+        {name: Blend.from_json(task[name]) for name in (FLOOR, ENCODER) if task.get(name)},
         [example for example in examples if isinstance(example, LabelledText)],
     )
     table = {name: one.as_json() for name, one in figures.items()}

@@ -330,10 +330,6 @@ def test_an_encoder_that_has_read_is_a_start(home, tmp_path):
     name = "model.layers.0.self_attn.q_proj.weight"
     assert np.corrcoef(before[name].ravel(), after[name].ravel())[0, 1] > 0.8
     assert model.embed("房间").shape == encoder.embed("房间").shape
-    with pytest.raises(ModelError, match="encoder"):
-        writer = sp.train(["我喜欢学习新技术。" * 20], output=tmp_path / "m", model="ngram")
-        assert writer.kind == "ngram"
-        sp.train(home / "评论.csv", output=tmp_path / "x", steps=1, start_from=tmp_path / "m")
 
 
 @pytest.mark.parametrize("after", [2, 9])

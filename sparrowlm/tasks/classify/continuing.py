@@ -12,7 +12,7 @@ import numpy as np
 from sparrowlm.tasks.classify.blending import Blend
 from sparrowlm.tasks.classify.evaluation import ClassifierFigures, measured
 from sparrowlm.tasks.classify.examples import LabelledTexts
-from sparrowlm.tasks.classify.model import LINEAR, Classifier, probabilities
+from sparrowlm.tasks.classify.model import FLOOR, LINEAR, Classifier, probabilities
 
 if TYPE_CHECKING:
     from sparrowlm.tasks.classify.training import TrainedClassifier
@@ -65,7 +65,7 @@ def figures_after(trained: TrainedClassifier, data: LabelledTexts, group: int) -
     settings = trained.classifier.settings
     scores = {name: scores_BL[chosen] for name, scores_BL in trained.scores.items()}
     kept = {name: scores[name] for name in settings.blend.weights}
-    floor = trained.floor.probabilities(scores)
+    floor = trained.alone[FLOOR].probabilities(scores)
     return {
         "model": measured(probabilities(settings, kept), texts, settings.threshold or 0.5),
         "floor": measured(floor, texts, settings.threshold or 0.5),

@@ -25,6 +25,8 @@ from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.text.tokenizers.sequences import sequences_of
 
 LINEAR, ENCODER = "linear", "encoder"
+# What the linear model alone is called in figures.
+FLOOR = "floor"
 _BATCH_TEXTS = 1024
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sparrowlm.corpora.labelled import LabelledText
-from sparrowlm.tasks.classify.blending import Blend, learnt_blend
+from sparrowlm.tasks.classify.blending import Blend
 from sparrowlm.tasks.classify.evaluation import ClassifierFigures, measured
 from sparrowlm.tasks.classify.examples import LabelledTexts, as_targets
-from sparrowlm.tasks.classify.model import ENCODER, Classifier, probabilities
+from sparrowlm.tasks.classify.model import ENCODER, FLOOR, Classifier, probabilities
 
 if TYPE_CHECKING:
     from sparrowlm.tasks.classify.training import TrainedClassifier
@@ -22,13 +22,14 @@ Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
 
 def evaluate_classifier(
-    classifier: Classifier, floor: Blend | None, examples: Sequence[LabelledText]
+    classifier: Classifier, alone: Mapping[str, Blend], examples: Sequence[LabelledText]
 ) -> dict[str, ClassifierFigures]:
     """Measure a classifier and its parts.
 
     Args:
         classifier: ready to answer.
-        floor: how the linear model alone becomes probabilities; None where it is not there.
+        alone: how its parts alone become probabilities, see TrainedClassifier; models of earlier
+            versions do not say it of the encoder.
         examples: labelled texts that were not trained on.
 
     Returns:
@@ -37,12 +38,13 @@ def evaluate_classifier(
     """
     data = as_targets(examples, classifier.labels, is_multi_label=classifier.is_multi_label)
     blends: dict[str, Blend] = {"model": classifier.settings.blend}
-    if classifier.linear is not None and floor is not None:
-        blends["floor"] = floor
-    if classifier.encoder is not None and len(blends["model"].weights) > 1:
-        shipped = classifier.settings.blend
-        weight = shipped.weights[ENCODER]
-        blends[ENCODER] = Blend({ENCODER: weight}, shipped.offset, shipped.is_multi_label)
+    if classifier.linear is not None and FLOOR in alone:
+        blends[FLOOR] = alone[FLOOR]
+    shipped = classifier.settings.blend
+    if ENCODER in shipped.weights and len(shipped.weights) > 1:
+        weights = {ENCODER: shipped.weights[ENCODER]}
+        raw = Blend(weights, shipped.offset, shipped.is_multi_label)
+        blends[ENCODER] = alone.get(ENCODER, raw)
     given: dict[str, list[Matrix]] = {name: [] for name in blends}
     for start in range(0, len(data), _BATCH_TEXTS):
         scores = classifier.part_scores(data.texts[start : start + _BATCH_TEXTS])
@@ -66,17 +68,10 @@ def trained_figures(
         trained: what came of a training.
         data: all its labelled texts; judged by what is right, whatever was learnt.
     """
-    data = data.judged()
-    blends = {"floor": trained.floor}
-    if ENCODER in trained.scores:
-        part = data.part(trained.rows)
-        blends[ENCODER] = learnt_blend(
-            {ENCODER: trained.scores[ENCODER]}, part.targets_BL, is_multi_label=data.is_multi_label
-        )
-    measured_texts = data.part(trained.rows)
+    measured_texts = data.judged().part(trained.rows)
     settings = trained.classifier.settings
     kept = {name: trained.scores[name] for name in settings.blend.weights}
     figures = {"model": measured(probabilities(settings, kept), measured_texts)}
-    for name, blend in blends.items():
+    for name, blend in trained.alone.items():
         figures[name] = measured(blend.probabilities(trained.scores), measured_texts)
     return figures

@@ -27,6 +27,7 @@ from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.linear_training import LinearRecipe, LinearTraining
 from sparrowlm.tasks.classify.model import (
     ENCODER,
+    FLOOR,
     LINEAR,
     Classifier,
     ClassifierSettings,
@@ -74,7 +75,7 @@ class TrainedClassifier:
         orders: of the encoder's n-grams.
         scores: of every part for the texts that were measured on.
         rows: numbers of those texts.
-        floor: blend of the linear model alone.
+        alone: how each part alone becomes probabilities: "floor", and "encoder" where there is one.
         stages: curve and figures of every run of the network.
         facts: further figures: penalty, folds, seconds.
     """
@@ -84,7 +85,7 @@ class TrainedClassifier:
     orders: tuple[int, ...]
     scores: Scores
     rows: Int64[np.ndarray, " measured"]
-    floor: Blend
+    alone: dict[str, Blend]
     stages: dict[str, LoopResult] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -299,6 +300,10 @@ class ClassifierTraining:
             words=self._settings.words,
             detector=self._detector(blend, scores),
         )
+        alone = {FLOOR: floor}
+        if ENCODER in scores:
+            targets_BL = self._judged.targets_BL[self._measured]
+            alone[ENCODER] = self._blend({ENCODER: scores[ENCODER]}, targets_BL)
         facts = {
             "linear": [machine._asdict() for machine in recipe.machines],
             "trust_in_known": recipe.trust,
@@ -307,7 +312,7 @@ class ClassifierTraining:
         }
         return TrainedClassifier(
             Classifier(settings, linear_part, encoder_part), arrays,
-            self._settings.size.tables.orders, scores, self._measured, floor, self._stages,
+            self._settings.size.tables.orders, scores, self._measured, alone, self._stages,
             facts,
         )  # fmt: skip
 
