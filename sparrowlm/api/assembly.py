@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from sparrowlm.models.word_vectors import WordVectors
     from sparrowlm.training.loop import LoopResult
 
+_TRANSFORMER = "model."
+
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedModel:
@@ -162,7 +164,7 @@ def stored_tensors(network: Network) -> dict[str, np.ndarray[Any, np.dtype[np.fl
 def start_weights(
     path: Path,
 ) -> tuple[TransformerShape | RecurrentShape, dict[str, torch.Tensor]]:
-    """Read the network of a finished model, to go on from it.
+    """Read the network of a finished model, to go on from it; of an encoder its Transformer.
 
     Raises:
         ModelError: there is no model, or none with a network.
@@ -171,17 +173,25 @@ def start_weights(
     import torch
 
     from sparrowlm.models.architectures import shape_from_config
-    from sparrowlm.runtime.directory import CONFIG_FILE, TENSORS_FILE
+    from sparrowlm.runtime.directory import CONFIG_FILE, ENCODER_FILE, TENSORS_FILE
+    from sparrowlm.runtime.encoder_files import encoder_tensors
     from sparrowlm.runtime.weights import read_tensors
 
     directory = ModelDirectory(path)
     kind = directory.manifest.get("kind")
-    if not directory.holds(TENSORS_FILE):
+    if directory.holds(ENCODER_FILE):
+        arrays = {
+            name: array
+            for name, array in encoder_tensors(directory).items()
+            if name.startswith(_TRANSFORMER)
+        }
+    elif directory.holds(TENSORS_FILE):
+        arrays = read_tensors(directory.read(TENSORS_FILE), path / TENSORS_FILE)
+    else:
         raise ModelError("api.from-other-kind", path=path, kind=kind)
     shape = shape_from_config(json.loads(directory.read(CONFIG_FILE)), path / CONFIG_FILE)
     if isinstance(shape, TransformerShape):
         shape = dataclasses.replace(shape, is_causal=True)  # an encoder has read in both ways
-    arrays = read_tensors(directory.read(TENSORS_FILE), path / TENSORS_FILE)
     tensors = {n: torch.from_numpy(np.asarray(a, dtype=np.float32)) for n, a in arrays.items()}
     return shape, tensors
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparrowlm.api.assembly import is_finished
-from sparrowlm.api.encoder_start import encoder_start
+from sparrowlm.api.encoder_start import encoder_start, known_codec
 from sparrowlm.api.request import TrainRequest, split_data
 from sparrowlm.api.task_parts import most_ids, seconds_left
 from sparrowlm.corpora.preparation import Corpus, prepare_corpus
@@ -76,11 +76,7 @@ def _run(request: TrainRequest, progress: Progress, stop: StopRequest, began: fl
 
 
 def _corpus(request: TrainRequest, progress: Progress) -> Corpus:
-    codec = None
-    if request.start_from is not None:
-        from sparrowlm.text.tokenizers import load_tokenizer
-
-        codec = load_tokenizer(request.start_from)
+    codec = None if request.start_from is None else known_codec(request.start_from)
     corpus = prepare_corpus(
         split_data(request.data),
         request.work / "corpus",

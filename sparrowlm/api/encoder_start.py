@@ -104,6 +104,18 @@ def start_codec(request: TrainRequest) -> TokenCodec | None:
     return codec
 
 
+def known_codec(path: Path) -> TokenCodec:
+    """Return the tokenizer of a model that is gone on from.
+
+    Raises:
+        ModelError: there is no model, or one that reads without a tokenizer.
+    """
+    directory = ModelDirectory(path)
+    if not directory.holds(TOKENIZER_FILE):
+        raise ModelError("api.no-encoder", path=path, kind=directory.manifest.get("kind"))
+    return load_tokenizer(path)
+
+
 def encoder_start(
     path: Path, labels: Sequence[str] = (), progress: Progress | None = None
 ) -> EncoderStart:

@@ -19,6 +19,7 @@ import numpy as np
 
 from sparrowlm.api import neural_stage
 from sparrowlm.api.assembly import FinishedModel, is_finished, write_directory
+from sparrowlm.api.encoder_start import known_codec
 from sparrowlm.api.mixture_stage import (
     LEAST_GATE_TOKENS,
     MOST_GATE_TOKENS,
@@ -107,11 +108,7 @@ class _Training:
             encoding=request.encoding,
         )  # fmt: skip
         held_out = [] if request.held_out is None else [request.held_out]
-        codec = None
-        if request.start_from is not None:
-            from sparrowlm.text.tokenizers import load_tokenizer
-
-            codec = load_tokenizer(request.start_from)
+        codec = None if request.start_from is None else known_codec(request.start_from)
         corpus = prepare_corpus(
             split_data(request.data),
             request.work / "corpus",

@@ -102,10 +102,13 @@ def test_an_encoder_goes_on_reading(home, tmp_path):
         assert facts["recipe"]["from"] == str(home / "encoder")
 
 
-def test_a_decoder_begins_with_an_encoder(home, tmp_path):
+@pytest.mark.parametrize("is_of_a_task", [False, True])
+def test_a_decoder_begins_with_an_encoder(home, tmp_path, is_of_a_task):
+    if is_of_a_task:
+        classifier(home, tmp_path / "c", "encoder")
     model = sp.train(
         home / "text.txt", output=tmp_path / "d", steps=1, model="transformer",
-        start_from=home / "encoder",
+        start_from=tmp_path / "c" if is_of_a_task else home / "encoder",
     )  # fmt: skip
     assert model.kind == "transformer"
     assert json.loads((tmp_path / "d" / "config.json").read_bytes()).get("is_causal", True)
@@ -137,6 +140,12 @@ def test_a_task_without_a_network_has_nothing_to_begin_with(home, tmp_path):
     sp.train(home / "labelled.jsonl", output=tmp_path / "linear", model="linear")
     with pytest.raises(ModelError, match="no network to go on from"):
         encoder_start(tmp_path / "linear")
+    for kind in ("auto", "encoder"):
+        with pytest.raises(ModelError, match="no network to go on from"):
+            sp.train(
+                home / "text.txt", output=tmp_path / "t", model=kind, task="complete",
+                start_from=tmp_path / "linear", steps=1,
+            )  # fmt: skip
     # Its n-gram model is gone on from, beside a network that begins anew.
     assert classifier(home, tmp_path / "m", tmp_path / "linear").kind == "classify"
     assert as_stored(encoder_tensors(ModelDirectory(tmp_path / "m")))
