@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 _LEAST_NETWORK_TEXTS = 20
 _SHORT_CONTEXT, _LONG_CONTEXT = 128, 256
+_MOST_CONFUSION_LABELS = 200
 # Share of an old linear model that stays where its data are gone (decision 032).
 _KEPT_TRUST = 0.5
 
@@ -107,7 +108,7 @@ def _outcome(
             **trained.facts,
             **lessons,
             "held_out": {
-                name: one.as_json() if name == "model" else one.summary()
+                name: _details(one) if name == "model" else one.summary()
                 for name, one in figures.items()
             },
             "test": {name: one.summary() for name, one in test_figures.items()},
@@ -118,6 +119,14 @@ def _outcome(
         arrays=trained.model_arrays,
         binaries=binaries(trained),
     )
+
+
+def _details(figures: ClassifierFigures) -> dict[str, Any]:
+    """Return everything about the model; a table of more labels would be larger than the model."""
+    found = figures.as_json()
+    if len(found["confusion"]) > _MOST_CONFUSION_LABELS:
+        found["confusion"] = []
+    return found
 
 
 def _settings(

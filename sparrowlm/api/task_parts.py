@@ -30,8 +30,8 @@ DEFAULT_BYTES = 5_000_000
 # Tasks of the tagger: names, slots with intents, words.
 TAG_TASKS = ("tag", "intent", "segment")
 _CLOSING_SECONDS = 2.0
-# An id takes a row of the embedding in half precision and a line of the tokenizer.
-_VOCABULARY_SHARE, _BYTES_PER_ID, _LEAST_IDS = 0.45, 2 * 128 + 52, 512
+# An id takes a row of the embedding in 8 bits and its place in the tokenizer.
+_VOCABULARY_SHARE, _BYTES_PER_ID, _LEAST_IDS = 0.24, 128 + 36, 512
 _LEAST_SECONDS = 1.0
 
 

@@ -34,7 +34,7 @@ from sparrowlm.training.sequences import Ids
 
 _HEAD_WIDTH = 64
 # Of tokenizer.json, measured: a character has its id there, a piece or word a score or a merge too.
-_BYTES_PER_CHARACTER, _BYTES_PER_PIECE = 20, 52
+_BYTES_PER_CHARACTER, _BYTES_PER_PIECE = 12, 36
 _WARM_UP_SHARE, _MOST_WARM_UP_STEPS = 0.1, 100
 _HELD_OUT_TEXTS = 256
 

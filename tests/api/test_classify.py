@@ -376,3 +376,22 @@ def test_what_learns_can_be_chosen(home, tmp_path, transfer):
     assert all(np.isfinite(tensor).all() for tensor in tensors.values())
     with pytest.raises(SettingError, match="melted"):
         sp.train(home / "评论.csv", output=tmp_path / "x", transfer="melted", **settings)
+
+
+def test_hundreds_of_labels_stay_inside_the_size_that_was_asked_for(tmp_path):
+    rows = [
+        json.dumps({"text": f"第{number}类的问题，{word}。", "label": f"类别{number}"})
+        for number in range(205)
+        for word in ("怎么办", "在哪里")
+    ]
+    (tmp_path / "many.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    model = sp.train(
+        tmp_path / "many.jsonl", output=tmp_path / "m", model="linear", size="600kB",
+        task="classify",
+    )  # fmt: skip
+    assert len(model.labels) == 205
+    assert sum(path.stat().st_size for path in (tmp_path / "m").iterdir()) <= 600_000
+    facts = json.loads((tmp_path / "m" / "sparrow.json").read_bytes())
+    held_out = facts["measured"]["held_out"]["model"]
+    assert held_out["confusion"] == []
+    assert len(held_out["per_label"]) == 205

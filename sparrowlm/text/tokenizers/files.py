@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sparrowlm.foundation.errors import DamagedFileError, ModelError
 from sparrowlm.text.tokenizers.codec import SEPARATOR, SEPARATOR_ID, TokenCodec
 
 TOKENIZER_FILE = "tokenizer.json"
+_NORMALIZER = re.compile(rb'"normalizer": ?\{')
 CONFIG_FILE = "tokenizer_config.json"
 _KIND_KEY = "sparrow_kind"
 _CHECKSUM_KEY = "sparrow_sha256"
@@ -58,7 +60,9 @@ def save_tokenizer(directory: Path, kind: str, description: Mapping[str, Any]) -
         kind: "character", "bpe" or "word".
         description: the content of tokenizer.json.
     """
-    content = json.dumps(description, ensure_ascii=False, indent=1).encode("utf-8") + b"\n"
+    # Nobody reads thousands of pieces line by line, and half of the file would be white space.
+    text = json.dumps(description, ensure_ascii=False, separators=(",", ":"))
+    content = text.encode("utf-8") + b"\n"
     atomic.write_bytes(directory / TOKENIZER_FILE, content)
     checksum = hashlib.sha256(content).hexdigest()
     atomic.write_json(directory / CONFIG_FILE, _config(kind, checksum))
@@ -110,7 +114,7 @@ def _rebuild(kind: str, content: bytes) -> TokenCodec:
     if kind == "character":
         return character.from_description(json.loads(content))
     # Asked of the bytes: a quotation mark inside a string has a backslash before it.
-    is_uncased = b'"normalizer": {' in content
+    is_uncased = _NORMALIZER.search(content) is not None
     if is_uncased:
         description = {**json.loads(content), "normalizer": None}
         content = json.dumps(description, ensure_ascii=False).encode()
