@@ -149,3 +149,14 @@ def test_a_task_without_a_network_has_nothing_to_begin_with(home, tmp_path):
     # Its n-gram model is gone on from, beside a network that begins anew.
     assert classifier(home, tmp_path / "m", tmp_path / "linear").kind == "classify"
     assert as_stored(encoder_tensors(ModelDirectory(tmp_path / "m")))
+
+
+@pytest.mark.parametrize("further", [{}, {"teacher": "encoder"}])
+def test_only_a_model_of_the_task_can_have_learnt_old_data(home, tmp_path, further):
+    dials = {name: home / path for name, path in further.items()}
+    with pytest.raises(ModelError, match="encoder"):
+        sp.train(
+            home / "labelled.jsonl", output=tmp_path / "m", task="classify", steps=1,
+            start_from=home / "encoder", replay=home / "labelled.jsonl", **dials,
+        )  # fmt: skip
+    assert not (tmp_path / "m" / "sparrow.json").exists()
