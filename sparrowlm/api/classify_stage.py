@@ -132,6 +132,7 @@ def _details(figures: ClassifierFigures) -> dict[str, Any]:
 def _settings(
     request: TrainRequest, lessons: Lessons, began: float, progress: Progress
 ) -> ClassifierTrainingSettings:
+    from sparrowlm.tasks.classify.evaluation import shown_bytes
     from sparrowlm.training.encoder_stage import EncoderSize
 
     texts = lessons.texts
@@ -160,6 +161,7 @@ def _settings(
         steps=request.steps,
         unlabelled=lessons.unlabelled,
         words=user_words(request),
+        shown_bytes=shown_bytes(texts.texts),
         seed=request.seed,
     )
 

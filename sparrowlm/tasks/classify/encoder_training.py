@@ -34,9 +34,9 @@ from sparrowlm.training.transfer import (
 _PRETRAINING_TOKENS = 12_000_000
 _LABELLING_TEXTS = 250_000
 _LEAST_EPOCHS, _MOST_EPOCHS = 3.0, 40.0
-# What goes on from an encoder needs fewer passes where labels say little and, moved less far, more
-# over many texts.
-_FEWER_PASSES, _LEAST_FURTHER_EPOCHS = 3, 8.0
+# What goes on from an encoder needs fewer passes where labels say little, but several: this many
+# texts in all, within these passes.
+_FEWER_PASSES, _FURTHER_TEXTS, _FURTHER_EPOCHS = 3, 80_000, (5.0, 8.0)
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -137,8 +137,9 @@ class EncoderTraining:
         )
         epochs = settings.labelling_epochs
         if epochs is None:
-            num_texts = _LABELLING_TEXTS * rates**_FEWER_PASSES
-            least = _LEAST_FURTHER_EPOCHS if goes_on else _LEAST_EPOCHS
+            num_texts, least = _LABELLING_TEXTS * rates**_FEWER_PASSES, _LEAST_EPOCHS
+            if goes_on:
+                least = float(np.clip(_FURTHER_TEXTS / len(rows), *_FURTHER_EPOCHS))
             epochs = min(max(num_texts / len(rows), least), _MOST_EPOCHS)
         stage = StageSettings(
             most_epochs=epochs, most_steps=settings.steps, seconds=seconds, other_rate=0.003,

@@ -27,6 +27,7 @@ from sparrowlm.tasks.classify.metric import (
 from sparrowlm.tasks.classify.rejecting import reject_label
 
 _MOST_ERRORS = 50
+_SAMPLE_TEXTS = 1000
 _SHOWN_CHARACTERS = 200
 
 
@@ -203,3 +204,14 @@ def _worst(
 
 def _names(labels: Sequence[str], chosen_L: Any) -> tuple[str, ...]:  # noqa: ANN401
     return tuple(labels[index] for index in np.flatnonzero(chosen_L).tolist())
+
+
+def shown_bytes(texts: Sequence[str]) -> int:
+    """Return what the texts of the worst errors will take in the report and in the facts, about.
+
+    Args:
+        texts: any of the kind.
+    """
+    some = texts[:: max(len(texts) // _SAMPLE_TEXTS, 1)]
+    shown = sum(len(text[:_SHOWN_CHARACTERS].encode("utf-8", "replace")) for text in some)
+    return 2 * _MOST_ERRORS * shown // max(len(some), 1)

@@ -14,8 +14,8 @@ from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import EncoderSize
 from sparrowlm.training.transfer import Transfer
 
-# Configurations, card and report, which tell about every label.
-_SMALL_FILES_BYTES, _BYTES_PER_LABEL = 46_000, 1_400
+# Configurations, card and report, which tell about every label; more with a network's curves.
+_SMALL_FILES_BYTES, _OF_NETWORK_BYTES, _BYTES_PER_LABEL = 42_000, 16_000, 1_400
 # With less room a linear model says nothing.
 LEAST_LINEAR_BYTES = 50_000
 
@@ -44,6 +44,7 @@ class ClassifierTrainingSettings:
         transfer: what learns labels: "full" everything; "frozen" the head alone; "adapters" the
             head and low-rank additions; "gradual" the head first, then everything.
         words: of the user's dictionary, never cut.
+        shown_bytes: what the texts of the worst errors take in the report and beside it.
         seed: same seed, same data, same machine, no clock: same model.
     """
 
@@ -61,6 +62,7 @@ class ClassifierTrainingSettings:
     known: KnownLinear | None = None
     least_trust: float = 0.0
     words: tuple[str, ...] = ()
+    shown_bytes: int = 0
     seed: int = 0
 
     def linear_bytes(self, codec: TokenCodec | None, num_labels: int) -> int | None:
@@ -72,7 +74,12 @@ class ClassifierTrainingSettings:
         """
         if self.most_bytes is None:
             return None
-        room = self.most_bytes - _SMALL_FILES_BYTES - _BYTES_PER_LABEL * num_labels
+        small = _SMALL_FILES_BYTES + self.shown_bytes + _BYTES_PER_LABEL * num_labels
+        room = self.most_bytes - small
         if codec is not None:
-            room -= self.size.directory_bytes(codec) + 4 * num_labels * self.size.width
+            room -= (
+                _OF_NETWORK_BYTES
+                + self.size.directory_bytes(codec)
+                + 4 * num_labels * self.size.width
+            )
         return room
