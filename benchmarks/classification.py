@@ -108,6 +108,7 @@ def short(table: dict[str, float]) -> dict[str, float]:
         "accuracy": 100 * table["accuracy"],
         "macro_f1": 100 * table["macro_f1"],
         "calibration_error": table["calibration_error"],
+        "by_chance": table["calibration_error_by_chance"],
     }
     if table.get("in_scope_accuracy") is not None:
         figures["in_scope"] = 100 * table["in_scope_accuracy"]
@@ -127,7 +128,8 @@ def report(name: str, source: Source, figures: list[dict[str, object]]) -> None:
         for who in tables:
             cells = []
             for key in tables[who]:
-                values = np.array([one[part][who][key] for one in figures if who in one[part]])  # type: ignore[index]
+                of_seeds = [one[part].get(who, {}) for one in figures]  # type: ignore[attr-defined]
+                values = np.array([own[key] for own in of_seeds if key in own])
                 cells.append(f"{key} {values.mean():.3f} ± {values.std():.3f}")
             print(f"  {part:12s} {who:8s} {'  '.join(cells)}", flush=True)
 

@@ -229,6 +229,7 @@ def closing_lines(
             "high": f"{100 * high:.1f}",
             "macro_f1": f"{100 * model.macro_f1:.2f}",
             "error": f"{model.calibration_error:.3f}",
+            "chance": f"{model.calibration_error_by_chance:.3f}",
             "floor": "–" if floor is None else f"{100 * floor.accuracy:.2f}",
             "shipped": " + ".join(trained.classifier.settings.blend.weights),
         }

@@ -218,7 +218,8 @@ def _shown(own: Mapping[str, Any], code: str) -> str:
     if value is None:
         return "–"
     if code == "calibration_error":
-        return f"{value:.3f}"
+        chance = own.get(f"{code}_by_chance")
+        return f"{value:.3f}" if chance is None else f"{value:.3f} ({chance:.3f})"
     interval = own.get(f"{code}_interval")
     shown = f"{100 * value:.2f} %"
     if interval and interval[0] != interval[1]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float
-from sparrowlm.tasks.calibration import calibration_error
+from sparrowlm.tasks.calibration import calibration_error, error_by_chance
 from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.metric import (
     LabelScore,
@@ -61,6 +61,7 @@ class ClassifierFigures:
         macro_f1_interval: its 95 % interval; the value twice where texts have several labels.
         micro_f1: F1 of all decisions together.
         calibration_error: mean distance between confidence and accuracy.
+        calibration_error_by_chance: what exactly right confidences would show on as many texts.
         per_label: every label's figures.
         confusion: texts by (true, predicted) label; empty where texts have several labels.
         reliability: (mean confidence, accuracy, texts) of bins of confidence.
@@ -78,6 +79,7 @@ class ClassifierFigures:
     macro_f1_interval: tuple[float, float]
     micro_f1: float
     calibration_error: float
+    calibration_error_by_chance: float
     per_label: list[LabelScore]
     confusion: list[list[int]]
     reliability: list[tuple[float, float, int]]
@@ -99,6 +101,7 @@ class ClassifierFigures:
             "macro_f1_interval": list(self.macro_f1_interval),
             "micro_f1": self.micro_f1,
             "calibration_error": self.calibration_error,
+            "calibration_error_by_chance": self.calibration_error_by_chance,
             **{name: value for name, value in scope.items() if value is not None},
         }
 
@@ -149,6 +152,7 @@ def measured(
         macro_f1_interval=macro_f1_interval(true_B[counted], predicted_B[counted], num_labels),
         micro_f1=micro_f1(true_BL, predicted_BL),
         calibration_error=calibration_error(confidence_B, right_B),
+        calibration_error_by_chance=error_by_chance(confidence_B),
         per_label=scores,
         confusion=confusion(true_B[counted], predicted_B[counted], num_labels).tolist(),
         reliability=reliability(confidence_B, right_B),
@@ -179,6 +183,7 @@ def _several(probabilities_BL: Any, data: LabelledTexts, threshold: float) -> Cl
         macro_f1_interval=(macro, macro),
         micro_f1=micro_f1(true_BL, predicted_BL),
         calibration_error=calibration_error(confidence_BL.ravel(), decisions_BL.ravel()),
+        calibration_error_by_chance=error_by_chance(confidence_BL.ravel()),
         per_label=scores,
         confusion=[],
         reliability=reliability(confidence_BL.ravel(), decisions_BL.ravel()),

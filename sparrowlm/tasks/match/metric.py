@@ -17,7 +17,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Bool, Float, Int64
 from sparrowlm.foundation.randomness import random_generator
-from sparrowlm.tasks.calibration import calibration_error
+from sparrowlm.tasks.calibration import calibration_error, error_by_chance
 
 _RESAMPLES = 1000
 
@@ -35,6 +35,7 @@ class PairFigures:
         accuracy: share of right decisions.
         average_precision: of the ranking by score.
         calibration_error: mean distance between probability and truth.
+        calibration_error_by_chance: what exactly right probabilities would show on as many pairs.
         f1_interval: 95 % interval of f1.
     """
 
@@ -44,6 +45,7 @@ class PairFigures:
     accuracy: float
     average_precision: float
     calibration_error: float
+    calibration_error_by_chance: float
     f1_interval: Interval
 
 
@@ -89,6 +91,7 @@ def pair_figures(
         accuracy=float((is_same_B == is_said_B).mean()) if len(is_same_B) else 0.0,
         average_precision=average_precision(is_same_B, probabilities_B),
         calibration_error=calibration_error(probabilities_B, is_same_B),
+        calibration_error_by_chance=error_by_chance(probabilities_B),
         f1_interval=interval(
             lambda rows: f1(is_same_B[rows], is_said_B[rows]), len(is_same_B), seed
         ),

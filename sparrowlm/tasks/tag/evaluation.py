@@ -13,7 +13,7 @@ import numpy as np
 
 from sparrowlm.corpora.labelled.examples import Span, TaggedText
 from sparrowlm.foundation.randomness import random_generator
-from sparrowlm.tasks.calibration import calibration_error
+from sparrowlm.tasks.calibration import calibration_error, error_by_chance
 from sparrowlm.tasks.tag.metric import SpanScore, WordScore
 from sparrowlm.tasks.tag.model import IntentPrediction, SpanPrediction, TaggedPrediction
 
@@ -54,6 +54,7 @@ class TaggerFigures:
         by_label: every label's figures.
         text_accuracy: share of texts with exactly the true spans, and intent where there is one.
         calibration_error: mean distance between probability and share of right spans.
+        calibration_error_by_chance: what exactly right probabilities would show on as many spans.
         intent_accuracy: None where texts have no intents.
         words: recall of unknown words and their share; None where nothing was segmented.
         errors: the worst errors.
@@ -69,6 +70,7 @@ class TaggerFigures:
     by_label: dict[str, Any]
     text_accuracy: float
     calibration_error: float
+    calibration_error_by_chance: float
     intent_accuracy: float | None
     words: dict[str, float | int] | None
     errors: list[WorstTagError]
@@ -77,7 +79,7 @@ class TaggerFigures:
         """Return the figures that fit on a line, as JSON values."""
         names = (
             "num_texts", "num_spans", "precision", "recall", "f1", "macro_f1", "text_accuracy",
-            "calibration_error", "intent_accuracy", "words",
+            "calibration_error", "calibration_error_by_chance", "intent_accuracy", "words",
         )  # fmt: skip
         found = {name: getattr(self, name) for name in names}
         return {**found, "f1_interval": list(self.f1_interval)}
@@ -112,6 +114,7 @@ def measured(
     if intents is not None:
         is_right_B &= intents != 0
     micro = score.micro
+    sure_S, is_right_S = _span_confidences(predictions, examples)
     return TaggerFigures(
         num_texts=len(examples),
         num_spans=micro.num_gold,
@@ -122,7 +125,8 @@ def measured(
         macro_f1=score.macro_f1,
         by_label={label: score.by_label[label].result() for label in sorted(score.by_label)},
         text_accuracy=float(is_right_B.mean()) if len(examples) else 0.0,
-        calibration_error=_calibration_error(predictions, examples),
+        calibration_error=calibration_error(sure_S, is_right_S),
+        calibration_error_by_chance=error_by_chance(sure_S),
         intent_accuracy=_share(intents),
         words=None if known_words is None else _words(predictions, examples, known_words),
         errors=_worst(predictions, examples),
@@ -173,17 +177,17 @@ def _share(right: np.ndarray[Any, np.dtype[np.int64]] | None) -> float | None:
     return float(right[right >= 0].mean())
 
 
-def _calibration_error(
+def _span_confidences(
     predictions: Sequence[TaggedPrediction], examples: Sequence[TaggedText]
-) -> float:
-    """Compare the probabilities of spans with how many of them are right."""
+) -> tuple[Any, Any]:
+    """Return the probability of every span that was found, and whether it is right."""
     pairs = [
         (span.probability, Span(span.start, span.end, span.label) in set(example.spans))
         for given, example in zip(predictions, examples, strict=True)
         for span in given.spans
     ]
     sure, right = (np.array([float(pair[k]) for pair in pairs]) for k in (0, 1))
-    return calibration_error(sure, right > 0.5)
+    return sure, right > 0.5
 
 
 def _words(

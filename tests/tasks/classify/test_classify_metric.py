@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparrowlm.tasks.calibration import calibration_error
+from sparrowlm.tasks.calibration import calibration_error, error_by_chance
 from sparrowlm.tasks.classify.evaluation import measured
 from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.metric import (
@@ -61,6 +61,16 @@ def test_calibration_error_of_known_cases():
     mixed = calibration_error(np.array([0.95] * 10 + [0.55] * 10), np.array([True] * 20))
     assert mixed == pytest.approx(0.25)
     assert calibration_error(np.zeros(0), np.zeros(0, dtype=bool)) == 0.0
+
+
+@pytest.mark.parametrize("count", [60, 600, 6000])
+def test_chance_alone_is_what_exactly_right_confidences_show(count):
+    random = np.random.default_rng(count)
+    sure = random.beta(3, 1, count)
+    errors = [calibration_error(sure, random.random(count) < sure) for _draw in range(300)]
+    assert error_by_chance(sure) == pytest.approx(np.mean(errors), rel=0.08)
+    assert error_by_chance(np.zeros(0)) == 0.0
+    assert error_by_chance(np.ones(5)) == 0.0
     assert reliability(np.array([0.9, 0.91]), np.array([True, False])) == [
         (pytest.approx(0.905), 0.5, 2)
     ]
