@@ -266,3 +266,31 @@ def test_dials_that_make_no_sense_are_refused(home, tmp_path, dials, word):
 def test_old_data_that_are_not_there_are_refused(home, tmp_path):
     with pytest.raises(DataError):
         going_on(home, tmp_path / "m", replay=home / "missing.jsonl")
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_texts_drawn_for_measuring_are_learnt_in_the_end_and_given_ones_never(
+    home, tmp_path, monkeypatch, is_given
+):
+    from sparrowlm.tasks.classify import training
+    from sparrowlm.tasks.classify.encoder_training import EncoderTraining
+
+    learnt = []
+
+    def watched(self, model, rows, seconds, place, guesses=None):
+        learnt.append(rows)
+        return real(self, model, rows, seconds, place, guesses)
+
+    real = EncoderTraining.learn_the_rest
+    monkeypatch.setattr(EncoderTraining, "learn_the_rest", watched)
+    monkeypatch.setattr(training, "_MOST_TEXTS_IN_FOLDS", 10)
+    given = {"held_out": home / "test.jsonl"} if is_given else {}
+    sp.train(home / "old.jsonl", output=tmp_path / "m", model="encoder", steps=8, **given)
+    stages = facts(tmp_path / "m")["curve"]
+    assert ("rest" in stages) == (not is_given)
+    if is_given:
+        assert not learnt
+    else:
+        num_texts = len((home / "old.jsonl").read_text("utf-8").splitlines())
+        (rows,) = learnt
+        assert rows.tolist() == list(range(num_texts))

@@ -37,6 +37,9 @@ _LEAST_EPOCHS, _MOST_EPOCHS = 3.0, 40.0
 # What goes on from an encoder needs fewer passes where labels say little, but several: this many
 # texts in all, within these passes.
 _FEWER_PASSES, _FURTHER_TEXTS, _FURTHER_EPOCHS = 3, 80_000, (5.0, 8.0)
+# Over all texts, once those that were kept for measuring have told what they could, and of how many
+# steps one is for that.
+_PASSES_OVER_ALL, _FURTHER_STEPS = 3.0, 8
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -116,37 +119,76 @@ class EncoderTraining:
         Raises:
             StoppedBySignal: after saving.
         """
-        settings, data = self._settings, self._data
+        settings = self._settings
         goes_on = has_read(settings.start)
-        rates = rates_for_labels(len(data.labels)) if goes_on else 1.0
-        targets_BL = data.targets_BL[rows]
-        if guesses is not None:
-            rows = np.concatenate([rows, guesses.rows_U])
-            # Targets that add up to less than one make the loss of a text as much smaller.
-            shares_UL = guesses.targets_UL(len(data.labels)) / np.float32(LABELLED_IMPORTANCE)
-            targets_BL = np.concatenate([targets_BL, shares_UL])
+        rates = rates_for_labels(len(self._data.labels)) if goes_on else 1.0
         model = self._started_model()
-        others = None
-        if held_out is not None:
-            others = (self._some(held_out), data.judged().targets_BL[held_out])
-        objective = LabelObjective(
-            self._some(rows),
-            targets_BL,
-            others,
-            LabellingSettings(is_multi_label=data.is_multi_label, seed=settings.seed),
-        )
+        objective = self._objective(rows, held_out, guesses)
         epochs = settings.labelling_epochs
         if epochs is None:
             num_texts, least = _LABELLING_TEXTS * rates**_FEWER_PASSES, _LEAST_EPOCHS
             if goes_on:
                 least = float(np.clip(_FURTHER_TEXTS / len(rows), *_FURTHER_EPOCHS))
             epochs = min(max(num_texts / len(rows), least), _MOST_EPOCHS)
-        stage = StageSettings(
-            most_epochs=epochs, most_steps=settings.steps, seconds=seconds, other_rate=0.003,
-            dropout=0.2, feature_dropout=0.5, seed=settings.seed, precision=self._precision,
-        )  # fmt: skip
+        stage = self._labels_stage(epochs, settings.steps, seconds)
         result = run_transfer(model, objective, stage, place, settings.transfer, rates=rates)
         return rounded(model), result
+
+    def learn_the_rest(
+        self,
+        model: ClassifierModel,
+        rows: Int64[np.ndarray, " all_of_them"],
+        seconds: float | None,
+        place: StagePlace,
+        guesses: Guesses | None = None,
+    ) -> LoopResult:
+        """Let a model that has been measured learn what was kept from it, and all else again.
+
+        Args:
+            model: changed in place.
+            rows: all texts, also those that it was measured on.
+            seconds: wall time; None for all epochs.
+            place: see StagePlace.
+            guesses: see learn.
+
+        Raises:
+            StoppedBySignal: after saving.
+        """
+        settings = self._settings
+        steps = None if settings.steps is None else max(settings.steps // _FURTHER_STEPS, 1)
+        stage = going_on(self._labels_stage(_PASSES_OVER_ALL, steps, seconds))
+        # The head stands already; what was to stay where it is still does.
+        transfer = "full" if settings.transfer == "gradual" else settings.transfer
+        result = run_transfer(model, self._objective(rows, None, guesses), stage, place, transfer)
+        rounded(model)
+        return result
+
+    def _labels_stage(
+        self, epochs: float, steps: int | None, seconds: float | None
+    ) -> StageSettings:
+        return StageSettings(
+            most_epochs=epochs, most_steps=steps, seconds=seconds, other_rate=0.003, dropout=0.2,
+            feature_dropout=0.5, seed=self._settings.seed, precision=self._precision,
+        )  # fmt: skip
+
+    def _objective(
+        self,
+        rows: Int64[np.ndarray, " some"],
+        held_out: Int64[np.ndarray, " others"] | None,
+        guesses: Guesses | None,
+    ) -> LabelObjective:
+        data = self._data
+        targets_BL = data.targets_BL[rows]
+        if guesses is not None:
+            rows = np.concatenate([rows, guesses.rows_U])
+            # Targets that add up to less than one make the loss of a text as much smaller.
+            shares_UL = guesses.targets_UL(len(data.labels)) / np.float32(LABELLED_IMPORTANCE)
+            targets_BL = np.concatenate([targets_BL, shares_UL])
+        others = None
+        if held_out is not None:
+            others = (self._some(held_out), data.judged().targets_BL[held_out])
+        settings = LabellingSettings(is_multi_label=data.is_multi_label, seed=self._settings.seed)
+        return LabelObjective(self._some(rows), targets_BL, others, settings)
 
     def scores(
         self, model: ClassifierModel, rows: Int64[np.ndarray, " some"]

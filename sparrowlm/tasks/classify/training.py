@@ -51,6 +51,8 @@ _NUM_FOLDS = 5
 _HELD_OUT_FOLDS, _MOST_HELD_OUT = 10, 2500
 # Of the time left for the network; an encoder that has read before only meets the new kind of text.
 _PRETRAINING_SHARE, _FURTHER_PRETRAINING_SHARE = 0.4, 0.2
+# Of the time for labels; then the texts that were drawn for measuring are learnt too.
+_SHARE_BEFORE_THE_REST = 0.85
 # A part whose absence costs less than this share of the loss is left out.
 _WORTH_LEAVING_OUT = 0.005
 
@@ -240,10 +242,17 @@ class ClassifierTraining:
         if num_folds == 1:
             rows, held_out = np.flatnonzero((self._folds_B < 0) & is_taught_B), self._measured
             place = self._place.of("labels", "tasks.classify-labels-point")
+            every = self._learnt_in_the_end
+            is_kept_for_good = not np.isin(held_out, every).any()
+            share = 1.0 if is_kept_for_good else _SHARE_BEFORE_THE_REST
             model, self._stages["labels"] = training.learn(
-                rows, held_out, self._clock.left(), place, guesses_of(rows)
+                rows, held_out, self._clock.left(share), place, guesses_of(rows)
             )
             scores_BL[held_out] = training.scores(model, held_out)
+            if not is_kept_for_good:
+                self._stages["rest"] = training.learn_the_rest(
+                    model, every, self._clock.left(), self._place.of("rest"), guesses_of(every)
+                )
             return model, scores_BL
         for fold in range(num_folds):
             rows = np.flatnonzero((self._folds_B != fold) & is_taught_B)
