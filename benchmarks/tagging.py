@@ -76,7 +76,8 @@ def trained_on(
         work = Path(directory) if options.work is None else options.work
         place = StagePlace(work, "benchmark", progress, StopRequest(lambda _text: None))
         codec = load_tokenizer(options.start) if options.start else tokenizer(train, further)
-        return TaggerTraining(train, dev, codec, settings, place).run()
+        training = TaggerTraining(train, dev, codec, settings, place)
+        return training.finished(training.run())
 
 
 def network_bytes(trained: TrainedTagger) -> int:

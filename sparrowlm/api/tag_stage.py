@@ -66,14 +66,16 @@ def train_tag(
     settings = _settings(request, lessons, data.task, began, progress)
     codec = _codec(request, examples, settings)
     place = StagePlace(request.work / "network", fingerprint_of(request, data), progress, stop)
-    trained = TaggerTraining(examples, lessons.held_out or None, codec, settings, place).run()
+    training = TaggerTraining(examples, lessons.held_out or None, codec, settings, place)
+    trained = training.run()
     known = known_words_of(examples) if data.task == "segment" else None
     figures = _named(evaluate_parts(trained, list(trained.held_out), known))
+    models = (lessons.before, trained.tagger)
+    both = examples_both_ways(lessons.groups, models, _short_figures)
+    trained = training.finished(trained)
     tests = {}
     if data.test:
         tests = _named(evaluate_parts(trained, _tagged(data.test), known))
-    models = (lessons.before, trained.tagger)
-    both = examples_both_ways(lessons.groups, models, _short_figures)
     for line in (*_closing_lines(figures, tests, trained), *both_ways_lines(both)):
         progress.note(line)
     tagger = trained.tagger

@@ -44,6 +44,10 @@ _EMBEDDING, _LAYERS, _TABLES = "model.embed_tokens.", "model.layers.", "ngrams."
 # Weights that have read before are moved less far than new ones, unless labels say much
 # (docs/decisions/032-transfer.md).
 _LEAST_RATES, _BITS_OF_USUAL_RATES = 0.3, 5.0
+# Once texts drawn for measuring have told what they could, they are learnt too, with the others:
+# most of the time for labels is for what is measured.
+SHARE_BEFORE_EVERYTHING = 0.85
+_PASSES_OVER_EVERYTHING, _FEWER_STEPS = 3.0, 8
 
 
 @runtime_checkable
@@ -122,6 +126,20 @@ def going_on(settings: StageSettings, rates: float = _LEAST_RATES) -> StageSetti
         settings,
         matrix_rate=rates * settings.matrix_rate,
         other_rate=rates * settings.other_rate,
+    )
+
+
+def over_everything(settings: StageSettings) -> StageSettings:
+    """Return the stage in which texts drawn for measuring are learnt, and all others again.
+
+    Args:
+        settings: of the stage in which the others were learnt.
+    """
+    steps = settings.most_steps
+    return replace(
+        going_on(settings),
+        most_epochs=_PASSES_OVER_EVERYTHING,
+        most_steps=None if steps is None else max(steps // _FEWER_STEPS, 1),
     )
 
 

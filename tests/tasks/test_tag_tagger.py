@@ -303,6 +303,61 @@ def test_words_are_cut(tmp_path):
     assert figures["model"].words is not None and figures["model"].f1 > 0.95
 
 
+def with_a_rare_word() -> list[TaggedText]:
+    """Requests, the last of which alone names an artist."""
+    rare = TaggedText("play songs by Zaz now", (Span(14, 17, "artist"),), (), "play")
+    return [*requests(1, 120), rare]
+
+
+@pytest.mark.parametrize("parts", ["both", "floor", "network"])
+def test_examples_drawn_for_choosing_are_learnt_in_the_end(tmp_path, monkeypatch, parts):
+    data = with_a_rare_word()
+    monkeypatch.setattr(training, "divided", lambda _data, _seed: (data[:90], data[90:]))
+    chosen = small_settings(parts=parts)
+    own = TaggerTraining(data, None, codec_of(data), chosen, place(tmp_path))
+    measured = own.run()
+    before = measured.tagger.predict_all(["play songs by Zaz now"])
+    whole = own.finished(measured)
+    (after,) = whole.tagger.predict_all(["play songs by Zaz now"])
+    assert [span[:3] for span in after.spans] == [(14, 17, "artist")]
+    assert whole.tagger.settings == measured.tagger.settings
+    assert len(whole.whole_floor.rows) > len(measured.whole_floor.rows)
+    assert ("rest" in whole.stages) == (parts != "floor")
+    # What was measured stands as it was.
+    assert measured.tagger.predict_all(["play songs by Zaz now"]) == before
+    if parts != "floor":
+        save(whole, tmp_path / "model")
+        texts = [one.text for one in requests(5, 10)]
+        assert loaded(tmp_path / "model").predict(texts) == whole.tagger.predict(texts)
+
+
+def test_examples_given_for_choosing_are_never_learnt(tmp_path):
+    train, held_out = requests(1, 60), requests(2, 20)
+    own = TaggerTraining(train, held_out, None, small_settings(parts="floor"), place(tmp_path))
+    measured = own.run()
+    assert own.finished(measured) is measured
+
+
+def test_a_stopped_finish_goes_on_with_the_same_bits(tmp_path):
+    data = requests(1, 120)
+    chosen = small_settings(steps=24)
+
+    def run(where: StagePlace) -> TrainedTagger:
+        own = TaggerTraining(data, None, codec_of(data), chosen, where)
+        return own.finished(own.run())
+
+    whole = run(place(tmp_path / "whole"))
+    num_stops, last = 0, None
+    while last is None:
+        try:
+            last = run(replace(place(tmp_path / "stopped"), stop=StopsAfter(11)))
+        except StoppedBySignal:
+            num_stops += 1
+    assert num_stops >= 2
+    for name, array in last.model_arrays.items():
+        np.testing.assert_array_equal(array, whole.model_arrays[name], err_msg=name)
+
+
 def test_the_floor_can_ship_alone_and_the_network_too(tmp_path):
     floor = trained_in(tmp_path / "a", parts="floor")
     assert floor.tagger.network is None and not floor.model_arrays

@@ -27,6 +27,7 @@ from sparrowlm.training.transfer import (
     begin_with,
     going_on,
     has_read,
+    over_everything,
     rates_for_labels,
     run_transfer,
 )
@@ -37,9 +38,6 @@ _LEAST_EPOCHS, _MOST_EPOCHS = 3.0, 40.0
 # What goes on from an encoder needs fewer passes where labels say little, but several: this many
 # texts in all, within these passes.
 _FEWER_PASSES, _FURTHER_TEXTS, _FURTHER_EPOCHS = 3, 80_000, (5.0, 8.0)
-# Over all texts, once those that were kept for measuring have told what they could, and of how many
-# steps one is for that.
-_PASSES_OVER_ALL, _FURTHER_STEPS = 3.0, 8
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -155,8 +153,7 @@ class EncoderTraining:
             StoppedBySignal: after saving.
         """
         settings = self._settings
-        steps = None if settings.steps is None else max(settings.steps // _FURTHER_STEPS, 1)
-        stage = going_on(self._labels_stage(_PASSES_OVER_ALL, steps, seconds))
+        stage = over_everything(self._labels_stage(1.0, settings.steps, seconds))
         # The head stands already; what was to stay where it is still does.
         transfer = "full" if settings.transfer == "gradual" else settings.transfer
         result = run_transfer(model, self._objective(rows, None, guesses), stage, place, transfer)

@@ -41,7 +41,7 @@ from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import Clock, StagePlace
 from sparrowlm.training.linear import folds
 from sparrowlm.training.loop import LoopResult
-from sparrowlm.training.transfer import reading_share
+from sparrowlm.training.transfer import SHARE_BEFORE_EVERYTHING, reading_share
 
 # Fewer texts than this are too few to give some away for measuring: every text is scored by models
 # that were trained without it.
@@ -51,8 +51,6 @@ _NUM_FOLDS = 5
 _HELD_OUT_FOLDS, _MOST_HELD_OUT = 10, 2500
 # Of the time left for the network; an encoder that has read before only meets the new kind of text.
 _PRETRAINING_SHARE, _FURTHER_PRETRAINING_SHARE = 0.4, 0.2
-# Of the time for labels; then the texts that were drawn for measuring are learnt too.
-_SHARE_BEFORE_THE_REST = 0.85
 # A part whose absence costs less than this share of the loss is left out.
 _WORTH_LEAVING_OUT = 0.005
 
@@ -244,7 +242,7 @@ class ClassifierTraining:
             place = self._place.of("labels", "tasks.classify-labels-point")
             every = self._learnt_in_the_end
             is_kept_for_good = not np.isin(held_out, every).any()
-            share = 1.0 if is_kept_for_good else _SHARE_BEFORE_THE_REST
+            share = 1.0 if is_kept_for_good else SHARE_BEFORE_EVERYTHING
             model, self._stages["labels"] = training.learn(
                 rows, held_out, self._clock.left(share), place, guesses_of(rows)
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -58,6 +59,7 @@ class FloorSettings:
         scheme: None: see choose_scheme.
         profile: None: follows from the script and the scheme.
         has_gazetteer: the training spans become a feature.
+        joins_runs: runs of letters and digits are one unit; None: see choose_joins_runs.
         seed: order of the examples, and what is left out.
     """
 
@@ -69,6 +71,7 @@ class FloorSettings:
     scheme: SchemeName | None = None
     profile: Profile | None = None
     has_gazetteer: bool = True
+    joins_runs: bool | None = None
     seed: int = 0
 
 
@@ -144,6 +147,35 @@ def fit_floor(
     return _Fit(train, held_out or train, settings, progress or SilentProgress()).result()
 
 
+def refitted_floor(
+    examples: Sequence[TaggedText],
+    fit: FloorFit,
+    settings: FloorSettings | None = None,
+    progress: Progress | None = None,
+) -> TagFloor | None:
+    """Learn the same floor from more examples: everything as it was chosen, nothing is measured.
+
+    Args:
+        examples: those that the first one learnt from, and those that chose.
+        fit: what was chosen; labels that it does not know are left out.
+        settings: of the first one.
+        progress: counts passes.
+
+    Returns:
+        The floor; None where Ctrl-C ended the search.
+    """
+    floor, known = fit.floor, set(fit.floor.labels.types)
+    same = replace(
+        settings or FloorSettings(), costs=(fit.cost,), num_passes=fit.num_passes,
+        scheme=floor.labels.scheme, profile=floor.features.profile, joins_runs=floor.joins_runs,
+    )  # fmt: skip
+    kept = [
+        replace(one, spans=tuple(span for span in one.spans if span.label in known))
+        for one in examples
+    ]
+    return _Fit(kept, (), same, progress or SilentProgress()).again(fit)
+
+
 def choose_joins_runs(examples: Sequence[TaggedText]) -> bool:
     """Say whether runs of letters and digits should be one unit.
 
@@ -202,7 +234,8 @@ class _Fit:
         progress: Progress,
     ) -> None:
         self._settings, self._progress = settings, progress
-        self._joins_runs = choose_joins_runs(train)
+        joins_runs = settings.joins_runs
+        self._joins_runs = choose_joins_runs(train) if joins_runs is None else joins_runs
         units, spans = self._units(train)
         scheme = settings.scheme or choose_scheme(units, spans)
         self._labels = LabelSet(scheme, tuple(sorted({kind for _, _, kind in spans})))
@@ -219,8 +252,18 @@ class _Fit:
         least_count = settings.least_count or (1 if len(units) < _MANY_UNITS else 2)
         self._rows = RowIndex.of(hashes, least_count)
         self._problem = self._problem_of(units, spans, self._rows.find(hashes))
-        del hashes
-        self._eval = self._prepared(held_out)
+        self._choosing = held_out
+
+    @cached_property
+    def _eval(self) -> _HeldOut:
+        return self._prepared(self._choosing)
+
+    def again(self, fit: FloorFit) -> TagFloor | None:
+        """Return the floor with the cost, the passes and the bias of an earlier one."""
+        learnt = train_crf(self._problem, self._crf(fit.cost), progress=self._progress)
+        if learnt.was_stopped:
+            return None
+        return self._packed(self._biased(learnt.weights, fit.bias))
 
     def result(self) -> FloorFit:
         best = _Best()
@@ -241,17 +284,15 @@ class _Fit:
         return self._finished(best, was_stopped)
 
     def _finished(self, best: _Best, was_stopped: bool) -> FloorFit:
-        settings, weights = self._settings, best.weights
+        weights = best.weights
         if weights is None:
             raise DataError("tasks.tag-no-examples")
         around = tuple(max(best.bias + step, 0.0) for step in _FINE_STEPS)
         f1, bias = self._best_bias(weights, around)
         weights = self._biased(weights, bias)
-        whole = TagFloor(self._labels, self._features, self._rows, weights, self._joins_runs)
-        other = whole.size_bytes() - packed_bytes(self._rows, weights)
-        rows, small = fitted(self._rows, weights, settings.max_bytes, other)
-        floor = replace(whole, rows=rows, weights=small)
-        f1_small = self._f1(small, small.scores(rows.find(self._eval.hashes_NF)))
+        floor = self._packed(weights)
+        small = floor.weights
+        f1_small = self._f1(small, small.scores(floor.rows.find(self._eval.hashes_NF)))
         size = floor.size_bytes()
         self._progress.note(
             say(
@@ -266,6 +307,13 @@ class _Fit:
         return FloorFit(
             floor, best.cost, best.number, bias, f1, f1_small, size, num_features, was_stopped
         )
+
+    def _packed(self, weights: CrfWeights) -> TagFloor:
+        """Return a floor with small weights, cut to the bytes that were asked for."""
+        whole = TagFloor(self._labels, self._features, self._rows, weights, self._joins_runs)
+        other = whole.size_bytes() - packed_bytes(self._rows, weights)
+        rows, small = fitted(self._rows, weights, self._settings.max_bytes, other)
+        return replace(whole, rows=rows, weights=small)
 
     def _best_bias(self, weights: CrfWeights, biases: Sequence[float]) -> tuple[float, float]:
         """Return the best F1 on held-out text, and the cost of "outside" that gives it.

@@ -29,7 +29,7 @@ from sparrowlm.training.tagging import (
     TaggingObjective,
     TaggingSettings,
 )
-from sparrowlm.training.transfer import begin_with, run_transfer
+from sparrowlm.training.transfer import Transfer, begin_with, over_everything, run_transfer
 
 _PRETRAINING_UNITS = 8_000_000
 _MOST_PRETRAINING_EPOCHS, _LEAST_PRETRAINING_EPOCHS = 20.0, 3.0
@@ -178,28 +178,69 @@ class NetworkTraining:
         Raises:
             StoppedBySignal: after saving.
         """
-        settings, model = self._settings, self.model
-        penalties = self._names.labels.constraints().penalties()
-        chosen = TaggingSettings(
-            seed=settings.seed, hidden_share=_HIDDEN_SHARE, hidden_spans=settings.hidden_spans,
-            outside=self._names.labels.numbers.get("O"),
-        )  # fmt: skip
-        objective = TaggingObjective(
-            train, held_out.sequences, penalties, chosen, self._error_of(held_out)
-        )
+        settings = self._settings
+        objective = self._objective(train, held_out)
         epochs = settings.tagging_epochs
         if epochs is None:
             epochs = _TAGGING_UNITS / max(sum(len(one.labels) for one in train), 1)
             epochs = min(max(epochs, _LEAST_TAGGING_EPOCHS), _MOST_TAGGING_EPOCHS)
+        stage = self._labels_stage(epochs, settings.steps, seconds)
+        return self._trained(objective, stage, place, settings.transfer)
+
+    def learn_the_rest(
+        self,
+        examples: Sequence[TaggedText],
+        inputs: InputMaker,
+        seconds: float | None,
+        place: StagePlace,
+    ) -> LoopResult:
+        """Let a model that has been measured learn what was kept from it, and all else again.
+
+        Args:
+            examples: all of them.
+            inputs: made of all of them.
+            seconds: wall time; None for all epochs.
+            place: see StagePlace.
+
+        Raises:
+            StoppedBySignal: after saving.
+        """
+        settings, self._inputs = self._settings, inputs
+        sequences = self.prepared(examples, is_training=True).sequences
+        stage = over_everything(self._labels_stage(1.0, settings.steps, seconds))
+        # The top stands already; what was to stay where it is still does.
+        transfer = "full" if settings.transfer == "gradual" else settings.transfer
+        return self._trained(self._objective(sequences, None), stage, place, transfer)
+
+    def _objective(
+        self, train: Sequence[TaggedSequence], held_out: TaggedUnits | None
+    ) -> TaggingObjective:
+        labels = self._names.labels
+        chosen = TaggingSettings(
+            seed=self._settings.seed, hidden_share=_HIDDEN_SHARE,
+            hidden_spans=self._settings.hidden_spans, outside=labels.numbers.get("O"),
+        )  # fmt: skip
+        sequences = [] if held_out is None else held_out.sequences
+        error = None if held_out is None else self._error_of(held_out)
+        penalties = labels.constraints().penalties()
+        return TaggingObjective(train, sequences, penalties, chosen, error)
+
+    def _labels_stage(
+        self, epochs: float, steps: int | None, seconds: float | None
+    ) -> StageSettings:
+        return StageSettings(
+            most_epochs=epochs, most_steps=steps, seconds=seconds, dropout=_DROPOUT,
+            feature_dropout=_FEATURE_DROPOUT, average_decay=0.99, seed=self._settings.seed,
+            precision=self._precision,
+        )  # fmt: skip
+
+    def _trained(
+        self, objective: TaggingObjective, stage: StageSettings, place: StagePlace,
+        transfer: Transfer,
+    ) -> LoopResult:  # fmt: skip
+        model = self.model
         model.column_dropout = _COLUMN_DROPOUT
-        stage = StageSettings(
-            most_epochs=epochs, most_steps=settings.steps, seconds=seconds,
-            dropout=_DROPOUT, feature_dropout=_FEATURE_DROPOUT, average_decay=0.99,
-            seed=settings.seed, precision=self._precision,
-        )  # fmt: skip
-        result = run_transfer(
-            model, objective, stage, place, settings.transfer, frozen=self._body
-        )  # fmt: skip
+        result = run_transfer(model, objective, stage, place, transfer, frozen=self._body)
         model.column_dropout = 0.0
         rounded(model)
         return result

@@ -33,7 +33,12 @@ from sparrowlm.tasks.tag.blending import FLOOR, NETWORK, ChainScores, TagBlend
 from sparrowlm.tasks.tag.dictionary import UserDictionary
 from sparrowlm.tasks.tag.dividing import divided
 from sparrowlm.tasks.tag.floor import TagFloor
-from sparrowlm.tasks.tag.floor_training import FloorFit, fit_floor
+from sparrowlm.tasks.tag.floor_training import (
+    FloorFit,
+    FloorSettings,
+    fit_floor,
+    refitted_floor,
+)
 from sparrowlm.tasks.tag.inputs import InputMaker
 from sparrowlm.tasks.tag.metric import Counts
 from sparrowlm.tasks.tag.model import Tagger, TaggerSettings, of_texts
@@ -50,12 +55,14 @@ from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import Clock, StagePlace
 from sparrowlm.training.loop import LoopResult
 from sparrowlm.training.tagging import tagger_scores
-from sparrowlm.training.transfer import reading_share
+from sparrowlm.training.transfer import SHARE_BEFORE_EVERYTHING, reading_share
 
 # Of the time left for the network; an encoder that has read before only meets new kinds of text.
 _PRETRAINING_SHARE, _FURTHER_PRETRAINING_SHARE = 0.3, 0.15
 _SMALL_FILES_BYTES = 40_000  # configurations, card, report
 _LEAST_FLOOR_BYTES = 30_000
+# Of the time left for labels, however long the floor takes to learn everything in the end.
+_LEAST_SHARE_OF_LABELS = 0.5
 _MANY_CHARACTERS = 600_000  # beyond, the floor tries one cost only
 _MANY_COST = (0.5,)
 
@@ -120,14 +127,19 @@ class TaggerTraining:
         place: StagePlace,
     ) -> None:
         self._clock = Clock(settings.seconds)
+        self._data = data
         if codec is None and settings.parts in (NETWORK, "both"):
             raise SettingError("tasks.tag-needs", received=settings.parts, needed="codec")
         self._train, self._held_out = data, held_out or ()
+        self._is_drawn = not held_out
         if not held_out:
             self._train, self._held_out = divided(data, settings.seed)
         self._codec = codec if settings.parts != FLOOR else None
         self._settings, self._place = settings, place
         self._stages: dict[str, LoopResult] = {}
+        self._fit: FloorFit | None = None
+        self._fit_seconds = 0.0
+        self._network: NetworkTraining | None = None
 
     def run(self) -> TrainedTagger:
         """Train everything and choose.
@@ -152,6 +164,46 @@ class TaggerTraining:
             return self._assembled(tagger, found, fit, None)
         return self._with_network(fit, (alone, floor), text, found)
 
+    def finished(self, trained: TrainedTagger) -> TrainedTagger:
+        """Let a tagger that has been measured learn the examples too that were drawn for choosing.
+
+        What a person gave for choosing is never learnt. How much floor and network count, what
+        "outside" costs and how sure spans are stays as those examples chose it.
+
+        Args:
+            trained: what run returned.
+
+        Raises:
+            StoppedBySignal: after saving what can be continued.
+        """
+        if not self._is_drawn or self._fit is None:
+            return trained
+        progress, tagger, arrays = self._place.progress, trained.tagger, trained.model_arrays
+        progress.start(say("tasks.tag-rest-stage"), None, "")
+        whole = refitted_floor(self._data, self._fit, self._floor_settings(), progress)
+        if whole is None:
+            raise StoppedBySignal(saved_to=self._place.directory)
+        has_network, has_floor = tagger.network is not None, FLOOR in tagger.settings.blend.weights
+        floor, network = self._fitting(whole, self._room(with_network=False)), None
+        if has_network and self._network is not None:
+            floor = self._beside_network(whole)
+            inputs = self._inputs(floor)
+            place = self._place.of("rest", "tasks.tag-labels-point")
+            self._stages["rest"] = self._network.learn_the_rest(
+                self._data, inputs, self._clock.left(), place
+            )
+            arrays = arrays_of(self._network.model)
+            network = NetworkPart(as_loaded(self._network.model), inputs)
+        if not has_floor:
+            floor = floor.without_features()
+        tagger = Tagger(tagger.settings, floor, network, tagger.dictionary)
+        facts = {**trained.facts, "floor_bytes": floor.size_bytes(),
+                 "seconds": self._clock.passed()}  # fmt: skip
+        return replace(
+            trained, tagger=tagger, model_arrays=arrays, whole_floor=whole, facts=facts,
+            stages=self._stages,
+        )  # fmt: skip
+
     def _with_network(
         self,
         fit: FloorFit,
@@ -160,7 +212,7 @@ class TaggerTraining:
         found: _Candidates,
     ) -> TrainedTagger:
         alone, small = floors
-        training = self._network_training(alone)
+        training = self._network = self._network_training(alone)
         train = training.prepared(self._train, is_training=True)
         held_out = training.prepared(self._held_out, is_training=False)
         self._run_stages(training, train, held_out)
@@ -196,15 +248,20 @@ class TaggerTraining:
         return max(f1, key=lambda name: f1[name])
 
     def _fitted_floor(self) -> FloorFit:
-        settings, progress = self._settings, self._place.progress
+        progress, chosen = self._place.progress, self._floor_settings()
         progress.start(say("tasks.tag-floor-stage"), None, "")
-        chosen = replace(settings.floor, seed=settings.seed)
-        if sum(len(one.text) for one in self._train) > _MANY_CHARACTERS:
-            chosen = replace(chosen, costs=_MANY_COST)
+        before = self._clock.passed()
         fit = fit_floor(self._train, self._held_out, chosen, progress)
         if fit.was_stopped:
             raise StoppedBySignal(saved_to=self._place.directory)
+        self._fit, self._fit_seconds = fit, (self._clock.passed() - before) / len(chosen.costs)
         return fit
+
+    def _floor_settings(self) -> FloorSettings:
+        chosen = replace(self._settings.floor, seed=self._settings.seed)
+        if sum(len(one.text) for one in self._train) > _MANY_CHARACTERS:
+            chosen = replace(chosen, costs=_MANY_COST)
+        return chosen
 
     def _held_out_chains(self, floor: TagFloor) -> HeldOutChains:
         texts = [one.text for one in self._held_out]
@@ -244,9 +301,12 @@ class TaggerTraining:
             place = self._place.of("pretraining", "tasks.tag-pretraining-point")
             self._stages["pretraining"] = training.pretrain(self._train, seconds, place)
         place = self._place.of("labels", "tasks.tag-labels-point")
-        self._stages["labels"] = training.learn(
-            train.sequences, held_out, self._clock.left(), place
-        )
+        seconds = self._clock.left()
+        if seconds is not None and self._is_drawn:
+            # The rest is for everything once more, see finished.
+            left = SHARE_BEFORE_EVERYTHING * seconds
+            seconds = max(left - self._fit_seconds, _LEAST_SHARE_OF_LABELS * seconds)
+        self._stages["labels"] = training.learn(train.sequences, held_out, seconds, place)
 
     def _intent_weight(self, held_out: TaggedUnits, intents_SK: Any) -> float:  # noqa: ANN401
         numbers = {name: number for number, name in enumerate(self._intents())}
