@@ -23,7 +23,7 @@ from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain
 from sparrowlm.training.loop import LoopResult
 from sparrowlm.training.pairing import PairingSettings, PairObjective, PairSequences, pair_logits
 from sparrowlm.training.precision import fastest_precision
-from sparrowlm.training.transfer import begin_with, run_transfer
+from sparrowlm.training.transfer import begin_with, over_everything, run_transfer
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -95,18 +95,44 @@ class EncoderTraining:
         Raises:
             StoppedBySignal: after saving.
         """
-        settings = self._settings
         objective = PairObjective(
-            self._some(rows), self._some(held_out), PairingSettings(seed=settings.seed)
+            self._some(rows), self._some(held_out), PairingSettings(seed=self._settings.seed)
         )
-        stage = StageSettings(
+        result = run_transfer(
+            self.model, objective, self._labels_stage(seconds), place, self._settings.transfer
+        )
+        rounded(self.model)
+        return result
+
+    def learn_the_rest(
+        self, rows: Int64[np.ndarray, " all_of_them"], seconds: float | None, place: StagePlace
+    ) -> LoopResult:
+        """Let a model that has been measured learn what was kept from it, and all else again.
+
+        Args:
+            rows: all pairs.
+            seconds: wall time; None for all epochs.
+            place: see StagePlace.
+
+        Raises:
+            StoppedBySignal: after saving.
+        """
+        settings = self._settings
+        objective = PairObjective(self._some(rows), None, PairingSettings(seed=settings.seed))
+        # The top stands already; what was to stay where it is still does.
+        transfer = "full" if settings.transfer == "gradual" else settings.transfer
+        stage = over_everything(self._labels_stage(seconds))
+        result = run_transfer(self.model, objective, stage, place, transfer)
+        rounded(self.model)
+        return result
+
+    def _labels_stage(self, seconds: float | None) -> StageSettings:
+        settings = self._settings
+        return StageSettings(
             most_epochs=settings.pairing_epochs, most_steps=settings.steps, seconds=seconds,
             other_rate=0.001, dropout=0.2, feature_dropout=0.2, seed=settings.seed,
             precision=self._precision,
         )  # fmt: skip
-        result = run_transfer(self.model, objective, stage, place, settings.transfer)
-        rounded(self.model)
-        return result
 
     def scores(self, rows: Int64[np.ndarray, " some"]) -> Float32[np.ndarray, " some"]:
         """Return the scores of some of the pairs."""

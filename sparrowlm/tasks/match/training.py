@@ -43,7 +43,7 @@ from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.training.encoder_stage import Clock, StagePlace
 from sparrowlm.training.linear import folds
 from sparrowlm.training.loop import LoopResult
-from sparrowlm.training.transfer import reading_share
+from sparrowlm.training.transfer import SHARE_BEFORE_EVERYTHING, reading_share
 
 # Fewer pairs than this are too few to give some away: each is scored by models without it.
 _MOST_PAIRS_IN_FOLDS = 1500
@@ -97,7 +97,7 @@ def train_matcher(
     Args:
         pairs: labelled ones are judged; unlabelled ones are questions with their answers.
         held_out: labelled pairs to blend, calibrate and measure on; None takes some of pairs,
-            and teaches them to the linear model afterwards.
+            and teaches them too afterwards.
         codec: tokenizer of the encoder; None trains without a network.
         settings: all dials.
         place: where checkpoints are kept and who is told.
@@ -178,6 +178,10 @@ class MatcherTraining:
             scores[ENCODER] = encoder.scores(measured)
         blend = self._chosen(scores, targets_B)
         with_encoder = encoder if ENCODER in blend.weights else None
+        if with_encoder is not None and self._held_out is None:
+            every = np.arange(len(pairs))
+            place = self._place.of("rest")
+            self._stages["rest"] = with_encoder.learn_the_rest(every, self._clock.left(), place)
         rows = fitted if self._held_out is not None else np.arange(len(pairs))
         room = self._linear_bytes(with_encoder is not None, search, linear)
         comparison = linear.train(rows, room)
@@ -248,7 +252,8 @@ class MatcherTraining:
             stage = self._place.of("pretraining", "tasks.match-pretraining-point")
             self._stages["pretraining"] = training.pretrain(rows, seconds, stage)
         stage = self._place.of("pairs", "tasks.match-pairs-point")
-        self._stages["pairs"] = training.learn(rows, held_out, self._clock.left(), stage)
+        seconds = self._clock.left(1.0 if self._held_out is not None else SHARE_BEFORE_EVERYTHING)
+        self._stages["pairs"] = training.learn(rows, held_out, seconds, stage)
         return training
 
     def _chosen(self, scores: Scores, targets_B: Float32[np.ndarray, " pairs"]) -> PairBlend:

@@ -183,6 +183,32 @@ def test_a_network_learns_is_written_and_gives_equal_scores(tmp_path):
         assert again.score(pair.second, pair.first) == pytest.approx(score, abs=1e-5)
 
 
+@pytest.mark.parametrize("is_given", [False, True])
+def test_pairs_drawn_for_measuring_are_learnt_in_the_end(tmp_path, monkeypatch, is_given):
+    from sparrowlm.tasks.match import training
+    from sparrowlm.tasks.match.encoder_training import EncoderTraining
+
+    learnt, real = [], EncoderTraining.learn_the_rest
+
+    def watched(self, rows, seconds, place):
+        learnt.append(len(rows))
+        return real(self, rows, seconds, place)
+
+    monkeypatch.setattr(EncoderTraining, "learn_the_rest", watched)
+    monkeypatch.setattr(training, "_MOST_PAIRS_IN_FOLDS", 50)
+    pairs = labelled_pairs(150)
+    held_out = labelled_pairs(200)[150:] if is_given else None
+    texts = [text for pair in pairs for text in (pair.first, pair.second)]
+    codec = train_tokenizer("character", lambda: iter(texts), sum(map(len, texts)))
+    size = EncoderSize(
+        width=64, num_layers=1, tables=NgramTableShape(num_buckets=64, width=8), context_tokens=32
+    )
+    options = MatcherTrainingSettings(parts="encoder", size=size, pretraining_epochs=0.0, steps=16)
+    trained = train_matcher(pairs, held_out, codec, options, place(tmp_path))
+    assert learnt == ([] if is_given else [150])
+    assert ("rest" in trained.stages) == (not is_given)
+
+
 def test_what_answers_never_imports_torch():
     modules = "model index metric comparison blending"
     lines = "; ".join(f"import sparrowlm.tasks.match.{name}" for name in modules.split())
