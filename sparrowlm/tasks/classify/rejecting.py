@@ -29,7 +29,7 @@ REJECT_LABELS = frozenset((
     "oos", "ood", "out_of_scope", "out-of-scope", "out of scope", "none_of_these",
     "none of these", "范围外", "超出范围", "无关", "以上都不是",
 ))  # fmt: skip
-FALSE_REFUSALS = 0.02
+FALSE_REFUSALS = 0.01
 _RIDGE = 1e-2
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
