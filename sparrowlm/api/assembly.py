@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from sparrowlm.models.word_vectors import WordVectors
     from sparrowlm.training.loop import LoopResult
 
-_TRANSFORMER = "model."
-
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedModel:
@@ -174,19 +172,15 @@ def start_weights(
 
     from sparrowlm.models.architectures import shape_from_config
     from sparrowlm.runtime.directory import CONFIG_FILE, ENCODER_FILE, TENSORS_FILE
-    from sparrowlm.runtime.encoder_files import encoder_tensors
+    from sparrowlm.runtime.encoder_files import transformer_tensors
     from sparrowlm.runtime.weights import read_tensors
 
     directory = ModelDirectory(path)
     kind = directory.manifest.get("kind")
-    if directory.holds(ENCODER_FILE):
-        arrays = {
-            name: array
-            for name, array in encoder_tensors(directory).items()
-            if name.startswith(_TRANSFORMER)
-        }
-    elif directory.holds(TENSORS_FILE):
+    if directory.holds(TENSORS_FILE):
         arrays = read_tensors(directory.read(TENSORS_FILE), path / TENSORS_FILE)
+    elif directory.holds(ENCODER_FILE):
+        arrays = transformer_tensors(directory)
     else:
         raise ModelError("api.from-other-kind", path=path, kind=kind)
     shape = shape_from_config(json.loads(directory.read(CONFIG_FILE)), path / CONFIG_FILE)

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from sparrowlm.api.request import TrainRequest
+from sparrowlm.corpora.labelled import TaskKind
 from sparrowlm.foundation.errors import ModelError, SettingError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
 # Kinds whose network, where there is one, has learnt labels.
-_OF_TASKS = ("classify", "tag", "intent", "segment", "match")
+_OF_TASKS = get_args(TaskKind)
 _EMBEDDING, _RECURRENT_EMBEDDING = "model.embed_tokens.weight", "embedding.weight"
 # Root mean square of embeddings that have learnt: 0.19 to 0.46 in encoders of this toolkit.
 _EMBEDDING_SIZE = 0.2

@@ -129,6 +129,15 @@ def encoder_tensors(directory: ModelDirectory) -> dict[str, Matrix]:
     return _body(directory, arrays) | _all_plain(arrays, _TABLES_PREFIX)
 
 
+def transformer_tensors(directory: ModelDirectory) -> dict[str, Matrix]:
+    """Return the weights of an encoder's Transformer by name, float32.
+
+    Raises:
+        DamagedFileError: a file is missing or is not what was written.
+    """
+    return _body(directory, _parts_of(directory).arrays)
+
+
 def _parts_of(directory: ModelDirectory) -> ArrayFile:
     return read_arrays(directory.checked_path(ENCODER_FILE), KIND)
 

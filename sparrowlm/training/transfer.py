@@ -129,20 +129,6 @@ def going_on(settings: StageSettings, rates: float = _LEAST_RATES) -> StageSetti
     )
 
 
-def over_everything(settings: StageSettings) -> StageSettings:
-    """Return the stage in which texts drawn for measuring are learnt, and all others again.
-
-    Args:
-        settings: of the stage in which the others were learnt.
-    """
-    steps = settings.most_steps
-    return replace(
-        going_on(settings),
-        most_epochs=_PASSES_OVER_EVERYTHING,
-        most_steps=None if steps is None else max(steps // _FEWER_STEPS, 1),
-    )
-
-
 def begin_with(
     model: EncoderModel, start: Mapping[str, Any], further: tuple[str, ...] = ()
 ) -> None:
@@ -208,6 +194,38 @@ def run_transfer(
     result = run_stage(model, objective, settings, place)
     merge_adapters(model)
     return result
+
+
+def run_over_everything(
+    model: EncoderModel,
+    objective: SteppedObjective,
+    settings: StageSettings,
+    place: StagePlace,
+    transfer: Transfer,
+    *,
+    frozen: tuple[str, ...] = BODY_PREFIXES,
+) -> LoopResult:
+    """Let a model that has been measured learn what was kept from it, and all else again, in place.
+
+    Args:
+        model: that has learnt the rest.
+        objective: over everything.
+        settings: of the stage in which the rest was learnt.
+        place: see StagePlace.
+        transfer: what learnt then; what stands on top needs no time of its own any more.
+        frozen: see run_transfer.
+
+    Raises:
+        StoppedBySignal: after saving.
+    """
+    steps = settings.most_steps
+    settings = replace(
+        going_on(settings),
+        most_epochs=_PASSES_OVER_EVERYTHING,
+        most_steps=None if steps is None else max(steps // _FEWER_STEPS, 1),
+    )
+    again: Transfer = "full" if transfer == "gradual" else transfer
+    return run_transfer(model, objective, settings, place, again, frozen=frozen)
 
 
 def _part_of(settings: StageSettings, share: float) -> StageSettings:

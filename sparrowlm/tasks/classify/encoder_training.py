@@ -27,8 +27,8 @@ from sparrowlm.training.transfer import (
     begin_with,
     going_on,
     has_read,
-    over_everything,
     rates_for_labels,
+    run_over_everything,
     run_transfer,
 )
 
@@ -128,7 +128,7 @@ class EncoderTraining:
             if goes_on:
                 least = float(np.clip(_FURTHER_TEXTS / len(rows), *_FURTHER_EPOCHS))
             epochs = min(max(num_texts / len(rows), least), _MOST_EPOCHS)
-        stage = self._labels_stage(epochs, settings.steps, seconds)
+        stage = self._labels_stage(epochs, seconds)
         result = run_transfer(model, objective, stage, place, settings.transfer, rates=rates)
         return rounded(model), result
 
@@ -152,20 +152,17 @@ class EncoderTraining:
         Raises:
             StoppedBySignal: after saving.
         """
-        settings = self._settings
-        stage = over_everything(self._labels_stage(1.0, settings.steps, seconds))
-        # The head stands already; what was to stay where it is still does.
-        transfer = "full" if settings.transfer == "gradual" else settings.transfer
-        result = run_transfer(model, self._objective(rows, None, guesses), stage, place, transfer)
+        objective = self._objective(rows, None, guesses)
+        stage = self._labels_stage(_LEAST_EPOCHS, seconds)
+        result = run_over_everything(model, objective, stage, place, self._settings.transfer)
         rounded(model)
         return result
 
-    def _labels_stage(
-        self, epochs: float, steps: int | None, seconds: float | None
-    ) -> StageSettings:
+    def _labels_stage(self, epochs: float, seconds: float | None) -> StageSettings:
+        settings = self._settings
         return StageSettings(
-            most_epochs=epochs, most_steps=steps, seconds=seconds, other_rate=0.003, dropout=0.2,
-            feature_dropout=0.5, seed=self._settings.seed, precision=self._precision,
+            most_epochs=epochs, most_steps=settings.steps, seconds=seconds, other_rate=0.003,
+            dropout=0.2, feature_dropout=0.5, seed=settings.seed, precision=self._precision,
         )  # fmt: skip
 
     def _objective(

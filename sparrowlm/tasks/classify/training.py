@@ -151,14 +151,19 @@ class ClassifierTraining:
         targets_BL = self._judged.targets_BL[self._measured]
         floor = self._blend({LINEAR: scores[LINEAR]}, targets_BL)
         self._say_floor(floor, scores)
-        model = None
+        model: Any = None
+        training: EncoderTraining | None = None
+        guesses_of = linear.guesses if recipe.has_guesses else _no_guesses
         if self._codec is not None:
             training = self._encoder(self._codec)
-            model, encoder_BL = self._encoder_scores(
-                training, linear.guesses if recipe.has_guesses else _no_guesses
-            )
+            model, encoder_BL = self._encoder_scores(training, guesses_of)
             scores[ENCODER] = encoder_BL[self._measured]
         blend = self._chosen(scores, targets_BL)
+        if training is not None and ENCODER in blend.weights and self._is_one_part_drawn():
+            every = self._learnt_in_the_end
+            self._stages["rest"] = training.learn_the_rest(
+                model, every, self._clock.left(), self._place.of("rest"), guesses_of(every)
+            )
         return self._assembled(linear, recipe, model, blend, scores, floor)
 
     def _divided(self, held_out: Int64[np.ndarray, " held_out"] | None) -> Any:  # noqa: ANN401
@@ -240,17 +245,11 @@ class ClassifierTraining:
         if num_folds == 1:
             rows, held_out = np.flatnonzero((self._folds_B < 0) & is_taught_B), self._measured
             place = self._place.of("labels", "tasks.classify-labels-point")
-            every = self._learnt_in_the_end
-            is_kept_for_good = not np.isin(held_out, every).any()
-            share = 1.0 if is_kept_for_good else SHARE_BEFORE_EVERYTHING
+            share = SHARE_BEFORE_EVERYTHING if self._is_one_part_drawn() else 1.0
             model, self._stages["labels"] = training.learn(
                 rows, held_out, self._clock.left(share), place, guesses_of(rows)
             )
             scores_BL[held_out] = training.scores(model, held_out)
-            if not is_kept_for_good:
-                self._stages["rest"] = training.learn_the_rest(
-                    model, every, self._clock.left(), self._place.of("rest"), guesses_of(every)
-                )
             return model, scores_BL
         for fold in range(num_folds):
             rows = np.flatnonzero((self._folds_B != fold) & is_taught_B)
@@ -267,6 +266,11 @@ class ClassifierTraining:
             every, None, self._clock.left(), place, guesses_of(every)
         )
         return model, scores_BL
+
+    def _is_one_part_drawn(self) -> bool:
+        """Say whether the network has not seen texts that are to be learnt in the end."""
+        is_one_part = int(self._folds_B.max()) == 0
+        return is_one_part and bool(np.isin(self._measured, self._learnt_in_the_end).any())
 
     def _chosen(self, scores: Scores, targets_BL: Any) -> Blend:  # noqa: ANN401
         """Return the blend of all parts, or of one where the others add next to nothing.

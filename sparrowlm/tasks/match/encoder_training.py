@@ -23,7 +23,7 @@ from sparrowlm.training.encoder_stage import StagePlace, StageSettings, pretrain
 from sparrowlm.training.loop import LoopResult
 from sparrowlm.training.pairing import PairingSettings, PairObjective, PairSequences, pair_logits
 from sparrowlm.training.precision import fastest_precision
-from sparrowlm.training.transfer import begin_with, over_everything, run_transfer
+from sparrowlm.training.transfer import begin_with, run_over_everything, run_transfer
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -119,10 +119,9 @@ class EncoderTraining:
         """
         settings = self._settings
         objective = PairObjective(self._some(rows), None, PairingSettings(seed=settings.seed))
-        # The top stands already; what was to stay where it is still does.
-        transfer = "full" if settings.transfer == "gradual" else settings.transfer
-        stage = over_everything(self._labels_stage(seconds))
-        result = run_transfer(self.model, objective, stage, place, transfer)
+        result = run_over_everything(
+            self.model, objective, self._labels_stage(seconds), place, settings.transfer
+        )
         rounded(self.model)
         return result
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ from sparrowlm.training.tagging import (
     TaggingObjective,
     TaggingSettings,
 )
-from sparrowlm.training.transfer import Transfer, begin_with, over_everything, run_transfer
+from sparrowlm.training.transfer import begin_with, run_over_everything, run_transfer
 
 _PRETRAINING_UNITS = 8_000_000
 _MOST_PRETRAINING_EPOCHS, _LEAST_PRETRAINING_EPOCHS = 20.0, 3.0
@@ -184,8 +184,8 @@ class NetworkTraining:
         if epochs is None:
             epochs = _TAGGING_UNITS / max(sum(len(one.labels) for one in train), 1)
             epochs = min(max(epochs, _LEAST_TAGGING_EPOCHS), _MOST_TAGGING_EPOCHS)
-        stage = self._labels_stage(epochs, settings.steps, seconds)
-        return self._trained(objective, stage, place, settings.transfer)
+        stage = self._labels_stage(epochs, seconds)
+        return self._trained(run_transfer, objective, stage, place)
 
     def learn_the_rest(
         self,
@@ -205,12 +205,10 @@ class NetworkTraining:
         Raises:
             StoppedBySignal: after saving.
         """
-        settings, self._inputs = self._settings, inputs
+        self._inputs = inputs
         sequences = self.prepared(examples, is_training=True).sequences
-        stage = over_everything(self._labels_stage(1.0, settings.steps, seconds))
-        # The top stands already; what was to stay where it is still does.
-        transfer = "full" if settings.transfer == "gradual" else settings.transfer
-        return self._trained(self._objective(sequences, None), stage, place, transfer)
+        stage = self._labels_stage(_LEAST_TAGGING_EPOCHS, seconds)
+        return self._trained(run_over_everything, self._objective(sequences, None), stage, place)
 
     def _objective(
         self, train: Sequence[TaggedSequence], held_out: TaggedUnits | None
@@ -225,22 +223,21 @@ class NetworkTraining:
         penalties = labels.constraints().penalties()
         return TaggingObjective(train, sequences, penalties, chosen, error)
 
-    def _labels_stage(
-        self, epochs: float, steps: int | None, seconds: float | None
-    ) -> StageSettings:
+    def _labels_stage(self, epochs: float, seconds: float | None) -> StageSettings:
+        settings = self._settings
         return StageSettings(
-            most_epochs=epochs, most_steps=steps, seconds=seconds, dropout=_DROPOUT,
-            feature_dropout=_FEATURE_DROPOUT, average_decay=0.99, seed=self._settings.seed,
+            most_epochs=epochs, most_steps=settings.steps, seconds=seconds, dropout=_DROPOUT,
+            feature_dropout=_FEATURE_DROPOUT, average_decay=0.99, seed=settings.seed,
             precision=self._precision,
         )  # fmt: skip
 
     def _trained(
-        self, objective: TaggingObjective, stage: StageSettings, place: StagePlace,
-        transfer: Transfer,
+        self, run: Callable[..., LoopResult], objective: TaggingObjective, stage: StageSettings,
+        place: StagePlace,
     ) -> LoopResult:  # fmt: skip
         model = self.model
         model.column_dropout = _COLUMN_DROPOUT
-        result = run_transfer(model, objective, stage, place, transfer, frozen=self._body)
+        result = run(model, objective, stage, place, self._settings.transfer, frozen=self._body)
         model.column_dropout = 0.0
         rounded(model)
         return result
