@@ -14,82 +14,35 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_taggers import (
+    codec_of,
+    loaded,
+    place,
+    requests,
+    save,
+    small_settings,
+    trained_in,
+)
 
 from sparrowlm.corpora.labelled.examples import Span, TaggedText
-from sparrowlm.export.model_directory import ModelParts, write_model
-from sparrowlm.foundation.errors import DamagedFileError, ModelError, SettingError
-from sparrowlm.foundation.interrupts import StoppedBySignal, StopRequest
-from sparrowlm.foundation.progress import SilentProgress
-from sparrowlm.models.encoder import NgramTableShape
+from sparrowlm.foundation.errors import DamagedFileError, ModelError
 from sparrowlm.runtime.directory import CRF_FILE, ENCODER_FILE, ModelDirectory
-from sparrowlm.tasks.tag import training
 from sparrowlm.tasks.tag.blend_training import fitted_odds
 from sparrowlm.tasks.tag.blending import TagBlend
 from sparrowlm.tasks.tag.decoding import blocks
 from sparrowlm.tasks.tag.dictionary import UserDictionary
-from sparrowlm.tasks.tag.files import binaries, start_tensors
-from sparrowlm.tasks.tag.floor_training import FloorSettings, fit_floor
-from sparrowlm.tasks.tag.inputs import CONTEXT_TOKENS
-from sparrowlm.tasks.tag.model import Tagger, TaggerSettings, load_tagger
+from sparrowlm.tasks.tag.files import start_tensors
+from sparrowlm.tasks.tag.model import Tagger, TaggerSettings
 from sparrowlm.tasks.tag.network_training import Names, NetworkTraining
-from sparrowlm.tasks.tag.settings import TaggerTrainingSettings
 from sparrowlm.tasks.tag.task import evaluate_parts, known_words_of
 from sparrowlm.tasks.tag.training import TaggerTraining, TrainedTagger
 from sparrowlm.tasks.tag.units import units_of
-from sparrowlm.text.tokenizers import TokenCodec, train_tokenizer
-from sparrowlm.text.tokenizers.files import load_tokenizer
-from sparrowlm.training.encoder_stage import EncoderSize, StagePlace
 from sparrowlm.training.tagging import tagger_scores
 
-ARTISTS = ["Adele", "Queen", "Miles Davis", "Nina Simone", "Björk"]
-CITIES = ["Paris", "New York", "Kyoto", "St. Louis"]
 ODD_TEXTS = [
     "", " ", "\n", "😀👨‍👩‍👧 play 🎵", "\ud800 weather in Paris \udfff", "weather\x00in",
     "巴黎的天气 now", "a" * 3000, "play songs by Björk now" * 40,
 ]  # fmt: skip
-
-
-def requests(seed: int, size: int) -> list[TaggedText]:
-    generator = random.Random(seed)
-    found = []
-    for _ in range(size):
-        value, kind = generator.choice(
-            [(a, "artist") for a in ARTISTS] + [(c, "city") for c in CITIES]
-        )
-        before = generator.choice(
-            ["play songs by ", "please play "] if kind == "artist" else ["weather in "]
-        )
-        intent = "play" if kind == "artist" else "weather"
-        span = Span(len(before), len(before) + len(value), kind)
-        found.append(TaggedText(f"{before}{value} now", (span,), (), intent))
-    return found
-
-
-def codec_of(examples: list[TaggedText], kind: str = "word") -> TokenCodec:
-    texts = [one.text for one in examples]
-    return train_tokenizer(kind, lambda: iter(texts), sum(map(len, texts)))
-
-
-def small_settings(**changes) -> TaggerTrainingSettings:
-    size = EncoderSize(
-        width=64, num_layers=1, tables=NgramTableShape(num_buckets=64, width=8),
-        context_tokens=CONTEXT_TOKENS,
-    )  # fmt: skip
-    chosen = {
-        "size": size, "column_rows": 256, "steps": 40, "parts": "both",
-        "floor": FloorSettings(costs=(0.1,), num_passes=3), "most_bytes": None,
-    }  # fmt: skip
-    return TaggerTrainingSettings(**{**chosen, **changes})
-
-
-def place(directory: Path) -> StagePlace:
-    return StagePlace(directory, "test", SilentProgress(), StopRequest(lambda _text: None))
-
-
-def trained_in(directory: Path, **changes) -> TrainedTagger:
-    train, held_out = requests(1, 120), requests(2, 40)
-    chosen = small_settings(**changes)
-    return TaggerTraining(train, held_out, codec_of(train), chosen, place(directory)).run()
 
 
 @pytest.fixture(scope="module")
@@ -102,22 +55,6 @@ def saved(trained, tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("models") / "tagger"
     save(trained, directory)
     return directory
-
-
-def save(trained: TrainedTagger, directory: Path) -> None:
-    network = trained.tagger.network
-    parts = ModelParts(
-        kind="intent",
-        codec=network.inputs.codec if network else None,
-        shape=network.encoder.engine.shape if network else None,
-        binaries=binaries(trained),
-        facts={"task": trained.tagger.settings.as_json()},
-    )
-    write_model(directory, parts)
-
-
-def loaded(directory: Path) -> Tagger:
-    return load_tagger(ModelDirectory(directory), load_tokenizer(directory))
 
 
 def test_it_learns_spans_and_intents(trained):
@@ -223,50 +160,6 @@ def test_a_megabyte_in_one_line(trained):
     assert len(found) > 40_000
 
 
-def test_a_stopped_training_goes_on_with_the_same_bits(tmp_path):
-    whole = trained_in(tmp_path / "whole", steps=12)
-    train, held_out = requests(1, 120), requests(2, 40)
-    codec, chosen = codec_of(train), small_settings(steps=12)
-    num_stops, last = 0, None
-    while last is None:
-        one = replace(place(tmp_path / "stopped"), stop=StopsAfter(5))
-        try:
-            last = TaggerTraining(train, held_out, codec, chosen, one).run()
-        except StoppedBySignal:
-            num_stops += 1
-    assert num_stops >= 3
-    assert last.model_arrays.keys() == whole.model_arrays.keys()
-    for name, array in last.model_arrays.items():
-        np.testing.assert_array_equal(array, whole.model_arrays[name], err_msg=name)
-    assert last.tagger.settings == whole.tagger.settings
-
-
-def test_a_signal_while_the_floor_learns_ends_the_training(tmp_path, monkeypatch):
-    def stopped(*some):
-        return replace(fit_floor(*some), was_stopped=True)
-
-    monkeypatch.setattr(training, "fit_floor", stopped)
-    with pytest.raises(StoppedBySignal):
-        trained_in(tmp_path)
-
-
-class StopsAfter(StopRequest):
-    """Asks to stop once it was looked at so often."""
-
-    def __init__(self, num_looks: int) -> None:
-        self._left = num_looks
-        super().__init__(lambda _text: None)
-
-    @property
-    def is_requested(self) -> bool:
-        self._left -= 1
-        return self._left < 0
-
-    @is_requested.setter
-    def is_requested(self, _value: bool) -> None:
-        pass
-
-
 def test_another_model_can_be_the_start(trained, saved, tmp_path):
     train, held_out = requests(1, 120), requests(2, 40)
     codec = codec_of(train)
@@ -301,87 +194,6 @@ def test_words_are_cut(tmp_path):
     ]  # fmt: skip
     figures = evaluate_parts(done, examples[:20], known_words_of(examples[:10]))
     assert figures["model"].words is not None and figures["model"].f1 > 0.95
-
-
-def with_a_rare_word() -> list[TaggedText]:
-    """Requests, the last of which alone names an artist."""
-    rare = TaggedText("play songs by Zaz now", (Span(14, 17, "artist"),), (), "play")
-    return [*requests(1, 120), rare]
-
-
-@pytest.mark.parametrize("parts", ["both", "floor", "network"])
-def test_examples_drawn_for_choosing_are_learnt_in_the_end(tmp_path, monkeypatch, parts):
-    data = with_a_rare_word()
-    monkeypatch.setattr(training, "divided", lambda _data, _seed: (data[:90], data[90:]))
-    chosen = small_settings(parts=parts)
-    own = TaggerTraining(data, None, codec_of(data), chosen, place(tmp_path))
-    measured = own.run()
-    before = measured.tagger.predict_all(["play songs by Zaz now"])
-    whole = own.finished(measured)
-    (after,) = whole.tagger.predict_all(["play songs by Zaz now"])
-    assert [span[:3] for span in after.spans] == [(14, 17, "artist")]
-    assert whole.tagger.settings == measured.tagger.settings
-    assert len(whole.whole_floor.rows) > len(measured.whole_floor.rows)
-    assert ("rest" in whole.stages) == (parts != "floor")
-    # What was measured stands as it was.
-    assert measured.tagger.predict_all(["play songs by Zaz now"]) == before
-    if parts != "floor":
-        save(whole, tmp_path / "model")
-        texts = [one.text for one in requests(5, 10)]
-        assert loaded(tmp_path / "model").predict(texts) == whole.tagger.predict(texts)
-
-
-def test_examples_given_for_choosing_are_never_learnt(tmp_path):
-    train, held_out = requests(1, 60), requests(2, 20)
-    own = TaggerTraining(train, held_out, None, small_settings(parts="floor"), place(tmp_path))
-    measured = own.run()
-    assert own.finished(measured) is measured
-
-
-def test_a_stopped_finish_goes_on_with_the_same_bits(tmp_path):
-    data = requests(1, 120)
-    chosen = small_settings(steps=24)
-
-    def run(where: StagePlace) -> TrainedTagger:
-        own = TaggerTraining(data, None, codec_of(data), chosen, where)
-        return own.finished(own.run())
-
-    whole = run(place(tmp_path / "whole"))
-    num_stops, last = 0, None
-    while last is None:
-        try:
-            last = run(replace(place(tmp_path / "stopped"), stop=StopsAfter(11)))
-        except StoppedBySignal:
-            num_stops += 1
-    assert num_stops >= 2
-    for name, array in last.model_arrays.items():
-        np.testing.assert_array_equal(array, whole.model_arrays[name], err_msg=name)
-
-
-def test_the_floor_can_ship_alone_and_the_network_too(tmp_path):
-    floor = trained_in(tmp_path / "a", parts="floor")
-    assert floor.tagger.network is None and not floor.model_arrays
-    network = trained_in(tmp_path / "b", parts="network", steps=30)
-    assert network.tagger.settings.blend.weights.keys() == {"network"}
-    assert network.tagger.floor.weights.num_rows == 0
-    save(network, tmp_path / "model")
-    texts = [one.text for one in requests(5, 10)]
-    assert loaded(tmp_path / "model").predict(texts) == network.tagger.predict(texts)
-
-
-def test_a_size_is_kept_or_refused(tmp_path):
-    with pytest.raises(SettingError):
-        trained_in(tmp_path / "a", most_bytes=60_000)
-    done = trained_in(tmp_path / "b", most_bytes=400_000, steps=4)
-    assert done.tagger.network is not None
-    save(done, tmp_path / "model")
-    assert sum(path.stat().st_size for path in (tmp_path / "model").iterdir()) <= 400_000
-
-
-def test_settings_that_lack_something_are_refused(tmp_path):
-    some = requests(1, 10)
-    with pytest.raises(SettingError):
-        TaggerTraining(some, None, None, small_settings(), place(tmp_path))
 
 
 def test_the_blend_comes_back_from_json():
