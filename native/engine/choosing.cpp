@@ -1,0 +1,36 @@
+// Which kernels this machine can run.
+#include "kernels.h"
+
+namespace engine {
+
+extern const Kernels kPortable;
+#if defined(__x86_64__)
+extern const Kernels kAvx2;
+extern const Kernels kAvx512Vnni;
+#endif
+
+std::size_t runnable_kernels(const Kernels** tables, std::size_t most) {
+  const Kernels* found[8];
+  std::size_t count = 0;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vnni")) {
+    found[count++] = &kAvx512Vnni;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")) found[count++] = &kAvx2;
+#endif
+  found[count++] = &kPortable;
+  if (count > most) count = most;
+  for (std::size_t i = 0; i < count; ++i) tables[i] = found[i];
+  return count;
+}
+
+const Kernels& best_kernels() {
+  const Kernels* best = nullptr;
+  runnable_kernels(&best, 1);
+  return *best;
+}
+
+}  // namespace engine

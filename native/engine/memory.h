@@ -1,0 +1,64 @@
+// Memory that belongs to one place: begins at a multiple of 64 bytes, never throws, never copied.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+namespace engine {
+
+template <class Value>
+class Room {
+ public:
+  Room() = default;
+  Room(const Room&) = delete;
+  Room& operator=(const Room&) = delete;
+  Room(Room&& other) noexcept { swap(other); }
+  Room& operator=(Room&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Room() { std::free(whole_); }
+
+  // Makes room for count values, all bits 0; what was there is gone. False: no memory.
+  bool make(std::size_t count) {
+    std::free(whole_);
+    values_ = nullptr;
+    size_ = 0;
+    whole_ = count > (SIZE_MAX - kAlignment) / sizeof(Value)
+                 ? nullptr
+                 : std::calloc(count * sizeof(Value) + kAlignment, 1);
+    if (whole_ == nullptr) return false;
+    const auto address = reinterpret_cast<std::uintptr_t>(whole_);
+    values_ = reinterpret_cast<Value*>((address + kAlignment - 1) / kAlignment * kAlignment);
+    size_ = count;
+    return true;
+  }
+
+  Value* data() { return values_; }
+  const Value* data() const { return values_; }
+  std::size_t size() const { return size_; }
+  Value& operator[](std::size_t place) { return values_[place]; }
+  const Value& operator[](std::size_t place) const { return values_[place]; }
+
+ private:
+  static constexpr std::size_t kAlignment = 64;
+
+  void swap(Room& other) noexcept {
+    const Room_ mine{whole_, values_, size_};
+    whole_ = other.whole_, values_ = other.values_, size_ = other.size_;
+    other.whole_ = mine.whole, other.values_ = mine.values, other.size_ = mine.size;
+  }
+
+  struct Room_ {
+    void* whole;
+    Value* values;
+    std::size_t size;
+  };
+
+  void* whole_ = nullptr;
+  Value* values_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace engine
