@@ -62,16 +62,20 @@ Turn turn_of(double angle) {
   }
 }
 
-double power(double base, double exponent) {
+double logarithm(double x) {
   std::uint64_t bits;
-  __builtin_memcpy(&bits, &base, sizeof bits);
+  __builtin_memcpy(&bits, &x, sizeof bits);
   const int twos = static_cast<int>(bits >> 52 & 2047) - 1023;
-  const double logarithm = exponent * (twos * kLog2 + log_near_one(scaled(base, -twos)));
-  if (logarithm > 700.0) return 1.0e304;
-  if (logarithm < -700.0) return 0.0;
-  const double whole = logarithm / kLog2;
+  return twos * kLog2 + log_near_one(scaled(x, -twos));
+}
+
+double power(double base, double exponent) {
+  const double log = exponent * logarithm(base);
+  if (log > 700.0) return 1.0e304;
+  if (log < -700.0) return 0.0;
+  const double whole = log / kLog2;
   const int turns = static_cast<int>(whole < 0.0 ? whole - 0.5 : whole + 0.5);
-  return scaled(exponential_near_zero(logarithm - turns * kLog2), turns);
+  return scaled(exponential_near_zero(log - turns * kLog2), turns);
 }
 
 }  // namespace engine

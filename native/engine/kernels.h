@@ -44,6 +44,10 @@ struct Kernels {
   void (*attend)(const Attention& job);
   // values = silu(gate) * up; width a multiple of 16.
   void (*gate)(const float* gate, const float* up, std::size_t width, float* values);
+  // The largest of count (a multiple of 16) numbers.
+  float (*largest)(const float* values, std::size_t count);
+  // shares = e^((values - top) * scale); returns their sum. count is a multiple of 16.
+  double (*shares)(const float* values, std::size_t count, float top, float scale, float* shares);
   // One row of a matrix as numbers, 32 * blocks of them.
   void (*row)(const Matrix& matrix, std::size_t index, float* values);
 };

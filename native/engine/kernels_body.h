@@ -229,6 +229,24 @@ void gate(const float* gates, const float* up, std::size_t width, float* values)
   }
 }
 
+// ---- scores ----
+
+float largest(const float* values, std::size_t count) {
+  Floats most = load(values);
+  for (std::size_t i = kLanes; i < count; i += kLanes) most = larger(most, load(values + i));
+  return largest(most);
+}
+
+double shares(const float* values, std::size_t count, float top, float scale, float* to) {
+  double total = 0.0;
+  for (std::size_t i = 0; i < count; i += kLanes) {
+    const Floats share = exponential((load(values + i) - every(top)) * every(scale));
+    store(to + i, share);
+    total += static_cast<double>(sum(share));
+  }
+  return total;
+}
+
 // ---- rows of a matrix ----
 
 IN_PLACE std::int32_t code_of(Format format, const std::uint8_t* codes, std::size_t row,
@@ -274,7 +292,7 @@ void row(const Matrix& matrix, std::size_t index, float* values) {
 }
 
 constexpr Kernels table_of(const char* name) {
-  return {name, product, round, norm, turn, attend, gate, row};
+  return {name, product, round, norm, turn, attend, gate, largest, shares, row};
 }
 
 }  // namespace

@@ -61,4 +61,44 @@ class Room {
   std::size_t size_ = 0;
 };
 
+// Values that come one by one.
+template <class Value>
+class Growing {
+ public:
+  Growing() = default;
+  Growing(const Growing&) = delete;
+  Growing& operator=(const Growing&) = delete;
+  ~Growing() { std::free(values_); }
+
+  // False: no memory; what was there stays.
+  bool reserve(std::size_t count) {
+    if (count <= room_) return true;
+    std::size_t room = room_ * 2 > 16 ? room_ * 2 : 16;
+    if (room < count) room = count;
+    if (room > SIZE_MAX / sizeof(Value)) return false;
+    void* wider = std::realloc(values_, room * sizeof(Value));
+    if (wider == nullptr) return false;
+    values_ = static_cast<Value*>(wider);
+    room_ = room;
+    return true;
+  }
+  bool push(const Value& value) {
+    if (!reserve(size_ + 1)) return false;
+    values_[size_++] = value;
+    return true;
+  }
+  void clear() { size_ = 0; }
+  void cut(std::size_t size) { size_ = size < size_ ? size : size_; }
+
+  Value* data() { return values_; }
+  const Value* data() const { return values_; }
+  std::size_t size() const { return size_; }
+  Value& operator[](std::size_t place) { return values_[place]; }
+  const Value& operator[](std::size_t place) const { return values_[place]; }
+
+ private:
+  Value* values_ = nullptr;
+  std::size_t size_ = 0, room_ = 0;
+};
+
 }  // namespace engine

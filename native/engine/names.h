@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace engine {
 
@@ -13,7 +14,7 @@ class Name {
     return *this;
   }
   Name& add(const char* text) { return add(text, __builtin_strlen(text)); }
-  Name& add(std::size_t number) {
+  Name& add(std::uint64_t number) {
     char digits[20];
     std::size_t count = 0;
     do {

@@ -1,0 +1,148 @@
+// sparrow-run: a model in one GGUF file, run without Python.
+#include "../engine/model.h"
+#include "mapped_file.h"
+#include "options.h"
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+
+namespace {
+
+enum Code { kDone = 0, kFailed = 1, kWrongUse = 2 };
+
+bool speaks_chinese() {
+  for (const char* name : {"SPARROW_LANG", "LC_ALL", "LC_MESSAGES", "LANG"}) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && *value != '\0') return std::strncmp(value, "zh", 2) == 0;
+  }
+  return false;
+}
+
+Code fail(Code code, const char* english, const char* chinese, const char* detail) {
+  std::fprintf(stderr, "sparrow-run: %s: %s\n", speaks_chinese() ? chinese : english, detail);
+  return code;
+}
+
+bool read_input(engine::Growing<char>& text) {
+  char buffer[1 << 14];
+  while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, stdin)) {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!text.push(buffer[i])) return false;
+    }
+  }
+  return true;
+}
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+const engine::Kernels* kernels_called(const char* name) {
+  const engine::Kernels* tables[8];
+  const std::size_t count = engine::runnable_kernels(tables, 8);
+  if (*name == '\0') return tables[0];
+  for (std::size_t i = 0; i < count; ++i) {
+    if (std::strcmp(tables[i]->name, name) == 0) return tables[i];
+  }
+  return nullptr;
+}
+
+// Everything that belongs to one model.
+class Program {
+ public:
+  Code open(const Options& options) {
+    const engine::Kernels* kernels = kernels_called(options.kernels);
+    if (kernels == nullptr) {
+      return fail(kWrongUse, "this machine does not have these kernels", "本机没有这种内核", options.kernels);
+    }
+    if (!file_.open(options.model)) {
+      return fail(kFailed, "there is no such file", "没有这个文件", options.model);
+    }
+    engine::Complaint complaint;
+    if (!model_.open(file_.bytes(), file_.size(), complaint) ||
+        !tokenizer_.open(model_.file(), model_.shape().vocab_size, complaint)) {
+      return fail(kFailed, "the file cannot be used", "无法使用该文件", complaint.text());
+    }
+    crew_ = new engine::Crew(options.num_threads);
+    decoder_ = new engine::Decoder(model_.shape(), model_.weights(), *kernels, *crew_, 64);
+    writer_ = new engine::Writer(tokenizer_, characters_, *decoder_, model_.shape(), *kernels);
+    if (!characters_.make(tokenizer_) || !decoder_->make() || !writer_->make()) {
+      return fail(kFailed, "there is not enough memory", "内存不足", options.model);
+    }
+    return kDone;
+  }
+
+  Code print_ids(engine::Text prompt) {
+    engine::Ids ids;
+    if (!tokenizer_.encode(prompt, ids)) return kFailed;
+    for (std::size_t i = 0; i < ids.size(); ++i) std::printf(i == 0 ? "%d" : " %d", ids[i]);
+    std::printf("\n");
+    return kDone;
+  }
+
+  Code write(engine::Text prompt, const Options& options) {
+    for (std::size_t i = 0; i < options.num_stops; ++i) {
+      writer_->stops().add({options.stops[i], std::strlen(options.stops[i])});
+    }
+    const double began = now();
+    if (!writer_->begin(prompt, options.wish)) return kFailed;
+    const double read = now();
+    engine::Growing<char> text;
+    bool goes_on = true;
+    while (goes_on) {
+      text.clear();
+      goes_on = writer_->advance(text);
+      std::fwrite(text.data(), 1, text.size(), stdout);
+      std::fflush(stdout);
+    }
+    std::printf("\n");
+    if (options.shows_speed) show_speed(read - began, now() - read);
+    return kDone;
+  }
+
+ private:
+  void show_speed(double reading, double writing) {
+    const auto per_second = [](std::size_t count, double seconds) {
+      return seconds > 0.0 ? static_cast<double>(count) / seconds : 0.0;
+    };
+    std::fprintf(stderr, "%zu tokens read, %.0f a second; %zu tokens written, %.0f a second\n",
+                 writer_->num_read(), per_second(writer_->num_read(), reading),
+                 writer_->num_drawn(), per_second(writer_->num_drawn(), writing));
+  }
+
+  MappedFile file_;
+  engine::Model model_;
+  engine::Tokenizer tokenizer_;
+  engine::Characters characters_;
+  engine::Crew* crew_ = nullptr;
+  engine::Decoder* decoder_ = nullptr;
+  engine::Writer* writer_ = nullptr;
+};
+
+}  // namespace
+
+int main(int count, char** words) {
+  Options options;
+  options.wish.seed = std::random_device{}();
+  const char* wrong = "";
+  if (!read_options(count, words, options, wrong)) {
+    return fail(kWrongUse, "this is not understood, see --help", "看不懂，见 --help", wrong);
+  }
+  if (options.shows_help || options.model == nullptr) {
+    std::fputs(speaks_chinese() ? kHelpChinese : kHelp, options.shows_help ? stdout : stderr);
+    return options.shows_help ? kDone : kWrongUse;
+  }
+  engine::Growing<char> input;
+  if (options.prompt == nullptr && !read_input(input)) return kFailed;
+  const engine::Text prompt = options.prompt != nullptr
+                                  ? engine::Text{options.prompt, std::strlen(options.prompt)}
+                                  : engine::Text{input.data(), input.size()};
+  // Ends with the process: nothing has to be given back.
+  auto* program = new Program;
+  const Code code = program->open(options);
+  if (code != kDone) return code;
+  return options.shows_ids ? program->print_ids(prompt) : program->write(prompt, options);
+}
