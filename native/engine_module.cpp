@@ -1,15 +1,20 @@
 // The engine as Python sees it.
 #include "arrays.h"
 
+#include "engine/characters.h"
 #include "engine/model.h"
 #include "engine/packing.h"
+#include "engine/sampling.h"
 #include "engine/session.h"
+#include "engine/tokenizer.h"
 
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 
@@ -65,6 +70,7 @@ class NativeDecoder {
     std::vector<float> logits(num_rows * decoder_->logits_stride());
     {
       nb::gil_scoped_release unlocked;
+      const std::lock_guard<std::mutex> held(lock_);
       if (is_last_only) {
         decoder_->read(session, ids.data(), ids.size(), logits.data());
       } else {
@@ -82,6 +88,7 @@ class NativeDecoder {
     std::vector<float> logits(ids.size() * decoder_->logits_stride());
     {
       nb::gil_scoped_release unlocked;
+      const std::lock_guard<std::mutex> held(lock_);
       decoder_->read_one_each(sessions.data(), ids.data(), ids.size(), logits.data());
     }
     return rows_of(std::move(logits), ids.size());
@@ -93,6 +100,7 @@ class NativeDecoder {
     std::vector<std::int32_t> ids;
     {
       nb::gil_scoped_release unlocked;
+      const std::lock_guard<std::mutex> held(lock_);
       std::int32_t id = first;
       for (std::size_t i = 0; i < count; ++i) {
         decoder_->read(session, &id, 1, logits.data());
@@ -128,10 +136,78 @@ class NativeDecoder {
   }
 
   Bytes bytes_;
+  std::mutex lock_;  // of the decoder's buffers
   const engine::Kernels& kernels_;
   engine::Crew crew_;
   engine::Model model_;
   std::unique_ptr<engine::Decoder> decoder_;
+};
+
+// The tokenizer of a file.
+class NativeTokenizer {
+ public:
+  explicit NativeTokenizer(Bytes bytes) : bytes_(bytes) {
+    engine::Complaint complaint;
+    engine::Gguf file;
+    if (!file.open(bytes_.data(), bytes_.size(), complaint)) {
+      throw std::invalid_argument(complaint.text());
+    }
+    const engine::Gguf::Entry* tokens = file.entry("tokenizer.ggml.tokens");
+    if (!tokenizer_.open(file, tokens == nullptr ? 0 : tokens->count, complaint)) {
+      throw std::invalid_argument(complaint.text());
+    }
+  }
+
+  std::size_t size() const { return tokenizer_.size(); }
+
+  auto encode(nb::bytes text) const {
+    engine::Ids ids;
+    if (!tokenizer_.encode({text.c_str(), text.size()}, ids)) throw std::bad_alloc();
+    return as_array(std::vector<std::int32_t>(ids.data(), ids.data() + ids.size()));
+  }
+
+  nb::bytes piece(std::size_t id) const {
+    if (id >= size()) throw std::invalid_argument("an id is outside of the vocabulary");
+    const engine::Text piece = tokenizer_.piece(static_cast<std::int32_t>(id));
+    return nb::bytes(piece.data, piece.size);
+  }
+
+ private:
+  Bytes bytes_;
+  engine::Tokenizer tokenizer_;
+};
+
+// Draws ids; keeps the room it needs.
+class NativeSampler {
+ public:
+  explicit NativeSampler(std::size_t vocab_size)
+      : sampler_(engine::best_kernels()), logits_((vocab_size + 15) / 16 * 16),
+        vocab_size_(vocab_size) {
+    if (!sampler_.make(vocab_size)) throw std::bad_alloc();
+  }
+
+  std::int32_t draw(InputVector<float> logits, InputVector<bool> allowed,
+                    InputVector<std::int32_t> recent, double chance, float temperature,
+                    std::size_t top_k, float top_p, float min_p, float repetition_penalty) {
+    if (logits.size() != vocab_size_ || (allowed.size() != 0 && allowed.size() != vocab_size_)) {
+      throw std::invalid_argument("scores and permissions of every id");
+    }
+    for (std::size_t i = 0; i < recent.size(); ++i) {
+      if (recent.data()[i] < 0 || static_cast<std::size_t>(recent.data()[i]) >= vocab_size_) {
+        throw std::invalid_argument("an id is outside of the vocabulary");
+      }
+    }
+    std::copy(logits.data(), logits.data() + vocab_size_, logits_.begin());
+    const auto* mask =
+        allowed.size() == 0 ? nullptr : reinterpret_cast<const std::uint8_t*>(allowed.data());
+    return sampler_.draw(logits_.data(), {temperature, top_k, top_p, min_p, repetition_penalty},
+                         mask, recent.data(), recent.size(), chance);
+  }
+
+ private:
+  engine::Sampler sampler_;
+  std::vector<float> logits_;
+  std::size_t vocab_size_;
 };
 
 std::vector<std::string> kernel_names() {
@@ -176,6 +252,16 @@ void define_engine(nb::module_& module) {
            nb::arg("is_last_only") = true)
       .def("read_one_each", &NativeDecoder::read_one_each)
       .def("continue_greedily", &NativeDecoder::continue_greedily);
+  nb::class_<NativeTokenizer>(module, "Tokenizer")
+      .def(nb::init<Bytes>(), nb::arg("file"))
+      .def_prop_ro("size", &NativeTokenizer::size)
+      .def("encode", &NativeTokenizer::encode)
+      .def("piece", &NativeTokenizer::piece);
+  nb::class_<NativeSampler>(module, "Sampler")
+      .def(nb::init<std::size_t>(), nb::arg("vocab_size"))
+      .def("draw", &NativeSampler::draw, nb::arg("logits"), nb::arg("allowed"), nb::arg("recent"),
+           nb::arg("chance"), nb::arg("temperature"), nb::arg("top_k"), nb::arg("top_p"),
+           nb::arg("min_p"), nb::arg("repetition_penalty"));
   module.def("kernel_names", &kernel_names);
   module.def("packed_codes", &packed_codes, nb::arg("codes"), nb::arg("scales"), nb::arg("bits"));
 }

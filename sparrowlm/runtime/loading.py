@@ -18,6 +18,7 @@ from sparrowlm.runtime.directory import (
     ModelDirectory,
 )
 from sparrowlm.runtime.engines import Engine, NeuralEngine
+from sparrowlm.runtime.gguf_reading import SUFFIX, GgufFile
 from sparrowlm.runtime.ngram_engine import NgramEngine
 from sparrowlm.runtime.weights import read_tensors
 from sparrowlm.text.tokenizers import TokenCodec
@@ -45,26 +46,40 @@ class LoadedModel:
 
 
 def open_model(path: Path) -> LoadedModel:
-    """Open a model directory.
+    """Open a model directory, or a GGUF file.
 
     Args:
-        path: what ``sparrow train`` wrote.
+        path: what ``sparrow train`` or ``sparrow compress`` wrote.
 
     Raises:
         ModelError: there is no model, or one of a newer format.
         DamagedFileError: a file is missing or is not what was written.
     """
     path = Path(path)
+    if path.suffix == SUFFIX:
+        return _open_gguf(path)
     directory = ModelDirectory(path)
     kind = str(directory.manifest.get("kind"))
     codec = load_codec(directory)
     engine = _engine(directory, kind)
+    _check_sizes(engine, codec, path / "tokenizer.json")
+    return LoadedModel(path, kind, engine, codec, directory.manifest)
+
+
+def _open_gguf(path: Path) -> LoadedModel:
+    from sparrowlm.runtime import gguf_loading
+
+    file = GgufFile(path)
+    engine = gguf_loading.gguf_engine(file, gguf_loading.gguf_shape(file))
+    codec = gguf_loading.gguf_codec(file)
+    _check_sizes(engine, codec, path)
+    return LoadedModel(path, "transformer", engine, codec, gguf_loading.gguf_manifest(file))
+
+
+def _check_sizes(engine: Engine[Any], codec: TokenCodec, path: Path) -> None:
     if engine.vocab_size != codec.vocab_size:
         reason = f"{codec.vocab_size} ids, the model has {engine.vocab_size}"
-        raise DamagedFileError(
-            "foundation.file-damaged", path=path / "tokenizer.json", reason=reason
-        )
-    return LoadedModel(path, kind, engine, codec, directory.manifest)
+        raise DamagedFileError("foundation.file-damaged", path=path, reason=reason)
 
 
 def load_codec(directory: ModelDirectory) -> TokenCodec:

@@ -1,0 +1,178 @@
+"""One file with everything that is needed to run a network: GGUF, version 3.
+
+With forms that llama.cpp knows (gguf_blocks.COMMON_FORMS) the architecture is "qwen3" and llama.cpp
+opens the file; else it is "sparrow", for our own engine alone. The output matrix is the embedding
+and is never written twice.
+
+Source: ggml's description of GGUF; names of settings and tensors: llama.cpp's for Qwen3.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sparrowlm.export.gguf_blocks import (
+    BITS,
+    COMMON_FORMS,
+    Form,
+    StoredTensor,
+    stored_codes,
+    stored_floats,
+)
+from sparrowlm.export.gguf_tokens import TokenSettings, token_settings
+from sparrowlm.foundation import atomic
+from sparrowlm.foundation.errors import DependencyError
+from sparrowlm.models.architectures import TransformerShape
+from sparrowlm.models.block_codes import BlockCodes, rounded_blocks
+from sparrowlm.text.tokenizers import TokenCodec
+
+FORMAT_VERSION = 1
+_MATRIX = 2
+_LAYER_PARTS = {
+    "input_layernorm": "attn_norm",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.q_norm": "attn_q_norm",
+    "self_attn.k_norm": "attn_k_norm",
+    "self_attn.o_proj": "attn_output",
+    "post_attention_layernorm": "ffn_norm",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+
+Tensors = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GgufParts:
+    """What goes into the file.
+
+    Attributes:
+        shape: of the network.
+        tensors: weights by their names in model.safetensors.
+        codec: the tokenizer.
+        forms: of matrices, by name; those that are not named are stored in `form`.
+        form: see gguf_blocks.
+        codes: matrices that are rounded already, by name; their form is theirs.
+        manifest: the content of sparrow.json.
+    """
+
+    shape: TransformerShape
+    tensors: Tensors
+    codec: TokenCodec
+    forms: Mapping[str, Form] = field(default_factory=dict)
+    form: Form = "int8"
+    codes: Mapping[str, BlockCodes] = field(default_factory=dict)
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_gguf(path: Path, parts: GgufParts) -> None:
+    """Write the file atomically.
+
+    Args:
+        path: the file to replace.
+        parts: see GgufParts.
+
+    Raises:
+        DependencyError: the package gguf is missing, or a form needs the compiled part.
+        ResourceError: disk full or not writable.
+    """
+    try:
+        from gguf import GGUFWriter
+    except ImportError as error:
+        raise DependencyError.for_extra("gguf", "train") from error
+    stored = {gguf_name(name): _stored(name, parts) for name in parts.tensors}
+    is_common = all(tensor.type_name != "I8" for tensor in stored.values())
+    with atomic.replaced(Path(path)) as temporary:
+        writer = GGUFWriter(temporary, "qwen3" if is_common else "sparrow")
+        _write_shape(writer, parts.shape)
+        _write_tokens(writer, token_settings(parts.codec))
+        writer.add_uint32("sparrow.format_version", FORMAT_VERSION)
+        if parts.manifest:
+            writer.add_string("sparrow.manifest", json.dumps(parts.manifest, ensure_ascii=False))
+        for name, tensor in stored.items():
+            _write_tensor(writer, name, tensor)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+
+
+def gguf_name(name: str) -> str:
+    """Return a tensor's name in GGUF.
+
+    >>> gguf_name("model.layers.3.mlp.down_proj.weight")
+    'blk.3.ffn_down.weight'
+    """
+    whole = {"model.embed_tokens.weight": "token_embd", "model.norm.weight": "output_norm"}
+    if name in whole:
+        return f"{whole[name]}.weight"
+    number, part = name.removeprefix("model.layers.").removesuffix(".weight").split(".", 1)
+    return f"blk.{number}.{_LAYER_PARTS[part]}.weight"
+
+
+def is_common_form(form: str) -> bool:
+    """Say whether llama.cpp reads it."""
+    return form in COMMON_FORMS
+
+
+def _stored(name: str, parts: GgufParts) -> StoredTensor:
+    tensor = np.asarray(parts.tensors[name], dtype=np.float32)
+    if tensor.ndim < _MATRIX:
+        return stored_floats(tensor)
+    if name in parts.codes:
+        return stored_codes(parts.codes[name])
+    form = parts.forms.get(name, parts.form)
+    if form in BITS:
+        return stored_codes(rounded_blocks(tensor, BITS[form]))
+    return stored_floats(tensor, form)
+
+
+def _write_shape(writer: Any, shape: TransformerShape) -> None:  # noqa: ANN401 - GGUFWriter
+    writer.add_context_length(shape.context_tokens)
+    writer.add_embedding_length(shape.width)
+    writer.add_block_count(shape.num_layers)
+    writer.add_feed_forward_length(shape.feed_forward_width)
+    writer.add_head_count(shape.num_heads)
+    writer.add_head_count_kv(shape.num_kv_heads)
+    # A head may be wider or narrower than width / heads.
+    writer.add_key_length(shape.head_width)
+    writer.add_value_length(shape.head_width)
+    writer.add_layer_norm_rms_eps(shape.norm_epsilon)
+    writer.add_rope_freq_base(shape.rope_base)
+    writer.add_rope_dimension_count(shape.head_width)
+    writer.add_vocab_size(shape.vocab_size)
+
+
+def _write_tokens(writer: Any, tokens: TokenSettings) -> None:  # noqa: ANN401 - GGUFWriter
+    writer.add_tokenizer_model(tokens.model)
+    if tokens.pre:
+        writer.add_tokenizer_pre(tokens.pre)
+    writer.add_token_list(tokens.names)
+    writer.add_token_types(tokens.types)
+    if tokens.scores:
+        writer.add_token_scores(tokens.scores)
+    if tokens.merges:
+        writer.add_token_merges(tokens.merges)
+    for add in (writer.add_bos_token_id, writer.add_eos_token_id, writer.add_pad_token_id):
+        add(0)
+    # Every text begins behind a separator; no separator closes a prompt.
+    writer.add_add_bos_token(True)
+    writer.add_add_eos_token(False)
+    writer.add_add_space_prefix(False)
+    writer.add_string("sparrow.tokenizer.kind", tokens.kind)
+    writer.add_bool("sparrow.tokenizer.is_uncased", tokens.is_uncased)
+
+
+def _write_tensor(writer: Any, name: str, tensor: StoredTensor) -> None:  # noqa: ANN401
+    from gguf import GGMLQuantizationType
+
+    writer.add_tensor(name, tensor.data, raw_dtype=GGMLQuantizationType[tensor.type_name])

@@ -1,0 +1,26 @@
+"""GGUF files of small networks, made inside a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from small_models import small_codec, small_shape, transformer_tensors
+
+from sparrowlm.export.gguf_file import GgufParts, write_gguf
+from sparrowlm.models.architectures import TransformerShape
+from sparrowlm.text.tokenizers import TokenCodec
+
+WIDE = {"width": 48, "head_width": 16, "num_heads": 4, "num_kv_heads": 2, "feed_forward_width": 72}
+
+
+def wide_shape(vocab_size: int, **changes) -> TransformerShape:
+    """Return sizes that fill no tile but are wide enough for the compiled engine."""
+    return small_shape(vocab_size, **{**WIDE, **changes})
+
+
+def gguf_model(path: Path, form: str = "int8", codec: TokenCodec | None = None, **changes) -> Path:
+    codec = codec or small_codec()
+    shape = wide_shape(codec.vocab_size, **changes)
+    tensors = transformer_tensors(shape)
+    write_gguf(path, GgufParts(shape=shape, tensors=tensors, codec=codec, form=form))
+    return path
