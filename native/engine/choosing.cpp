@@ -3,7 +3,11 @@
 
 namespace engine {
 
+#if defined(__wasm__)
+extern const Kernels kWasm;
+#else
 extern const Kernels kPortable;
+#endif
 #if defined(__x86_64__)
 extern const Kernels kAvx2;
 extern const Kernels kAvx512Vnni;
@@ -21,7 +25,11 @@ std::size_t runnable_kernels(const Kernels** tables, std::size_t most) {
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")) found[count++] = &kAvx2;
 #endif
+#if defined(__wasm__)
+  found[count++] = &kWasm;
+#else
   found[count++] = &kPortable;
+#endif
   if (count > most) count = most;
   for (std::size_t i = 0; i < count; ++i) tables[i] = found[i];
   return count;
