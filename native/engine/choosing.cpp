@@ -1,6 +1,10 @@
 // Which kernels this machine can run.
 #include "kernels.h"
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
 namespace engine {
 
 #if defined(__wasm__)
@@ -11,7 +15,27 @@ extern const Kernels kPortable;
 #if defined(__x86_64__)
 extern const Kernels kAvx2;
 extern const Kernels kAvx512Vnni;
+#elif defined(__aarch64__)
+extern const Kernels kNeon;
+extern const Kernels kNeonDot;
 #endif
+
+namespace {
+
+#if defined(__aarch64__)
+bool has_dot_products() {
+#if defined(__APPLE__)
+  return true;  // every one of Apple's own
+#elif defined(__linux__)
+  constexpr unsigned long kDotProducts = 1ul << 20;  // HWCAP_ASIMDDP
+  return (getauxval(AT_HWCAP) & kDotProducts) != 0;
+#else
+  return false;
+#endif
+}
+#endif
+
+}  // namespace
 
 std::size_t runnable_kernels(const Kernels** tables, std::size_t most) {
   const Kernels* found[8];
@@ -24,6 +48,9 @@ std::size_t runnable_kernels(const Kernels** tables, std::size_t most) {
     found[count++] = &kAvx512Vnni;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")) found[count++] = &kAvx2;
+#elif defined(__aarch64__)
+  if (has_dot_products()) found[count++] = &kNeonDot;
+  found[count++] = &kNeon;
 #endif
 #if defined(__wasm__)
   found[count++] = &kWasm;

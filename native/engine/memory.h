@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <new>
 
 namespace engine {
 
@@ -60,6 +61,14 @@ class Room {
   Value* values_ = nullptr;
   std::size_t size_ = 0;
 };
+
+// An object that lives until the program ends; null: no memory. Without the library of C++ there is
+// no other `new`.
+template <class Value, class... Arguments>
+Value* made(Arguments&&... arguments) {
+  void* place = std::malloc(sizeof(Value));
+  return place == nullptr ? nullptr : new (place) Value(static_cast<Arguments&&>(arguments)...);
+}
 
 // Values that come one by one.
 template <class Value>

@@ -3,18 +3,18 @@
 #include "mapped_file.h"
 #include "options.h"
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <random>
+#include <ctime>
 
 namespace {
 
 enum Code { kDone = 0, kFailed = 1, kWrongUse = 2 };
 
 bool speaks_chinese() {
-  for (const char* name : {"SPARROW_LANG", "LC_ALL", "LC_MESSAGES", "LANG"}) {
+  const char* const names[] = {"SPARROW_LANG", "LC_ALL", "LC_MESSAGES", "LANG"};
+  for (const char* name : names) {
     const char* value = std::getenv(name);
     if (value != nullptr && *value != '\0') return std::strncmp(value, "zh", 2) == 0;
   }
@@ -37,7 +37,23 @@ bool read_input(engine::Growing<char>& text) {
 }
 
 double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  std::timespec time;
+  std::timespec_get(&time, TIME_UTC);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// Another one at every start.
+std::uint64_t some_seed() {
+  std::uint64_t seed = 0;
+  if (std::FILE* file = std::fopen("/dev/urandom", "rb")) {
+    const bool is_read = std::fread(&seed, sizeof seed, 1, file) == 1;
+    std::fclose(file);
+    if (is_read) return seed >> 1;
+  }
+  std::timespec time;
+  std::timespec_get(&time, TIME_UTC);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1000000007u ^
+         static_cast<std::uint64_t>(time.tv_nsec);
 }
 
 const engine::Kernels* kernels_called(const char* name) {
@@ -66,10 +82,15 @@ class Program {
         !tokenizer_.open(model_.file(), model_.shape().vocab_size, complaint)) {
       return fail(kFailed, "the file cannot be used", "无法使用该文件", complaint.text());
     }
-    crew_ = new engine::Crew(options.num_threads);
-    decoder_ = new engine::Decoder(model_.shape(), model_.weights(), *kernels, *crew_, 64);
-    writer_ = new engine::Writer(tokenizer_, characters_, *decoder_, model_.shape(), *kernels);
-    if (!characters_.make(tokenizer_) || !decoder_->make() || !writer_->make()) {
+    crew_ = engine::made<engine::Crew>(options.num_threads);
+    if (crew_ != nullptr) {
+      decoder_ = engine::made<engine::Decoder>(model_.shape(), model_.weights(), *kernels, *crew_,
+                                       std::size_t{64});
+    }
+    if (decoder_ != nullptr) {
+      writer_ = engine::made<engine::Writer>(tokenizer_, characters_, *decoder_, model_.shape(), *kernels);
+    }
+    if (writer_ == nullptr || !characters_.make(tokenizer_) || !decoder_->make() || !writer_->make()) {
       return fail(kFailed, "there is not enough memory", "内存不足", options.model);
     }
     return kDone;
@@ -126,7 +147,7 @@ class Program {
 
 int main(int count, char** words) {
   Options options;
-  options.wish.seed = std::random_device{}();
+  options.wish.seed = some_seed() & 0x7FFFFFFFFFFFFFFFu;
   const char* wrong = "";
   if (!read_options(count, words, options, wrong)) {
     return fail(kWrongUse, "this is not understood, see --help", "看不懂，见 --help", wrong);
@@ -141,7 +162,8 @@ int main(int count, char** words) {
                                   ? engine::Text{options.prompt, std::strlen(options.prompt)}
                                   : engine::Text{input.data(), input.size()};
   // Ends with the process: nothing has to be given back.
-  auto* program = new Program;
+  auto* program = engine::made<Program>();
+  if (program == nullptr) return kFailed;
   const Code code = program->open(options);
   if (code != kDone) return code;
   return options.shows_ids ? program->print_ids(prompt) : program->write(prompt, options);

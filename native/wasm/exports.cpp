@@ -4,17 +4,9 @@
 
 #include <cstdlib>
 
-inline void* operator new(std::size_t, void* place) noexcept { return place; }
-
 #define EXPORT(name) extern "C" __attribute__((export_name(name)))
 
 namespace {
-
-template <class Value, class... Arguments>
-Value* made(Arguments&&... arguments) {
-  void* place = std::malloc(sizeof(Value));
-  return place == nullptr ? nullptr : new (place) Value(static_cast<Arguments&&>(arguments)...);
-}
 
 struct Page {
   engine::Model model;
@@ -35,10 +27,10 @@ bool open(Page& page, const std::uint8_t* bytes, std::size_t size) {
     return false;
   }
   const engine::Kernels& kernels = engine::best_kernels();
-  page.decoder = made<engine::Decoder>(page.model.shape(), page.model.weights(), kernels, page.crew,
+  page.decoder = engine::made<engine::Decoder>(page.model.shape(), page.model.weights(), kernels, page.crew,
                                        std::size_t{32});
   if (page.decoder == nullptr) return page.complaint.say("there is not enough memory");
-  page.writer = made<engine::Writer>(page.tokenizer, page.characters, *page.decoder,
+  page.writer = engine::made<engine::Writer>(page.tokenizer, page.characters, *page.decoder,
                                      page.model.shape(), kernels);
   const bool is_made = page.writer != nullptr && page.characters.make(page.tokenizer) &&
                        page.decoder->make() && page.writer->make();
@@ -52,7 +44,7 @@ EXPORT("release") void sparrow_release(void* memory) { std::free(memory); }
 
 // The bytes stay the page's; null: no memory. Ask complaint() whether it can be used.
 EXPORT("open") Page* sparrow_open(const std::uint8_t* bytes, std::size_t size) {
-  Page* page = made<Page>();
+  Page* page = engine::made<Page>();
   if (page != nullptr) open(*page, bytes, size);
   return page;
 }
