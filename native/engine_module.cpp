@@ -5,6 +5,7 @@
 #include "engine/model.h"
 #include "engine/packing.h"
 #include "engine/sampling.h"
+#include "engine/self_test.h"
 #include "engine/session.h"
 #include "engine/tokenizer.h"
 
@@ -92,6 +93,26 @@ class NativeDecoder {
       decoder_->read_one_each(sessions.data(), ids.data(), ids.size(), logits.data());
     }
     return rows_of(std::move(logits), ids.size());
+  }
+
+  // "absent", "passed" or "failed".
+  std::string self_test() {
+    nb::gil_scoped_release unlocked;
+    const std::lock_guard<std::mutex> held(lock_);
+    switch (engine::self_test(model_.file(), model_.shape(), *decoder_)) {
+      case engine::SelfTest::kAbsent: return "absent";
+      case engine::SelfTest::kPassed: return "passed";
+      default: return "failed";
+    }
+  }
+
+  std::uint64_t golden_hash(InputVector<std::int32_t> ids) {
+    check(ids);
+    std::uint64_t hash = 0;
+    if (!engine::golden_hash(model_.shape(), *decoder_, ids.data(), ids.size(), hash)) {
+      throw std::bad_alloc();
+    }
+    return hash;
   }
 
   // Takes the likeliest id, again and again.
@@ -251,6 +272,8 @@ void define_engine(nb::module_& module) {
       .def("read", &NativeDecoder::read, nb::arg("session"), nb::arg("ids"),
            nb::arg("is_last_only") = true)
       .def("read_one_each", &NativeDecoder::read_one_each)
+      .def("self_test", &NativeDecoder::self_test)
+      .def("golden_hash", &NativeDecoder::golden_hash)
       .def("continue_greedily", &NativeDecoder::continue_greedily);
   nb::class_<NativeTokenizer>(module, "Tokenizer")
       .def(nb::init<Bytes>(), nb::arg("file"))

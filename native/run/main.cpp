@@ -1,5 +1,6 @@
 // sparrow-run: a model in one GGUF file, run without Python.
 #include "../engine/model.h"
+#include "../engine/self_test.h"
 #include "mapped_file.h"
 #include "options.h"
 
@@ -82,6 +83,7 @@ class Program {
         !tokenizer_.open(model_.file(), model_.shape().vocab_size, complaint)) {
       return fail(kFailed, "the file cannot be used", "无法使用该文件", complaint.text());
     }
+    kernels_ = kernels->name;
     crew_ = engine::made<engine::Crew>(options.num_threads);
     if (crew_ != nullptr) {
       decoder_ = engine::made<engine::Decoder>(model_.shape(), model_.weights(), *kernels, *crew_,
@@ -94,6 +96,18 @@ class Program {
       return fail(kFailed, "there is not enough memory", "内存不足", options.model);
     }
     return kDone;
+  }
+
+  Code test() {
+    switch (engine::self_test(model_.file(), model_.shape(), *decoder_)) {
+      case engine::SelfTest::kPassed:
+        std::printf("%s: %s\n", kernels_, speaks_chinese() ? "每一位都相同" : "the same, to the last bit");
+        return kDone;
+      case engine::SelfTest::kAbsent:
+        return fail(kFailed, "the file has nothing to compare with", "文件里没有可比较的数", kernels_);
+      default:
+        return fail(kFailed, "other numbers than those in the file", "与文件里的数不同", kernels_);
+    }
   }
 
   Code print_ids(engine::Text prompt) {
@@ -134,6 +148,7 @@ class Program {
                  writer_->num_drawn(), per_second(writer_->num_drawn(), writing));
   }
 
+  const char* kernels_ = "";
   MappedFile file_;
   engine::Model model_;
   engine::Tokenizer tokenizer_;
@@ -157,7 +172,7 @@ int main(int count, char** words) {
     return options.shows_help ? kDone : kWrongUse;
   }
   engine::Growing<char> input;
-  if (options.prompt == nullptr && !read_input(input)) return kFailed;
+  if (options.prompt == nullptr && !options.tests_itself && !read_input(input)) return kFailed;
   const engine::Text prompt = options.prompt != nullptr
                                   ? engine::Text{options.prompt, std::strlen(options.prompt)}
                                   : engine::Text{input.data(), input.size()};
@@ -166,5 +181,6 @@ int main(int count, char** words) {
   if (program == nullptr) return kFailed;
   const Code code = program->open(options);
   if (code != kDone) return code;
+  if (options.tests_itself) return program->test();
   return options.shows_ids ? program->print_ids(prompt) : program->write(prompt, options);
 }

@@ -19,6 +19,7 @@ const char kHelp[] =
     "      --threads N           more than 1 pays for large models only (1)\n"
     "      --kernels NAME        portable, avx2, ...: the text is the same with all of them\n"
     "      --ids                 print the prompt's token ids and end\n"
+    "      --self-test           does this machine compute what the file's maker did?\n"
     "      --speed               tokens per second, on standard error\n"
     "  -h, --help                this page\n"
     "\n"
@@ -40,6 +41,7 @@ const char kHelpChinese[] =
     "      --threads N           只有大模型才值得多于 1 个线程（1）\n"
     "      --kernels 名称        portable、avx2 等：结果都一样\n"
     "      --ids                 只打印开头的词元编号\n"
+    "      --self-test           本机算出的与制作此文件的机器一样吗？\n"
     "      --speed               在标准错误输出每秒词元数\n"
     "  -h, --help                本页\n"
     "\n"
@@ -114,6 +116,8 @@ bool read_options(int count, char** words, Options& options, const char*& wrong)
       options.shows_help = true;
     } else if (is(word, "--speed")) {
       options.shows_speed = true;
+    } else if (is(word, "--self-test")) {
+      options.tests_itself = true;
     } else if (is(word, "--ids")) {
       options.shows_ids = true;
     } else if (word[0] == '-' && word[1] != '\0') {

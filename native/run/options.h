@@ -11,7 +11,7 @@ struct Options {
   std::size_t num_stops = 0;
   const char* kernels = "";
   std::size_t num_threads = 1;
-  bool shows_help = false, shows_speed = false, shows_ids = false;
+  bool shows_help = false, shows_speed = false, shows_ids = false, tests_itself = false;
 };
 
 // False: *wrong is the word that is not understood.

@@ -30,10 +30,12 @@ from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DependencyError
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.models.block_codes import BlockCodes, rounded_blocks
+from sparrowlm.models.native_part import native_part
 from sparrowlm.text.tokenizers import TokenCodec
 
 FORMAT_VERSION = 1
 _MATRIX = 2
+_GOLDEN_IDS, _LANES = 4, 16
 _LAYER_PARTS = {
     "input_layernorm": "attn_norm",
     "self_attn.q_proj": "attn_q",
@@ -91,19 +93,44 @@ def write_gguf(path: Path, parts: GgufParts) -> None:
         raise DependencyError.for_extra("gguf", "train") from error
     stored = {gguf_name(name): _stored(name, parts) for name in parts.tensors}
     is_common = all(tensor.type_name != "I8" for tensor in stored.values())
-    with atomic.replaced(Path(path)) as temporary:
+
+    def write(temporary: Path, golden_hash: int | None) -> None:
         writer = GGUFWriter(temporary, "qwen3" if is_common else "sparrow")
         _write_shape(writer, parts.shape)
         _write_tokens(writer, token_settings(parts.codec))
         writer.add_uint32("sparrow.format_version", FORMAT_VERSION)
         if parts.manifest:
             writer.add_string("sparrow.manifest", json.dumps(parts.manifest, ensure_ascii=False))
+        if golden_hash is not None:
+            writer.add_array("sparrow.golden.ids", _golden_ids(parts.shape))
+            writer.add_uint64("sparrow.golden.hash", golden_hash)
         for name, tensor in stored.items():
             _write_tensor(writer, name, tensor)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
+
+    with atomic.replaced(Path(path)) as temporary:
+        write(temporary, None)
+        golden_hash = _golden_hash(temporary, parts.shape)
+        if golden_hash is not None:
+            write(temporary, golden_hash)
+
+
+def _golden_ids(shape: TransformerShape) -> list[int]:
+    """Return some ids from all over the vocabulary, for the self-test."""
+    count = min(_GOLDEN_IDS, shape.context_tokens)
+    return [number * shape.vocab_size // count for number in range(count)]
+
+
+def _golden_hash(path: Path, shape: TransformerShape) -> int | None:
+    """Compute what every machine must compute from this file; None without the compiled part."""
+    native = native_part()
+    if native is None or shape.width % _LANES or shape.head_width % _LANES:
+        return None
+    decoder = native.Decoder(np.fromfile(path, dtype=np.uint8), "", 1, _GOLDEN_IDS)
+    return int(decoder.golden_hash(np.array(_golden_ids(shape), dtype=np.int32)))
 
 
 def gguf_name(name: str) -> str:
