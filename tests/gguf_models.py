@@ -6,7 +6,7 @@ from pathlib import Path
 
 from small_models import small_codec, small_shape, transformer_tensors
 
-from sparrowlm.export.gguf_file import GgufParts, write_gguf
+from sparrowlm.export.gguf_file import GgufNetwork, GgufParts, write_gguf
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.text.tokenizers import TokenCodec
 
@@ -22,5 +22,6 @@ def gguf_model(path: Path, form: str = "int8", codec: TokenCodec | None = None, 
     codec = codec or small_codec()
     shape = wide_shape(codec.vocab_size, **changes)
     tensors = transformer_tensors(shape)
-    write_gguf(path, GgufParts(shape=shape, tensors=tensors, codec=codec, form=form))
+    network = GgufNetwork(shape=shape, tensors=tensors, codec=codec, form=form)
+    write_gguf(path, GgufParts(network=network))
     return path

@@ -1,8 +1,8 @@
-"""One file with everything that is needed to run a network: GGUF, version 3.
+"""One file with everything that is needed to run a model: GGUF, version 3.
 
-With forms that llama.cpp knows (gguf_blocks.COMMON_FORMS) the architecture is "qwen3" and llama.cpp
-opens the file; else it is "sparrow", for our own engine alone. The output matrix is the embedding
-and is never written twice.
+A decoder alone, in forms that llama.cpp knows (gguf_blocks.COMMON_FORMS), has the architecture
+"qwen3", and llama.cpp opens the file; everything else has "sparrow" and is for our own engine. The
+output matrix is the embedding and is never written twice.
 
 Source: ggml's description of GGUF; names of settings and tensors: llama.cpp's for Qwen3.
 """
@@ -31,6 +31,7 @@ from sparrowlm.foundation.errors import DependencyError
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.models.block_codes import BlockCodes, rounded_blocks
 from sparrowlm.models.native_part import native_part
+from sparrowlm.runtime.gguf_files import FILE_PREFIX, MANIFEST_KEY
 from sparrowlm.text.tokenizers import TokenCodec
 
 FORMAT_VERSION = 1
@@ -54,25 +55,38 @@ Tensors = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class GgufParts:
-    """What goes into the file.
+class GgufNetwork:
+    """A decoder.
 
     Attributes:
-        shape: of the network.
+        shape: its sizes.
         tensors: weights by their names in model.safetensors.
         codec: the tokenizer.
-        forms: of matrices, by name; those that are not named are stored in `form`.
-        form: see gguf_blocks.
+        form: of matrices, see gguf_blocks.
+        forms: of single matrices, by name.
         codes: matrices that are rounded already, by name; their form is theirs.
-        manifest: the content of sparrow.json.
     """
 
     shape: TransformerShape
     tensors: Tensors
     codec: TokenCodec
-    forms: Mapping[str, Form] = field(default_factory=dict)
     form: Form = "int8"
+    forms: Mapping[str, Form] = field(default_factory=dict)
     codes: Mapping[str, BlockCodes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GgufParts:
+    """What goes into the file.
+
+    Attributes:
+        network: a decoder, if there is one.
+        files: of a model directory, by name, byte for byte.
+        manifest: the content of sparrow.json.
+    """
+
+    network: GgufNetwork | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -87,35 +101,46 @@ def write_gguf(path: Path, parts: GgufParts) -> None:
         DependencyError: the package gguf is missing, or a form needs the compiled part.
         ResourceError: disk full or not writable.
     """
+    network = parts.network
+    stored = {} if network is None else _network_tensors(network)
+    for name, content in parts.files.items():
+        data = np.frombuffer(content, dtype=np.int8)
+        stored[FILE_PREFIX + name] = StoredTensor(data, "I8")
+    with atomic.replaced(Path(path)) as temporary:
+        _write(temporary, parts, stored, None)
+        golden_hash = None if network is None else _golden_hash(temporary, network.shape)
+        if golden_hash is not None:
+            _write(temporary, parts, stored, golden_hash)
+
+
+def _network_tensors(network: GgufNetwork) -> dict[str, StoredTensor]:
+    return {gguf_name(name): _stored(name, network) for name in network.tensors}
+
+
+def _write(
+    path: Path, parts: GgufParts, stored: Mapping[str, StoredTensor], golden_hash: int | None
+) -> None:
     try:
         from gguf import GGUFWriter
     except ImportError as error:
         raise DependencyError.for_extra("gguf", "train") from error
-    stored = {gguf_name(name): _stored(name, parts) for name in parts.tensors}
     is_common = all(tensor.type_name != "I8" for tensor in stored.values())
-
-    def write(temporary: Path, golden_hash: int | None) -> None:
-        writer = GGUFWriter(temporary, "qwen3" if is_common else "sparrow")
-        _write_shape(writer, parts.shape)
-        _write_tokens(writer, token_settings(parts.codec))
-        writer.add_uint32("sparrow.format_version", FORMAT_VERSION)
-        if parts.manifest:
-            writer.add_string("sparrow.manifest", json.dumps(parts.manifest, ensure_ascii=False))
-        if golden_hash is not None:
-            writer.add_array("sparrow.golden.ids", _golden_ids(parts.shape))
-            writer.add_uint64("sparrow.golden.hash", golden_hash)
-        for name, tensor in stored.items():
-            _write_tensor(writer, name, tensor)
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
-        writer.close()
-
-    with atomic.replaced(Path(path)) as temporary:
-        write(temporary, None)
-        golden_hash = _golden_hash(temporary, parts.shape)
-        if golden_hash is not None:
-            write(temporary, golden_hash)
+    writer = GGUFWriter(path, "qwen3" if is_common else "sparrow")
+    writer.add_uint32("sparrow.format_version", FORMAT_VERSION)
+    if parts.network is not None:
+        _write_shape(writer, parts.network.shape)
+        _write_tokens(writer, token_settings(parts.network.codec))
+    if parts.manifest:
+        writer.add_string(MANIFEST_KEY, json.dumps(parts.manifest, ensure_ascii=False))
+    if golden_hash is not None and parts.network is not None:
+        writer.add_array("sparrow.golden.ids", _golden_ids(parts.network.shape))
+        writer.add_uint64("sparrow.golden.hash", golden_hash)
+    for name, tensor in stored.items():
+        _write_tensor(writer, name, tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 def _golden_ids(shape: TransformerShape) -> list[int]:
@@ -151,13 +176,13 @@ def is_common_form(form: str) -> bool:
     return form in COMMON_FORMS
 
 
-def _stored(name: str, parts: GgufParts) -> StoredTensor:
-    tensor = np.asarray(parts.tensors[name], dtype=np.float32)
+def _stored(name: str, network: GgufNetwork) -> StoredTensor:
+    tensor = np.asarray(network.tensors[name], dtype=np.float32)
     if tensor.ndim < _MATRIX:
         return stored_floats(tensor)
-    if name in parts.codes:
-        return stored_codes(parts.codes[name])
-    form = parts.forms.get(name, parts.form)
+    if name in network.codes:
+        return stored_codes(network.codes[name])
+    form = network.forms.get(name, network.form)
     if form in BITS:
         return stored_codes(rounded_blocks(tensor, BITS[form]))
     return stored_floats(tensor, form)

@@ -54,8 +54,8 @@ def token_settings(codec: TokenCodec) -> TokenSettings:
         return _byte_pairs(described, is_uncased=is_uncased)
     names = [SEPARATOR, *map(byte_token_name, range(_NUM_BYTES))]
     first = len(names)
-    for token_id in range(first, codec.vocab_size):
-        names.append(codec.token_bytes(token_id).decode("utf-8").replace(" ", _SPACE))
+    own = (codec.token_bytes(token_id) for token_id in range(first, codec.vocab_size))
+    names += [piece.decode("utf-8").replace(" ", _SPACE) for piece in own]
     types = [_CONTROL] + [_BYTE] * _NUM_BYTES + [_NORMAL] * (codec.vocab_size - first)
     if codec.kind == "character":
         scores = [0.0] * codec.vocab_size
@@ -66,9 +66,8 @@ def token_settings(codec: TokenCodec) -> TokenSettings:
 
 def _byte_pairs(codec: TokenCodec, *, is_uncased: bool) -> TokenSettings:
     signs = {byte: sign for sign, byte in byte_alphabet().items()}
-    names = [SEPARATOR]
-    for token_id in range(1, codec.vocab_size):
-        names.append("".join(signs[byte] for byte in codec.token_bytes(token_id)))
+    own = (codec.token_bytes(token_id) for token_id in range(1, codec.vocab_size))
+    names = [SEPARATOR, *("".join(signs[byte] for byte in piece) for piece in own)]
     types = [_CONTROL] + [_NORMAL] * (codec.vocab_size - 1)
     merges = [
         pair if isinstance(pair, str) else " ".join(pair)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.models.native_part import native_part
-from sparrowlm.runtime.engines import Engine
+from sparrowlm.runtime.engines import NeuralEngine
 from sparrowlm.runtime.gguf_reading import GgufFile
 from sparrowlm.runtime.gguf_tensors import Matrix, plain_tensor
 from sparrowlm.text.tokenizers import TokenCodec
@@ -88,7 +87,7 @@ def gguf_tensors(file: GgufFile, shape: TransformerShape) -> dict[str, Matrix]:
     return {name: _plain(file, *place) for name, place in wanted.items()}
 
 
-def gguf_engine(file: GgufFile, shape: TransformerShape) -> Engine[Any]:
+def gguf_engine(file: GgufFile, shape: TransformerShape) -> NeuralEngine[Any]:
     """Return what runs the network: the compiled engine, or NumPy where there is none.
 
     Raises:
@@ -122,17 +121,6 @@ def gguf_codec(file: GgufFile) -> TokenCodec:
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise _damaged(file, f"tokenizer: {error}") from error
-
-
-def gguf_manifest(file: GgufFile) -> dict[str, Any]:
-    """Return what sparrow.json said when the file was made; empty where it did not."""
-    try:
-        found = json.loads(file.settings.get("sparrow.manifest", "{}"))
-    except (TypeError, ValueError) as error:
-        raise _damaged(file, f"sparrow.manifest: {error}") from error
-    if not isinstance(found, dict):
-        raise _damaged(file, "sparrow.manifest")
-    return found
 
 
 def _is_too_narrow(shape: TransformerShape) -> bool:

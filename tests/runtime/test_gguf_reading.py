@@ -13,7 +13,6 @@ from sparrowlm.runtime.gguf_loading import gguf_codec, gguf_engine, gguf_shape, 
 from sparrowlm.runtime.gguf_reading import GgufFile
 from sparrowlm.runtime.loading import open_model
 
-
 EXTREMES = (0, 1, 2**31, 2**32 - 1, 2**40, 2**63, 2**64 - 1)
 
 

@@ -104,8 +104,7 @@ def test_threads_of_the_caller_do_not_meet(file, ids):
     found: list[np.ndarray] = []
 
     def work() -> None:
-        for _ in range(5):
-            found.append(engine.step(ids, engine.start()))
+        found.extend(engine.step(ids, engine.start()) for _ in range(5))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -143,7 +142,10 @@ def test_the_tokenizer_in_the_file_gives_the_same_ids(tmp_path, kind):
 @settings(max_examples=300, deadline=None)
 @given(
     text=st.text(
-        st.one_of(st.sampled_from("ab 'sSt\n\t\r1，。中é😀ſ\u2028\u0301"), st.characters(exclude_categories=["Cs"])),
+        st.one_of(
+            st.sampled_from("ab 'sSt\n\t\r1，。中é😀ſ\u2028\u0301"),
+            st.characters(exclude_categories=["Cs"]),
+        ),
         max_size=40,
     )
 )

@@ -40,9 +40,7 @@ def model(request, tmp_path_factory) -> Path:
 
 def as_the_house(path: Path, prompt: str, count: int, stop: tuple[str, ...] = (), **wishes) -> str:
     loaded = open_model(path)
-    settings = DecodingSettings(
-        sampling=SamplingSettings(**wishes), max_tokens=count, stop=stop
-    )
+    settings = DecodingSettings(sampling=SamplingSettings(**wishes), max_tokens=count, stop=stop)
     return "".join(Decoder(loaded.engine, loaded.codec).stream(prompt, settings))
 
 

@@ -42,7 +42,9 @@ def codec_from_parts(
     if kind == "bpe":
         codec = rebuilt_byte_pairs(names, merges)
     elif kind == "word":
-        words = [(name, float(score)) for name, score in zip(spelled, scores[_NUM_OTHERS:], strict=True)]
+        words = [
+            (name, float(score)) for name, score in zip(spelled, scores[_NUM_OTHERS:], strict=True)
+        ]
         codec = build_word_codec(words)
     else:
         raise ValueError(f"kind {kind!r}")
