@@ -79,9 +79,9 @@ def _block_parts(codes_ONW: np.ndarray[Any, np.dtype[np.int8]], bits: int) -> li
     """Return what follows a block's scale."""
     if bits == 8:
         return [codes_ONW.view(np.uint8)]
-    unsigned_ONW = (codes_ONW.astype(np.int16) + (1 << (bits - 1))).astype(np.uint8)
-    low_ONW = unsigned_ONW & 15
-    nibbles = low_ONW[..., :_HALF_BLOCK] | low_ONW[..., _HALF_BLOCK:] << 4
+    unsigned_ONW: Bytes = (codes_ONW.astype(np.int16) + (1 << (bits - 1))).astype(np.uint8)
+    low_ONW: Bytes = unsigned_ONW & np.uint8(15)
+    nibbles: Bytes = low_ONW[..., :_HALF_BLOCK] | (low_ONW[..., _HALF_BLOCK:] << np.uint8(4))
     if bits == 4:
         return [nibbles]
     return [np.packbits(unsigned_ONW >> 4, axis=2, bitorder="little"), nibbles]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.text.tokenizers.byte_pair import byte_alphabet
 from sparrowlm.text.tokenizers.codec import SEPARATOR, byte_token_name
-from sparrowlm.text.tokenizers.uncased import UncasedCodec
+from sparrowlm.text.tokenizers.uncased import Described, UncasedCodec
 
 _NORMAL, _CONTROL, _BYTE = 1, 3, 6
 _NUM_BYTES = 256
@@ -50,21 +50,21 @@ def token_settings(codec: TokenCodec) -> TokenSettings:
     """Describe a tokenizer of ours."""
     is_uncased = isinstance(codec, UncasedCodec)
     described = codec.inner if isinstance(codec, UncasedCodec) else codec
-    if codec.kind == "bpe":
+    if codec.kind == "bpe" and isinstance(described, Described):
         return _byte_pairs(described, is_uncased=is_uncased)
     names = [SEPARATOR, *map(byte_token_name, range(_NUM_BYTES))]
     first = len(names)
     own = (codec.token_bytes(token_id) for token_id in range(first, codec.vocab_size))
     names += [piece.decode("utf-8").replace(" ", _SPACE) for piece in own]
     types = [_CONTROL] + [_BYTE] * _NUM_BYTES + [_NORMAL] * (codec.vocab_size - first)
-    if codec.kind == "character":
+    if not isinstance(described, Described):
         scores = [0.0] * codec.vocab_size
         return TokenSettings("character", is_uncased, "llama", "", names, types, scores, [])
     scores = [float(score) for _name, score in described.description["model"]["vocab"]]
     return TokenSettings("word", is_uncased, "t5", "", names, types, scores, [])
 
 
-def _byte_pairs(codec: TokenCodec, *, is_uncased: bool) -> TokenSettings:
+def _byte_pairs(codec: Described, *, is_uncased: bool) -> TokenSettings:
     signs = {byte: sign for sign, byte in byte_alphabet().items()}
     own = (codec.token_bytes(token_id) for token_id in range(1, codec.vocab_size))
     names = [SEPARATOR, *("".join(signs[byte] for byte in piece) for piece in own)]

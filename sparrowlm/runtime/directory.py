@@ -177,7 +177,7 @@ class ModelDirectory(ModelFiles):
         file = mapped(path)
         if len(file.data) != expected["bytes"]:
             raise _damaged(path, f"{len(file.data)} bytes instead of {expected['bytes']}")
-        if hashlib.sha256(file.data).hexdigest() != expected["sha256"]:
+        if hashlib.sha256(file.data.data).hexdigest() != expected["sha256"]:
             raise _damaged(path, "SHA-256 differs")
         return file
 

@@ -56,7 +56,7 @@ class GgufModelFiles(ModelFiles):
         expected = self.manifest.get("files", {}).get(name)
         if tensor is None or expected is None:
             raise self._damaged(f"{name} is not listed")
-        if hashlib.sha256(tensor.data).hexdigest() != expected["sha256"]:
+        if hashlib.sha256(tensor.data.data).hexdigest() != expected["sha256"]:
             raise self._damaged(f"{name}: SHA-256 differs")
         return MappedBytes(self.path, tensor.data)
 

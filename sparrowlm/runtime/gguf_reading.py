@@ -137,7 +137,7 @@ class _Cursor:
         return self._content[self.place - count : self.place]
 
     def scalar(self, form: str) -> Any:  # noqa: ANN401 - int, float or bool
-        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
+        return struct.unpack(form, self.take(struct.calcsize(form)).data)[0]
 
     def text(self, most: int | None = None) -> str:
         count = self.scalar("<Q")
