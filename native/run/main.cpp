@@ -95,6 +95,12 @@ class Program {
     if (writer_ == nullptr || !characters_.make(tokenizer_) || !decoder_->make() || !writer_->make()) {
       return fail(kFailed, "there is not enough memory", "内存不足", options.model);
     }
+    // Nothing is left out in silence.
+    if (model_.file().tensor("file/ngram.bin") != nullptr) {
+      std::fprintf(stderr, "sparrow-run: %s\n",
+                   speaks_chinese() ? "只运行文件中的网络，不用其中的 n 元模型"
+                                    : "only the network in the file is run, not its n-gram model");
+    }
     return kDone;
   }
 
