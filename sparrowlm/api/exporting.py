@@ -34,7 +34,7 @@ def export_model(model: str | Path, output: str | Path, form: str = "int8") -> d
             Everything else keeps its form.
 
     Returns:
-        "bytes"; "opens_in_llama_cpp"; "self_test"; of a decoder also "same_likeliest" (the share
+        "bytes"; "architecture"; "self_test"; of a decoder also "same_likeliest" (the share
         of tokens, in a text that the model itself wrote, whose likeliest next token is the same as
         before) and "nats_per_token_before" and "_after" on that text.
 
@@ -56,7 +56,7 @@ def export_model(model: str | Path, output: str | Path, form: str = "int8") -> d
     written = GgufModelFiles(output)
     facts: dict[str, Any] = {
         "bytes": written.num_bytes(),
-        "opens_in_llama_cpp": written.file.settings["general.architecture"] == "qwen3",
+        "architecture": written.file.settings["general.architecture"],
     }
     if not written.holds_network:
         return facts

@@ -24,7 +24,7 @@ def test_a_model_is_exported_and_answers(tmp_path, capsys, kind):
     assert main(["export", str(model), "-o", str(output), "--form", "float32", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["bytes"] == output.stat().st_size
-    assert facts["opens_in_llama_cpp"] == (kind == "transformer")
+    assert facts["architecture"] == ("qwen3" if kind == "transformer" else "sparrow")
     if kind in ("transformer", "mixture"):
         assert facts["same_likeliest"] == 1.0
         assert facts["nats_per_token_after"] == pytest.approx(facts["nats_per_token_before"])
@@ -42,7 +42,7 @@ def test_every_form_is_written_and_opened(tmp_path, form):
     model = small_model(tmp_path / "m", "transformer")
     facts = export_model(model, tmp_path / "m.gguf", form)
     assert facts["same_likeliest"] > 0.2
-    assert not facts["opens_in_llama_cpp"] or form not in ("int6", "int3")
+    assert facts["architecture"] == "sparrow" or form not in ("int6", "int3")
 
 
 @has_native
