@@ -1,5 +1,5 @@
 // ARM with NEON: phones, boards, Apple's computers. With the dot products of ARMv8.2 (compiled apart,
-// see CMakeLists.txt) a step of four rows is one instruction.
+// kernels_neon_dotprod.cpp) a step of four rows is one instruction.
 #include <arm_neon.h>
 #include <cstddef>
 
@@ -66,7 +66,7 @@ struct Machine {
   }
 
   static IN_PLACE int32x4_t with_products(int32x4_t sum, int8x16_t weights, int8x16_t inputs) {
-#if defined(__ARM_FEATURE_DOTPROD)
+#if defined(WITH_DOT_PRODUCTS)
     return vdotq_s32(sum, weights, inputs);
 #else
     const int16x8_t low = vmull_s8(vget_low_s8(weights), vget_low_s8(inputs));
@@ -110,7 +110,7 @@ struct Machine {
 #include "kernels_body.h"
 
 namespace engine {
-#if defined(__ARM_FEATURE_DOTPROD)
+#if defined(WITH_DOT_PRODUCTS)
 extern const Kernels kNeonDot;
 const Kernels kNeonDot = table_of("neon-dotprod");
 #else

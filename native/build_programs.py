@@ -1,0 +1,129 @@
+"""Build the programs that need no Python, for this machine and for others.
+
+    python native/build_programs.py -o dist                    everything that is listed below
+    python native/build_programs.py -o dist wasm aarch64-linux-musl
+
+    wasm                  sparrow.wasm and sparrow.js, for browsers and Node
+    x86_64-linux-musl     sparrow-run for any Linux, nothing else needed
+    aarch64-linux-musl    the same for ARM: Raspberry Pi, phones through adb or Termux
+    aarch64-macos         for Apple's computers
+    x86_64-windows-gnu    for Windows (one thread)
+
+The compiler is zig's clang, from PyPI: pip install ziglang.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ENGINE = HERE / "engine"
+COMMON = [
+    "-std=c++17", "-ffp-contract=off", "-fno-math-errno", "-fno-exceptions", "-fno-rtti",
+    "-fno-threadsafe-statics", "-fno-sanitize=all", "-Wall", "-Wno-psabi",
+]  # fmt: skip
+X86_KERNELS = {
+    "kernels_avx2": ["-mavx2", "-mf16c"],
+    "kernels_avx512_vnni": [
+        "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni", "-mf16c",
+    ],
+}  # fmt: skip
+ARM_KERNELS = {"kernels_neon": [], "kernels_neon_dotprod": ["-mcpu=generic+dotprod"]}
+RUN = ("main", "mapped_file", "options")
+TARGETS = (
+    "wasm", "x86_64-linux-musl", "aarch64-linux-musl", "aarch64-macos", "x86_64-windows-gnu",
+)  # fmt: skip
+
+
+def engine_sources() -> list[str]:
+    """Return the files that every machine compiles, as CMakeLists.txt has them."""
+    text = (ENGINE / "CMakeLists.txt").read_text(encoding="utf-8")
+    found = re.search(r"set\(ENGINE_SOURCES\s+(.*?)\)", text, re.DOTALL)
+    assert found is not None
+    return [name.removesuffix(".cpp") for name in found.group(1).split()]
+
+
+def zig(*arguments: str | Path) -> None:
+    """Run zig's C++ compiler."""
+    subprocess.run([sys.executable, "-m", "ziglang", "c++", *map(str, arguments)], check=True)
+
+
+def level(source: Path) -> str:
+    """Return how hard the compiler works: only kernels are worth their size."""
+    return "-O3" if source.stem.startswith("kernels") else "-Os"
+
+
+def with_letters(folder: Path) -> Path:
+    """Write letters.h into a folder; return the folder."""
+    subprocess.run([sys.executable, ENGINE / "make_letters.py", folder / "letters.h"], check=True)
+    return folder
+
+
+def build_wasm(output: Path) -> Path:
+    """Compile the engine for browsers; return the file."""
+    names = [name for name in engine_sources() if name != "kernels_portable"]
+    sources = [ENGINE / f"{name}.cpp" for name in [*names, "kernels_wasm"]]
+    sources += [HERE / "wasm" / f"{name}.cpp" for name in ("library", "exports")]
+    target = output / "sparrow.wasm"
+    with tempfile.TemporaryDirectory() as folder:
+        zig(
+            "-target", "wasm32-freestanding", "-O3", *COMMON, "-msimd128", "-nostdlib",
+            "-nostdinc++", "-I", HERE / "wasm" / "include", "-I", with_letters(Path(folder)),
+            "-Wl,--no-entry", "-Wl,-z,stack-size=65536", "-s", "-o", target, *sources,
+        )  # fmt: skip
+    return target
+
+
+def build_run(target: str, output: Path) -> Path:
+    """Compile sparrow-run; return the file."""
+    kernels = X86_KERNELS if target.startswith("x86_64") else ARM_KERNELS
+    options: dict[Path, list[str]] = {ENGINE / f"{name}.cpp": [] for name in engine_sources()}
+    options |= {HERE / "run" / f"{name}.cpp": [] for name in RUN}
+    options |= {ENGINE / f"{name}.cpp": extra for name, extra in kernels.items()}
+    suffix = ".exe" if "windows" in target else ""
+    program = output / f"sparrow-run-{target}{suffix}"
+    with tempfile.TemporaryDirectory() as name:
+        folder = with_letters(Path(name))
+
+        def compiled(source: Path) -> Path:
+            made = folder / f"{source.stem}.o"
+            zig(
+                "-target", target, level(source), *COMMON, *options[source], "-I", folder, "-c",
+                source, "-o", made,
+            )  # fmt: skip
+            return made
+
+        with ThreadPoolExecutor(2) as pool:
+            objects = list(pool.map(compiled, options))
+        static = ["-static"] if "linux" in target else []
+        zig("-target", target, "-nostdlib++", *static, "-s", "-o", program, *objects)
+    return program
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Build what the command line names."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="one of those above")
+    parser.add_argument("-o", "--output", type=Path, default=Path("dist"))
+    options = parser.parse_args(arguments)
+    unknown = set(options.targets) - set(TARGETS)
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(TARGETS)}")
+    options.output.mkdir(parents=True, exist_ok=True)
+    for target in options.targets or TARGETS:
+        build = build_wasm if target == "wasm" else lambda out, name=target: build_run(name, out)
+        made = build(options.output)
+        sys.stdout.write(f"{made}  {made.stat().st_size / 1e3:.0f} kB\n")
+
+
+if __name__ == "__main__":
+    main()
