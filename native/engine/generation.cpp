@@ -40,6 +40,21 @@ std::size_t num_open(const Growing<char>& bytes) {
 
 // ---- stop strings ----
 
+bool StopWatch::add(Text stop) {
+  if (stop.size == 0) return true;
+  return append(letters_, stop.data, stop.size) && ends_.push(letters_.size());
+}
+
+void StopWatch::clear() {
+  ends_.clear();
+  letters_.clear();
+}
+
+Text StopWatch::stop(std::size_t number) const {
+  const std::size_t begin = number == 0 ? 0 : ends_[number - 1];
+  return {letters_.data() + begin, ends_[number] - begin};
+}
+
 void StopWatch::begin() {
   held_.clear();
   has_stopped_ = false;
@@ -54,12 +69,12 @@ std::size_t StopWatch::place_of(Text stop) const {
 
 std::size_t StopWatch::num_undecided() const {
   std::size_t longest = 0;
-  for (std::size_t i = 0; i < stops_.size(); ++i) {
-    const Text stop = stops_[i];
-    std::size_t length = stop.size - 1 < held_.size() ? stop.size - 1 : held_.size();
+  for (std::size_t i = 0; i < ends_.size(); ++i) {
+    const Text whole = stop(i);
+    std::size_t length = whole.size - 1 < held_.size() ? whole.size - 1 : held_.size();
     for (; length > longest; --length) {
       const Text end{held_.data() + held_.size() - length, length};
-      if (begins_with(stop, end)) longest = length;
+      if (begins_with(whole, end)) longest = length;
     }
   }
   return longest;
@@ -69,8 +84,8 @@ bool StopWatch::feed(Text text, Growing<char>& released) {
   if (has_stopped_) return true;
   if (!append(held_, text.data, text.size)) return false;
   std::size_t first = held_.size();
-  for (std::size_t i = 0; i < stops_.size(); ++i) {
-    const std::size_t place = place_of(stops_[i]);
+  for (std::size_t i = 0; i < ends_.size(); ++i) {
+    const std::size_t place = place_of(stop(i));
     if (place < first) {
       first = place;
       has_stopped_ = true;

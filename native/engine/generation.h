@@ -12,7 +12,9 @@ namespace engine {
 // Lets text pass until a stop string appears; what could be the beginning of one is held back.
 class StopWatch {
  public:
-  bool add(Text stop) { return stop.size == 0 || stops_.push(stop); }
+  // The bytes are copied. False: no memory.
+  bool add(Text stop);
+  void clear();
   // Appends what is certainly outside of every stop string. False: no memory.
   bool feed(Text text, Growing<char>& released);
   bool finish(Growing<char>& released);
@@ -22,8 +24,11 @@ class StopWatch {
  private:
   std::size_t num_undecided() const;
   std::size_t place_of(Text stop) const;
+  Text stop(std::size_t number) const;
 
-  Growing<Text> stops_;
+  // Where each stop string ends among the letters of all.
+  Growing<std::size_t> ends_;
+  Growing<char> letters_;
   Growing<char> held_;
   bool has_stopped_ = false;
 };

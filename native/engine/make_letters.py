@@ -1,6 +1,6 @@
 """Write letters.h: the ranges of code points that are letters or numbers, as Unicode has them.
 
-    python make_letters.py letters.h
+python make_letters.py letters.h
 """
 
 import sys

@@ -1,6 +1,7 @@
 // What a browser calls: bytes of a model, a prompt, pieces of text. Nothing is imported.
 #include "../engine/generation.h"
 #include "../engine/model.h"
+#include "../engine/self_test.h"
 
 #include <cstdlib>
 
@@ -63,8 +64,16 @@ void sparrow_wish(Page* page, float temperature, std::size_t top_k, float top_p,
   page->wish.most_tokens = most_tokens;
 }
 
+EXPORT("clear_stops") void sparrow_clear_stops(Page* page) { page->writer->stops().clear(); }
+
 EXPORT("add_stop") int sparrow_add_stop(Page* page, const char* text, std::size_t size) {
   return page->writer->stops().add({text, size});
+}
+
+// 0 absent, 1 passed, 2 failed.
+EXPORT("self_test") int sparrow_self_test(Page* page) {
+  return static_cast<int>(
+      engine::self_test(page->model.file(), page->model.shape(), *page->decoder));
 }
 
 EXPORT("begin") int sparrow_begin(Page* page, const char* text, std::size_t size) {
