@@ -68,4 +68,17 @@ const Kernels& best_kernels() {
   return *best;
 }
 
+const Kernels* kernels_called(const char* name) {
+  if (*name == '\0') return &best_kernels();
+  const Kernels* tables[8];
+  const std::size_t count = runnable_kernels(tables, 8);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t size = __builtin_strlen(tables[i]->name) + 1;
+    if (__builtin_strlen(name) + 1 == size && __builtin_memcmp(tables[i]->name, name, size) == 0) {
+      return tables[i];
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace engine

@@ -55,5 +55,7 @@ struct Kernels {
 // All tables that this machine can run, fastest first; the last one is "portable".
 std::size_t runnable_kernels(const Kernels** tables, std::size_t most);
 const Kernels& best_kernels();
+// Null: this machine has none of that name. "" are the fastest.
+const Kernels* kernels_called(const char* name);
 
 }  // namespace engine

@@ -1,6 +1,5 @@
 // sparrow-run: a model in one GGUF file, run without Python.
-#include "../engine/model.h"
-#include "../engine/self_test.h"
+#include "../engine/open_model.h"
 #include "mapped_file.h"
 #include "options.h"
 
@@ -57,46 +56,24 @@ std::uint64_t some_seed() {
          static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-const engine::Kernels* kernels_called(const char* name) {
-  const engine::Kernels* tables[8];
-  const std::size_t count = engine::runnable_kernels(tables, 8);
-  if (*name == '\0') return tables[0];
-  for (std::size_t i = 0; i < count; ++i) {
-    if (std::strcmp(tables[i]->name, name) == 0) return tables[i];
-  }
-  return nullptr;
-}
-
-// Everything that belongs to one model.
 class Program {
  public:
+  explicit Program(const Options& options) : open_(options.num_threads) {}
+
   Code open(const Options& options) {
-    const engine::Kernels* kernels = kernels_called(options.kernels);
-    if (kernels == nullptr) {
-      return fail(kWrongUse, "this machine does not have these kernels", "本机没有这种内核", options.kernels);
+    if (engine::kernels_called(options.kernels) == nullptr) {
+      return fail(kWrongUse, "this machine does not have these kernels", "本机没有这种内核",
+                  options.kernels);
     }
     if (!file_.open(options.model)) {
       return fail(kFailed, "there is no such file", "没有这个文件", options.model);
     }
     engine::Complaint complaint;
-    if (!model_.open(file_.bytes(), file_.size(), complaint) ||
-        !tokenizer_.open(model_.file(), model_.shape().vocab_size, complaint)) {
+    if (!open_.open(file_.bytes(), file_.size(), options.kernels, complaint)) {
       return fail(kFailed, "the file cannot be used", "无法使用该文件", complaint.text());
     }
-    kernels_ = kernels->name;
-    crew_ = engine::made<engine::Crew>(options.num_threads);
-    if (crew_ != nullptr) {
-      decoder_ = engine::made<engine::Decoder>(model_.shape(), model_.weights(), *kernels, *crew_,
-                                       std::size_t{64});
-    }
-    if (decoder_ != nullptr) {
-      writer_ = engine::made<engine::Writer>(tokenizer_, characters_, *decoder_, model_.shape(), *kernels);
-    }
-    if (writer_ == nullptr || !characters_.make(tokenizer_) || !decoder_->make() || !writer_->make()) {
-      return fail(kFailed, "there is not enough memory", "内存不足", options.model);
-    }
     // Nothing is left out in silence.
-    if (model_.file().tensor("file/ngram.bin") != nullptr) {
+    if (open_.leaves_ngram_out()) {
       std::fprintf(stderr, "sparrow-run: %s\n",
                    speaks_chinese() ? "只运行文件中的网络，不用其中的 n 元模型"
                                     : "only the network in the file is run, not its n-gram model");
@@ -105,20 +82,22 @@ class Program {
   }
 
   Code test() {
-    switch (engine::self_test(model_.file(), model_.shape(), *decoder_)) {
+    switch (open_.self_test()) {
       case engine::SelfTest::kPassed:
-        std::printf("%s: %s\n", kernels_, speaks_chinese() ? "每一位都相同" : "the same, to the last bit");
+        std::printf("%s: %s\n", open_.kernels(), speaks_chinese() ? "每一位都相同" : "the same, to the last bit");
         return kDone;
       case engine::SelfTest::kAbsent:
-        return fail(kFailed, "the file has nothing to compare with", "文件里没有可比较的数", kernels_);
+        return fail(kFailed, "the file has nothing to compare with", "文件里没有可比较的数",
+                    open_.kernels());
       default:
-        return fail(kFailed, "other numbers than those in the file", "与文件里的数不同", kernels_);
+        return fail(kFailed, "other numbers than those in the file", "与文件里的数不同",
+                    open_.kernels());
     }
   }
 
   Code print_ids(engine::Text prompt) {
     engine::Ids ids;
-    if (!tokenizer_.encode(prompt, ids)) return kFailed;
+    if (!open_.tokenizer().encode(prompt, ids)) return kFailed;
     for (std::size_t i = 0; i < ids.size(); ++i) std::printf(i == 0 ? "%d" : " %d", ids[i]);
     std::printf("\n");
     return kDone;
@@ -126,16 +105,16 @@ class Program {
 
   Code write(engine::Text prompt, const Options& options) {
     for (std::size_t i = 0; i < options.num_stops; ++i) {
-      writer_->stops().add({options.stops[i], std::strlen(options.stops[i])});
+      open_.writer().stops().add({options.stops[i], std::strlen(options.stops[i])});
     }
     const double began = now();
-    if (!writer_->begin(prompt, options.wish)) return kFailed;
+    if (!open_.writer().begin(prompt, options.wish)) return kFailed;
     const double read = now();
     engine::Growing<char> text;
     bool goes_on = true;
     while (goes_on) {
       text.clear();
-      goes_on = writer_->advance(text);
+      goes_on = open_.writer().advance(text);
       std::fwrite(text.data(), 1, text.size(), stdout);
       std::fflush(stdout);
     }
@@ -150,18 +129,12 @@ class Program {
       return seconds > 0.0 ? static_cast<double>(count) / seconds : 0.0;
     };
     std::fprintf(stderr, "%zu tokens read, %.0f a second; %zu tokens written, %.0f a second\n",
-                 writer_->num_read(), per_second(writer_->num_read(), reading),
-                 writer_->num_drawn(), per_second(writer_->num_drawn(), writing));
+                 open_.writer().num_read(), per_second(open_.writer().num_read(), reading),
+                 open_.writer().num_drawn(), per_second(open_.writer().num_drawn(), writing));
   }
 
-  const char* kernels_ = "";
   MappedFile file_;
-  engine::Model model_;
-  engine::Tokenizer tokenizer_;
-  engine::Characters characters_;
-  engine::Crew* crew_ = nullptr;
-  engine::Decoder* decoder_ = nullptr;
-  engine::Writer* writer_ = nullptr;
+  engine::OpenModel open_;
 };
 
 }  // namespace
@@ -183,7 +156,7 @@ int main(int count, char** words) {
                                   ? engine::Text{options.prompt, std::strlen(options.prompt)}
                                   : engine::Text{input.data(), input.size()};
   // Ends with the process: nothing has to be given back.
-  auto* program = engine::made<Program>();
+  auto* program = engine::made<Program>(options);
   if (program == nullptr) return kFailed;
   const Code code = program->open(options);
   if (code != kDone) return code;
