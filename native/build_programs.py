@@ -30,6 +30,7 @@ COMMON = [
 ]  # fmt: skip
 X86_KERNELS = {
     "kernels_avx2": ["-mavx2", "-mf16c"],
+    "kernels_avx_vnni": ["-mavx2", "-mf16c", "-mavxvnni"],
     "kernels_avx512_vnni": [
         "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni", "-mf16c",
     ],
@@ -50,7 +51,9 @@ def engine_sources() -> list[str]:
 
 def zig(*arguments: str | Path) -> None:
     """Run zig's C++ compiler."""
-    subprocess.run([sys.executable, "-m", "ziglang", "c++", *map(str, arguments)], check=True)
+    command = [sys.executable, "-m", "ziglang", "c++", *map(str, arguments)]
+    if subprocess.run(command, check=False).returncode != 0:
+        sys.exit("The compiler refused; see above. Is ziglang installed? pip install ziglang")
 
 
 def level(source: Path) -> str:
@@ -85,6 +88,8 @@ def build_run(target: str, output: Path) -> Path:
     options: dict[Path, list[str]] = {ENGINE / f"{name}.cpp": [] for name in engine_sources()}
     options |= {HERE / "run" / f"{name}.cpp": [] for name in RUN}
     options |= {ENGINE / f"{name}.cpp": extra for name, extra in kernels.items()}
+    if "kernels_avx_vnni" in kernels:
+        options[ENGINE / "choosing.cpp"] = ["-DWITH_AVX_VNNI"]
     suffix = ".exe" if "windows" in target else ""
     program = output / f"sparrow-run-{target}{suffix}"
     with tempfile.TemporaryDirectory() as name:

@@ -1,6 +1,9 @@
 // Which kernels this machine can run.
 #include "kernels.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
@@ -14,6 +17,7 @@ extern const Kernels kPortable;
 #endif
 #if defined(__x86_64__)
 extern const Kernels kAvx2;
+extern const Kernels kAvxVnni;
 extern const Kernels kAvx512Vnni;
 #elif defined(__aarch64__)
 extern const Kernels kNeon;
@@ -21,6 +25,16 @@ extern const Kernels kNeonDot;
 #endif
 
 namespace {
+
+#if defined(WITH_AVX_VNNI)
+// CPUID leaf 7, subleaf 1, EAX bit 4: compilers of 2022 do not know the name.
+bool has_avx_vnni() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || a < 1) return false;
+  __cpuid_count(7, 1, a, b, c, d);
+  return (a & 1u << 4) != 0;
+}
+#endif
 
 #if defined(__aarch64__)
 bool has_dot_products() {
@@ -47,7 +61,11 @@ std::size_t runnable_kernels(const Kernels** tables, std::size_t most) {
       __builtin_cpu_supports("avx512vnni")) {
     found[count++] = &kAvx512Vnni;
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")) found[count++] = &kAvx2;
+  const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+#if defined(WITH_AVX_VNNI)
+  if (has_avx2 && has_avx_vnni()) found[count++] = &kAvxVnni;
+#endif
+  if (has_avx2) found[count++] = &kAvx2;
 #elif defined(__aarch64__)
   if (has_dot_products()) found[count++] = &kNeonDot;
   found[count++] = &kNeon;
