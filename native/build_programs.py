@@ -26,7 +26,8 @@ HERE = Path(__file__).parent
 ENGINE = HERE / "engine"
 COMMON = [
     "-std=c++17", "-ffp-contract=off", "-fno-math-errno", "-fno-exceptions", "-fno-rtti",
-    "-fno-threadsafe-statics", "-fno-sanitize=all", "-Wall", "-Wno-psabi",
+    "-fno-threadsafe-statics", "-fno-sanitize=all", "-ffunction-sections", "-fdata-sections",
+    "-Wall", "-Wno-psabi",
 ]  # fmt: skip
 X86_KERNELS = {
     "kernels_avx2": ["-mavx2", "-mf16c"],
@@ -105,7 +106,7 @@ def build_run(target: str, output: Path) -> Path:
 
         with ThreadPoolExecutor(2) as pool:
             objects = list(pool.map(compiled, options))
-        static = ["-static"] if "linux" in target else []
+        static = ["-static", "-Wl,--gc-sections"] if "linux" in target else []
         zig("-target", target, "-nostdlib++", *static, "-s", "-o", program, *objects)
     return program
 
