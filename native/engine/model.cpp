@@ -141,7 +141,8 @@ bool Model::matrix(const char* name, std::size_t rows, std::size_t columns, Matr
   if (tensor == nullptr) return complaint.say("there is no tensor ", name);
   matrix = {Format::kFloat32, rows, columns, tensor->data};
   if (tensor->type == Gguf::Type::kBytes) {
-    const bool fits = packed_format(tensor->sizes[0], matrix.format) &&
+    const bool fits = reinterpret_cast<std::uintptr_t>(tensor->data) % alignof(float) == 0 &&
+                      packed_format(tensor->sizes[0], matrix.format) &&
                       tensor->sizes[1] == matrix.blocks() &&
                       tensor->sizes[2] == matrix.groups() && tensor->sizes[3] == 1;
     return fits || complaint.say("the tensor ", name, " has another size");

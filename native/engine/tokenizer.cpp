@@ -52,6 +52,8 @@ int byte_of_sign(std::uint32_t code) {
 }
 
 constexpr std::size_t kFirstByteId = 1, kNumBytes = 256;
+// Up to so many bytes looking at all pairs after every merge is faster than keeping order.
+constexpr std::size_t kLongPiece = 96;
 
 }  // namespace
 
@@ -244,6 +246,7 @@ bool Tokenizer::encode_pairs(Text text, Ids& ids) const {
 bool Tokenizer::encode_piece(Text piece, Ids& ids) const {
   const std::size_t begin = ids.size();
   if (!push_bytes(piece, ids)) return false;
+  if (piece.size > kLongPiece) return merge_long(ids, begin);
   for (;;) {
     const Merge* best = nullptr;
     std::size_t best_place = 0;

@@ -62,6 +62,7 @@ class Tokenizer {
   bool encode_word(Text word, Ids& ids) const;
   bool encode_pairs(Text text, Ids& ids) const;
   bool encode_piece(Text piece, Ids& ids) const;
+  bool merge_long(Ids& ids, std::size_t begin) const;
   bool push_bytes(Text text, Ids& ids) const;
 
   Kind kind_ = Kind::kBytePairs;

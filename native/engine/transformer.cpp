@@ -26,7 +26,7 @@ void multiply_part(void* job, std::size_t part, std::size_t num_parts) {
 }  // namespace
 
 const char* Shape::complaint() const {
-  constexpr std::size_t kMost = 1u << 20;
+  constexpr std::size_t kMost = 1u << 20, kMostAngles = 1u << 22;
   const std::size_t sizes[] = {vocab_size, width, num_layers, num_heads, num_kv_heads, head_width,
                                inner_width, context};
   for (const std::size_t size : sizes) {
@@ -36,6 +36,8 @@ const char* Shape::complaint() const {
   if (head_width % kTileRows != 0) return "the width of a head is no multiple of 16";
   if (num_heads % num_kv_heads != 0) return "heads of keys do not divide heads of queries";
   if (num_heads * head_width > kMost) return "the heads are too wide";
+  // Angles are tabled when the file is opened, which must not take seconds.
+  if (context * (head_width / 2) > kMostAngles) return "the context is too long";
   if (!(epsilon >= 0.0f && epsilon < 1.0f)) return "epsilon is not within 0 to 1";
   return nullptr;
 }

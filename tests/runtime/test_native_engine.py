@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -163,6 +164,17 @@ def tokenizers(tmp_path_factory) -> dict:
         path = gguf_model(tmp_path_factory.mktemp(kind) / "m.gguf", codec=codec)
         found[kind] = codec, native_part().Tokenizer(GgufFile(path).content)
     return found
+
+
+def test_long_pieces_are_merged_as_short_ones(tokenizers):
+    codec, native = tokenizers["bpe"]
+    generator = np.random.default_rng(0)
+    for size in (90, 96, 97, 150, 3000):
+        text = "".join(generator.choice(list("thecatsondg人工"), size))
+        assert native.encode(text.encode()).tolist() == codec.encode(text)
+    begun = time.monotonic()
+    native.encode(b"thecat" * 200_000)
+    assert time.monotonic() - begun < 20
 
 
 def test_bytes_that_are_no_text_survive(tokenizers):
