@@ -3,6 +3,7 @@
 
 #include "engine/characters.h"
 #include "engine/model.h"
+#include "engine/open_model.h"
 #include "engine/packing.h"
 #include "engine/sampling.h"
 #include "engine/self_test.h"
@@ -164,6 +165,38 @@ class NativeDecoder {
   std::unique_ptr<engine::Decoder> decoder_;
 };
 
+// A whole model: prompts in, texts out.
+class NativeModel {
+ public:
+  explicit NativeModel(Bytes bytes) : bytes_(bytes), open_(1) {
+    engine::Complaint complaint;
+    if (!open_.open(bytes_.data(), bytes_.size(), "", complaint)) {
+      throw std::invalid_argument(complaint.text());
+    }
+  }
+
+  nb::bytes generate(nb::bytes prompt, std::size_t most_tokens, std::uint64_t seed,
+                     float temperature) {
+    engine::Wish wish;
+    wish.sampling.temperature = temperature;
+    wish.seed = seed;
+    wish.most_tokens = most_tokens;
+    engine::Growing<char> text;
+    {
+      nb::gil_scoped_release unlocked;
+      const std::lock_guard<std::mutex> held(lock_);
+      bool goes_on = open_.writer().begin({prompt.c_str(), prompt.size()}, wish);
+      while (goes_on) goes_on = open_.writer().advance(text);
+    }
+    return nb::bytes(text.data(), text.size());
+  }
+
+ private:
+  Bytes bytes_;
+  std::mutex lock_;
+  engine::OpenModel open_;
+};
+
 // The tokenizer of a file.
 class NativeTokenizer {
  public:
@@ -275,6 +308,10 @@ void define_engine(nb::module_& module) {
       .def("self_test", &NativeDecoder::self_test)
       .def("golden_hash", &NativeDecoder::golden_hash)
       .def("continue_greedily", &NativeDecoder::continue_greedily);
+  nb::class_<NativeModel>(module, "Model")
+      .def(nb::init<Bytes>(), nb::arg("file"))
+      .def("generate", &NativeModel::generate, nb::arg("prompt"), nb::arg("most_tokens") = 200,
+           nb::arg("seed") = 0, nb::arg("temperature") = 0.8f);
   nb::class_<NativeTokenizer>(module, "Tokenizer")
       .def(nb::init<Bytes>(), nb::arg("file"))
       .def_prop_ro("size", &NativeTokenizer::size)

@@ -138,6 +138,12 @@ int sparrow_predict(sparrow_model* model, const int32_t* ids, size_t count,
   model->session.cut(0);
   float *logits = model->logits.data(), *shares = logits + decoder.logits_stride();
   decoder.read(model->session, ids, count, logits);
+  if (engine::Mixture* mixture = model->open.mixture()) {
+    engine::Mixture::Memory memory;
+    if (!mixture->start(memory)) return 0;
+    for (std::size_t i = 0; i < count; ++i) mixture->read(memory, ids[i]);
+    mixture->mix(memory, logits);
+  }
   const engine::Kernels& kernels = *engine::kernels_called(model->open.kernels());
   for (std::size_t v = shape.vocab_size; v < decoder.logits_stride(); ++v) logits[v] = -1e30f;
   const float top = kernels.largest(logits, decoder.logits_stride());

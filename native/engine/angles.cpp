@@ -69,13 +69,14 @@ double logarithm(double x) {
   return twos * kLog2 + log_near_one(scaled(x, -twos));
 }
 
-double power(double base, double exponent) {
-  const double log = exponent * logarithm(base);
-  if (log > 700.0) return 1.0e304;
-  if (log < -700.0) return 0.0;
-  const double whole = log / kLog2;
+double exponential(double x) {
+  if (x > 700.0) return 1.0e304;
+  if (x < -700.0) return 0.0;
+  const double whole = x / kLog2;
   const int turns = static_cast<int>(whole < 0.0 ? whole - 0.5 : whole + 0.5);
-  return scaled(exponential_near_zero(log - turns * kLog2), turns);
+  return scaled(exponential_near_zero(x - turns * kLog2), turns);
 }
+
+double power(double base, double exponent) { return exponential(exponent * logarithm(base)); }
 
 }  // namespace engine

@@ -11,6 +11,7 @@ struct Turn {
 // Both of an angle of 0 to 10^6 (radians).
 Turn turn_of(double angle);
 
+double exponential(double x);  // 0 below -700
 double logarithm(double x);  // natural, of a number above 0
 // base to the power of exponent; base above 0.
 double power(double base, double exponent);

@@ -153,6 +153,10 @@ bool Writer::begin(Text prompt, const Wish& wish) {
   session_.cut(known);
   num_read_ = ids_.size() - known;
   decoder_.read(session_, ids_.data() + known, num_read_, logits_.data());
+  if (mixture_ == nullptr) return true;
+  if (!mixture_->start(memory_)) return false;
+  for (std::size_t i = 0; i < ids_.size(); ++i) mixture_->read(memory_, ids_[i]);
+  mixture_->mix(memory_, logits_.data());
   return true;
 }
 
@@ -185,6 +189,10 @@ bool Writer::advance(Growing<char>& text) {
     return true;
   }
   decoder_.read(session_, &id, 1, logits_.data());
+  if (mixture_ != nullptr) {
+    mixture_->read(memory_, id);
+    mixture_->mix(memory_, logits_.data());
+  }
   return true;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "characters.h"
+#include "mixture.h"
 #include "randomness.h"
 #include "sampling.h"
 #include "session.h"
@@ -42,10 +43,11 @@ struct Wish {
 
 class Writer {
  public:
+  // mixture: null where the network answers alone.
   Writer(const Tokenizer& tokenizer, const Characters& characters, Decoder& decoder,
-         const Shape& shape, const Kernels& kernels)
-      : tokenizer_(tokenizer), characters_(characters), decoder_(decoder), shape_(shape),
-        sampler_(kernels) {}
+         Mixture* mixture, const Shape& shape, const Kernels& kernels)
+      : tokenizer_(tokenizer), characters_(characters), decoder_(decoder), mixture_(mixture),
+        shape_(shape), sampler_(kernels) {}
 
   // False: no memory.
   bool make();
@@ -65,8 +67,10 @@ class Writer {
   const Tokenizer& tokenizer_;
   const Characters& characters_;
   Decoder& decoder_;
+  Mixture* mixture_;
   const Shape& shape_;
   Sampler sampler_;
+  Mixture::Memory memory_;
   Session session_;
   StopWatch watch_;
   Wish wish_;

@@ -48,6 +48,9 @@ struct Kernels {
   float (*largest)(const float* values, std::size_t count);
   // shares = e^((values - top) * scale); returns their sum. count is a multiple of 16.
   double (*shares)(const float* values, std::size_t count, float top, float scale, float* shares);
+  // The natural logarithms of the first counted of count (a multiple of 16) numbers above 0, in
+  // place.
+  void (*logarithms)(float* values, std::size_t count, std::size_t counted);
   // One row of a matrix as numbers, 32 * blocks of them.
   void (*row)(const Matrix& matrix, std::size_t index, float* values);
 };

@@ -247,6 +247,12 @@ double shares(const float* values, std::size_t count, float top, float scale, fl
   return total;
 }
 
+// What lies behind the counted numbers stays out of the range of logarithms.
+void logarithms(float* values, std::size_t count, std::size_t counted) {
+  for (std::size_t i = counted; i < count; ++i) values[i] = 1.0f;
+  for (std::size_t i = 0; i < count; i += kLanes) store(values + i, logarithm(load(values + i)));
+}
+
 // ---- rows of a matrix ----
 
 IN_PLACE std::int32_t code_of(Format format, const std::uint8_t* codes, std::size_t row,
@@ -292,7 +298,7 @@ void row(const Matrix& matrix, std::size_t index, float* values) {
 }
 
 constexpr Kernels table_of(const char* name) {
-  return {name, product, round, norm, turn, attend, gate, largest, shares, row};
+  return {name, product, round, norm, turn, attend, gate, largest, shares, logarithms, row};
 }
 
 }  // namespace

@@ -168,6 +168,35 @@ IN_PLACE FloatPart exponential(FloatPart x) {
   return is_zero ? FloatPart{} : result;
 }
 
+// The natural logarithm of a number above 0, to two units in the last place.
+// Source: Moshier, Cephes, logf.
+IN_PLACE FloatPart logarithm(FloatPart x) {
+  const IntPart bits = reinterpret_cast<IntPart>(x);
+  IntPart power = (bits >> 23) - 126;
+  // A half to below one; below the root of a half it is doubled.
+  FloatPart m = reinterpret_cast<FloatPart>((bits & 0x007FFFFF) | 0x3F000000);
+  const FloatPart root = 0.707106781186547524f - FloatPart{};
+  const IntPart is_low = m < root;
+  power += is_low;  // true is -1
+  m = (is_low ? m + m : m) - 1.0f;
+  FloatPart p = m * 7.0376836292e-2f - 1.1514610310e-1f;
+  p = p * m + 1.1676998740e-1f;
+  p = p * m - 1.2420140846e-1f;
+  p = p * m + 1.4249322787e-1f;
+  p = p * m - 1.6668057665e-1f;
+  p = p * m + 2.0000714765e-1f;
+  p = p * m - 2.4999993993e-1f;
+  p = p * m + 3.3333331174e-1f;
+  const FloatPart square = m * m, turns = __builtin_convertvector(power, FloatPart);
+  FloatPart result = p * m * square + turns * -2.12194440e-4f;
+  result = result - square * 0.5f;
+  return (m + result) + turns * 0.693359375f;
+}
+
+IN_PLACE Floats logarithm(const Floats& x) {
+  return in_parts<Floats>([&](std::size_t i) { return logarithm(x.part[i]); });
+}
+
 IN_PLACE Floats exponential(const Floats& x) {
   return in_parts<Floats>([&](std::size_t i) { return exponential(x.part[i]); });
 }

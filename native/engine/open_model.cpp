@@ -28,7 +28,14 @@ bool OpenModel::open(const std::uint8_t* bytes, std::size_t size, const char* ke
   decoder_ = made<Decoder>(model_.shape(), model_.weights(), *kernels_, crew_,
                            std::size_t{kRowsAtOnce});
   if (decoder_ != nullptr) {
-    writer_ = made<Writer>(tokenizer_, characters_, *decoder_, model_.shape(), *kernels_);
+    Mixture* mixture = nullptr;
+    if (Mixture::is_in(model_.file())) {
+      mixture = &mixture_;
+      if (!mixture_.open(model_.file(), model_.shape().vocab_size, *kernels_, complaint)) {
+        return false;
+      }
+    }
+    writer_ = made<Writer>(tokenizer_, characters_, *decoder_, mixture, model_.shape(), *kernels_);
   }
   const bool is_made = writer_ != nullptr && characters_.make(tokenizer_) && decoder_->make() &&
                        writer_->make();

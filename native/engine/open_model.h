@@ -23,9 +23,9 @@ class OpenModel {
   const char* kernels() const { return kernels_->name; }
   Decoder& decoder() { return *decoder_; }
   Writer& writer() { return *writer_; }
+  // Null where the network answers alone.
+  Mixture* mixture() { return Mixture::is_in(model_.file()) ? &mixture_ : nullptr; }
   SelfTest self_test() { return engine::self_test(model_.file(), model_.shape(), *decoder_); }
-  // Of a mixture only the network is run here.
-  bool leaves_ngram_out() const { return model_.file().tensor("file/ngram.bin") != nullptr; }
 
  private:
   static constexpr std::size_t kRowsAtOnce = 64;
@@ -35,6 +35,7 @@ class OpenModel {
   Characters characters_;
   Crew crew_;
   const Kernels* kernels_ = nullptr;
+  Mixture mixture_;
   Decoder* decoder_ = nullptr;
   Writer* writer_ = nullptr;
 };

@@ -72,12 +72,6 @@ class Program {
     if (!open_.open(file_.bytes(), file_.size(), options.kernels, complaint)) {
       return fail(kFailed, "the file cannot be used", "无法使用该文件", complaint.text());
     }
-    // Nothing is left out in silence.
-    if (open_.leaves_ngram_out()) {
-      std::fprintf(stderr, "sparrow-run: %s\n",
-                   speaks_chinese() ? "只运行文件中的网络，不用其中的 n 元模型"
-                                    : "only the network in the file is run, not its n-gram model");
-    }
     return kDone;
   }
 

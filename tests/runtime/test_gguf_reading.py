@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gguf_models import gguf_model
+from gguf_models import gguf_mixture, gguf_model
 from small_models import small_codec
 
 from sparrowlm.foundation.errors import DamagedFileError, ModelError, SparrowError
@@ -53,6 +53,32 @@ def mutants(whole: bytes, count: int, seed: int) -> list[bytes]:
             del content[place : place + int(rng.integers(1, 40))]
         found.append(bytes(content))
     return found
+
+
+def written(content: bytes) -> None:
+    """Let the compiled engine open a whole model and write with it."""
+    try:
+        native_part().Model(np.frombuffer(content, dtype=np.uint8)).generate("The 猫".encode(), 5)
+    except (ValueError, MemoryError):
+        return
+
+
+@pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
+def test_a_damaged_mixture_does_no_harm(tmp_path):
+    whole = gguf_mixture(tmp_path / "m.gguf", "int4").read_bytes()
+    written(whole)
+    places = [whole.index(name) for name in (b"SPARROW-ARRAYS", b'"mean_F"')]
+    generator = np.random.default_rng(2)
+    for number in range(2000):
+        content = bytearray(whole)
+        # Headers, and numbers behind them.
+        place = places[number % 2] + int(generator.integers(0, 3000 if number % 4 < 2 else 12000))
+        place = min(place, len(content) - 9)
+        if number % 3 == 0:
+            content[place : place + 4] = b"\xff\xff\xff\xff"
+        else:
+            content[place] = int(generator.integers(0, 256))
+        written(bytes(content))
 
 
 @pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")

@@ -9,7 +9,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from gguf_models import gguf_model
+from gguf_models import gguf_mixture, gguf_model
 from small_models import small_codec
 
 from sparrowlm.runtime.decoding import Decoder, DecodingSettings
@@ -32,9 +32,11 @@ def run(*words: str, text: str = "", code: int = 0, **environment: str) -> str:
     return (done.stdout if code == 0 else done.stderr).decode()
 
 
-@pytest.fixture(scope="module", params=["character", "bpe", "word"])
+@pytest.fixture(scope="module", params=["character", "bpe", "word", "mixture"])
 def model(request, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("run") / "模型.gguf"
+    if request.param == "mixture":
+        return gguf_mixture(path)
     return gguf_model(path, codec=small_codec(request.param))
 
 
