@@ -22,7 +22,7 @@ from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.interrupts import StoppedBySignal
 from sparrowlm.tasks.tag import training
 from sparrowlm.tasks.tag.floor_training import fit_floor
-from sparrowlm.tasks.tag.training import TaggerTraining, TrainedTagger
+from sparrowlm.tasks.tag.training import TaggerTraining, TrainedTagger, chosen_part
 from sparrowlm.training.encoder_stage import StagePlace
 
 
@@ -117,6 +117,19 @@ def test_the_floor_can_ship_alone_and_the_network_too(tmp_path):
     save(network, tmp_path / "model")
     texts = [one.text for one in requests(5, 10)]
     assert loaded(tmp_path / "model").predict(texts) == network.tagger.predict(texts)
+
+
+@pytest.mark.parametrize(
+    ("f1", "expected"),
+    [
+        ({"floor": 0.9, "network": 0.958, "both": 0.957}, "both"),
+        ({"floor": 0.9, "network": 0.961, "both": 0.957}, "network"),
+        ({"floor": 0.64, "network": 0.5, "both": 0.62}, "floor"),
+        ({"floor": 0.9}, "floor"),
+    ],
+)
+def test_one_alone_ships_only_where_it_is_clearly_better(f1, expected):
+    assert chosen_part(f1) == expected
 
 
 def test_a_size_is_kept_or_refused(tmp_path):

@@ -57,8 +57,9 @@ _WORTH_LEAVING_OUT = 0.005
 _KNOWN = "known"
 # What is known never counts for more than so many times what is learnt now.
 _MOST_TRUST = 3.0
-# Guessed labels are learnt from unless they raise the loss by more than this.
-_HARMLESS = 1.01
+# Guessed labels are learnt from where the loss falls to this share of what it was. Texts of another
+# subject are guessed wrongly, which no held-out text of this one shows: it stays as it was.
+_WORTH_GUESSING = 0.97
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Scores = dict[str, Matrix]
@@ -197,10 +198,9 @@ class ClassifierTraining:
         best = min(tried, key=lambda one: one.loss)
         if len(self._data.unlabelled()):
             guessed = self._tried(linear, best.recipe._replace(has_guesses=True), known_BL)
-            self._say_guesses(best, guessed)
-            # Held-out texts are of the kind that has labels; the others are what the model will
-            # meet, so that learning from them need not pay here: it must not harm.
-            if guessed.loss <= _HARMLESS * best.loss:
+            is_better = guessed.loss <= _WORTH_GUESSING * best.loss
+            self._say_guesses(best, guessed, is_better=is_better)
+            if is_better:
                 best = guessed
         return best.recipe, best.scores_BL
 
@@ -356,16 +356,15 @@ class ClassifierTraining:
     def _loss(self, blend: Blend, scores: Scores, targets_BL: Any) -> float:  # noqa: ANN401
         return loss_nats(blend.logits(scores), targets_BL, is_multi_label=self._data.is_multi_label)
 
-    def _say_guesses(self, without: _Tried, guessed: _Tried) -> None:
+    def _say_guesses(self, without: _Tried, guessed: _Tried, *, is_better: bool) -> None:
         targets_BL = self._judged.targets_BL[self._measured]
         shares = []
         for one in (without, guessed):
             is_right_B = one.scores_BL[self._measured].argmax(axis=1) == targets_BL.argmax(axis=1)
             shares.append(f"{100 * float(is_right_B.mean()):.2f}")
         number = f"{len(self._data.unlabelled()):,}"
-        self._place.progress.note(
-            say("tasks.classify-guesses", number=number, without=shares[0], guessed=shares[1])
-        )
+        code = "tasks.classify-guesses" if is_better else "tasks.classify-guesses-left"
+        self._place.progress.note(say(code, number=number, without=shares[0], guessed=shares[1]))
 
     def _say_floor(self, floor: Blend, scores: Scores) -> None:
         given_BL = floor.logits({LINEAR: scores[LINEAR]})

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from sparrowlm.foundation.interrupts import StopRequest
+from sparrowlm.foundation.progress import SilentProgress
 from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.linear_training import LinearRecipe, LinearTraining
 from sparrowlm.tasks.classify.self_training import surest
+from sparrowlm.tasks.classify.settings import ClassifierTrainingSettings
+from sparrowlm.tasks.classify.training import ClassifierTraining
 from sparrowlm.text.ngram_features import NgramFeatureSettings
+from sparrowlm.training.encoder_stage import StagePlace
 from sparrowlm.training.linear import Machine
 
 WORDS = {"好": ("干净", "舒服", "满意", "热情"), "坏": ("脏乱", "吵闹", "失望", "冷淡")}
@@ -55,6 +61,25 @@ def test_words_that_only_unlabelled_texts_connect_are_learnt():
         model = linear.train(data.learnt(), recipe)
         scores = model.scores(model.vocabulary.rows(*counts))[:, 0] - model.bias_C[0]
         assert (np.sign(scores).tolist() == wanted) == is_learnt
+
+
+@pytest.mark.parametrize("is_of_the_kind", [True, False])
+def test_guesses_are_learnt_only_where_held_out_texts_get_clearly_better(tmp_path, is_of_the_kind):
+    """Every fold has words that no other one has; texts without a label connect them, or do not."""
+    random = np.random.default_rng(0)
+    signs = random.permutation(np.arange(0x4E00, 0x4E00 + 4000))
+    words = ["".join(map(chr, pair)) for pair in signs[:80].reshape(40, 2)]
+    kinds = words[:20], words[20:]
+    targets = np.repeat(np.eye(2, dtype=np.float32), 20, axis=0)
+    data = LabelledTexts(words, targets, ("好", "坏"), is_multi_label=False)
+    of_the_kind = [" ".join(random.choice(kinds[n % 2], 4, replace=False)) for n in range(600)]
+    others = ["".join(map(chr, random.choice(signs[80:], 8))) for _ in range(600)]
+    more = tuple(of_the_kind if is_of_the_kind else others)
+    settings = ClassifierTrainingSettings(unlabelled=more)
+    stop = StopRequest(lambda _text: None)
+    place = StagePlace(tmp_path, "test", SilentProgress(), stop)
+    trained = ClassifierTraining(data, None, None, settings, place).run()
+    assert trained.facts["learnt_from_guesses"] == is_of_the_kind
 
 
 def test_guesses_depend_on_nothing_but_the_labelled_texts_given():
