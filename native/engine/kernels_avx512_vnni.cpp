@@ -6,7 +6,7 @@ namespace engine {
 constexpr std::size_t kRegisterFloats = 16;
 }
 
-#include "lanes16.h"
+#include "steps.h"
 
 namespace engine {
 namespace {
@@ -79,14 +79,7 @@ struct Machine {
   template <Format kFormat, int kNum>
   static IN_PLACE void add_tile(const std::uint8_t* codes, const std::int8_t* rows,
                               std::size_t stride, Ints (&sums)[kNum]) {
-    add_step<kFormat, kNum, 0>(codes, rows, stride, sums);
-    add_step<kFormat, kNum, 1>(codes, rows, stride, sums);
-    add_step<kFormat, kNum, 2>(codes, rows, stride, sums);
-    add_step<kFormat, kNum, 3>(codes, rows, stride, sums);
-    add_step<kFormat, kNum, 4>(codes, rows, stride, sums);
-    add_step<kFormat, kNum, 5>(codes, rows, stride, sums);
-    add_step<kFormat, kNum, 6>(codes, rows, stride, sums);
-    add_step<kFormat, kNum, 7>(codes, rows, stride, sums);
+    add_all_steps<Machine, kFormat, kNum>(codes, rows, stride, sums);
   }
 };
 

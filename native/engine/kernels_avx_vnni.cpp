@@ -6,6 +6,7 @@ constexpr std::size_t kRegisterFloats = 8;
 }
 
 #include "codes256.h"
+#include "steps.h"
 
 namespace engine {
 namespace {
@@ -32,7 +33,7 @@ struct Machine : Codes256 {
   }
 
   template <Format kFormat, int kNum, int kStep>
-  static IN_PLACE void add_steps(const std::uint8_t* codes, const std::int8_t* rows,
+  static IN_PLACE void add_step(const std::uint8_t* codes, const std::int8_t* rows,
                                  std::size_t stride, Ints (&sums)[kNum]) {
     const __m256i first = unsigned_step<kFormat, kStep>(codes, 0);
     const __m256i second = unsigned_step<kFormat, kStep>(codes, 1);
@@ -41,15 +42,12 @@ struct Machine : Codes256 {
       add(sums[n].part[0], first, inputs);
       add(sums[n].part[1], second, inputs);
     }
-    if constexpr (kStep + 1 < static_cast<int>(kSteps)) {
-      add_steps<kFormat, kNum, kStep + 1>(codes, rows, stride, sums);
-    }
   }
 
   template <Format kFormat, int kNum>
   static IN_PLACE void add_tile(const std::uint8_t* codes, const std::int8_t* rows,
                                 std::size_t stride, Ints (&sums)[kNum]) {
-    add_steps<kFormat, kNum, 0>(codes, rows, stride, sums);
+    add_all_steps<Machine, kFormat, kNum>(codes, rows, stride, sums);
   }
 };
 

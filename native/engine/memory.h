@@ -14,9 +14,16 @@ class Room {
   Room() = default;
   Room(const Room&) = delete;
   Room& operator=(const Room&) = delete;
-  Room(Room&& other) noexcept { swap(other); }
+  Room(Room&& other) noexcept { *this = static_cast<Room&&>(other); }
   Room& operator=(Room&& other) noexcept {
-    swap(other);
+    if (this == &other) return *this;
+    std::free(whole_);
+    whole_ = other.whole_;
+    values_ = other.values_;
+    size_ = other.size_;
+    other.whole_ = nullptr;
+    other.values_ = nullptr;
+    other.size_ = 0;
     return *this;
   }
   ~Room() { std::free(whole_); }
@@ -44,18 +51,6 @@ class Room {
 
  private:
   static constexpr std::size_t kAlignment = 64;
-
-  void swap(Room& other) noexcept {
-    const Room_ mine{whole_, values_, size_};
-    whole_ = other.whole_, values_ = other.values_, size_ = other.size_;
-    other.whole_ = mine.whole, other.values_ = mine.values, other.size_ = mine.size;
-  }
-
-  struct Room_ {
-    void* whole;
-    Value* values;
-    std::size_t size;
-  };
 
   void* whole_ = nullptr;
   Value* values_ = nullptr;
