@@ -4,6 +4,7 @@
     python native/build_programs.py -o dist wasm aarch64-linux-musl
 
     wasm                  sparrow.wasm and sparrow.js, for browsers and Node
+    c                     libsparrow.a, sparrow.h and an example, for programs in C on this machine
     x86_64-linux-musl     sparrow-run for any Linux, nothing else needed
     aarch64-linux-musl    the same for ARM: Raspberry Pi, phones through adb or Termux
     aarch64-macos         for Apple's computers
@@ -15,6 +16,8 @@ The compiler is zig's clang, from PyPI: pip install ziglang.
 from __future__ import annotations
 
 import argparse
+import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -39,7 +42,7 @@ X86_KERNELS = {
 ARM_KERNELS = {"kernels_neon": [], "kernels_neon_dotprod": ["-mcpu=generic+dotprod"]}
 RUN = ("main", "mapped_file", "options")
 TARGETS = (
-    "wasm", "x86_64-linux-musl", "aarch64-linux-musl", "aarch64-macos", "x86_64-windows-gnu",
+    "wasm", "c", "x86_64-linux-musl", "aarch64-linux-musl", "aarch64-macos", "x86_64-windows-gnu",
 )  # fmt: skip
 
 
@@ -50,9 +53,9 @@ def engine_sources() -> list[str]:
     return [name.removesuffix(".cpp") for name in listed.split()]
 
 
-def zig(*arguments: str | Path) -> None:
-    """Run zig's C++ compiler."""
-    command = [sys.executable, "-m", "ziglang", "c++", *map(str, arguments)]
+def zig(*arguments: str | Path, tool: str = "c++") -> None:
+    """Run zig's C++ compiler, or another of its tools."""
+    command = [sys.executable, "-m", "ziglang", tool, *map(str, arguments)]
     if subprocess.run(command, check=False).returncode != 0:
         sys.exit("The compiler refused; see above. Is ziglang installed? pip install ziglang")
 
@@ -68,8 +71,8 @@ def with_letters(folder: Path) -> Path:
     return folder
 
 
-def build_wasm(output: Path) -> Path:
-    """Compile the engine for browsers; return the file."""
+def build_wasm(output: Path) -> list[Path]:
+    """Compile the engine for browsers; return the files."""
     names = [name for name in engine_sources() if name != "kernels_portable"]
     sources = [ENGINE / f"{name}.cpp" for name in [*names, "kernels_wasm"]]
     sources += [HERE / "wasm" / f"{name}.cpp" for name in ("library", "exports")]
@@ -80,35 +83,56 @@ def build_wasm(output: Path) -> Path:
             "-nostdinc++", "-I", HERE / "wasm" / "include", "-I", with_letters(Path(folder)),
             "-Wl,--no-entry", "-Wl,-z,stack-size=65536", "-s", "-o", target, *sources,
         )  # fmt: skip
-    return target
+    return [target, Path(shutil.copy(HERE / "wasm" / "sparrow.js", output))]
 
 
-def build_run(target: str, output: Path) -> Path:
-    """Compile sparrow-run; return the file."""
-    kernels = X86_KERNELS if target.startswith("x86_64") else ARM_KERNELS
+def compiled(target: str | None, further: Sequence[Path], folder: Path) -> list[Path]:
+    """Compile the engine and further sources for a machine (None: this one); return the objects."""
+    machine = target or platform.machine()
+    kernels = ARM_KERNELS if machine.startswith(("aarch64", "arm64")) else X86_KERNELS
     options: dict[Path, list[str]] = {ENGINE / f"{name}.cpp": [] for name in engine_sources()}
-    options |= {HERE / "run" / f"{name}.cpp": [] for name in RUN}
+    options |= {source: [] for source in further}
     options |= {ENGINE / f"{name}.cpp": extra for name, extra in kernels.items()}
     if "kernels_avx_vnni" in kernels:
         options[ENGINE / "choosing.cpp"] = ["-DWITH_AVX_VNNI"]
+    # A program for this machine's family, not for this very processor.
+    chosen = ["-target", target] if target else ["-mcpu=baseline"]
+    with_letters(folder)
+
+    def one(source: Path) -> Path:
+        made = folder / f"{source.stem}.o"
+        zig(
+            *chosen, level(source), *COMMON, *options[source], "-I", folder, "-c", source, "-o",
+            made,
+        )  # fmt: skip
+        return made
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(one, options))
+
+
+def build_run(target: str, output: Path) -> list[Path]:
+    """Compile sparrow-run; return the file."""
     suffix = ".exe" if "windows" in target else ""
     program = output / f"sparrow-run-{target}{suffix}"
-    with tempfile.TemporaryDirectory() as name:
-        folder = with_letters(Path(name))
-
-        def compiled(source: Path) -> Path:
-            made = folder / f"{source.stem}.o"
-            zig(
-                "-target", target, level(source), *COMMON, *options[source], "-I", folder, "-c",
-                source, "-o", made,
-            )  # fmt: skip
-            return made
-
-        with ThreadPoolExecutor(2) as pool:
-            objects = list(pool.map(compiled, options))
+    with tempfile.TemporaryDirectory() as folder:
+        sources = [HERE / "run" / f"{name}.cpp" for name in RUN]
+        objects = compiled(target, sources, Path(folder))
         static = ["-static", "-Wl,--gc-sections"] if "linux" in target else []
         zig("-target", target, "-nostdlib++", *static, "-s", "-o", program, *objects)
-    return program
+    return [program]
+
+
+def build_c(output: Path) -> list[Path]:
+    """Compile libsparrow for this machine; return the files."""
+    library = output / "libsparrow.a"
+    library.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        sources = [HERE / "c" / "sparrow.cpp", HERE / "run" / "mapped_file.cpp"]
+        objects = compiled(None, sources, Path(folder))
+        zig("rcs", library, *objects, tool="ar")
+    copies = [Path(shutil.copy(HERE / "c" / name, output)) for name in ("sparrow.h", "example.c")]
+    return [library, *copies]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -124,9 +148,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(TARGETS)}")
     options.output.mkdir(parents=True, exist_ok=True)
     for target in options.targets or TARGETS:
-        build = build_wasm if target == "wasm" else lambda out, name=target: build_run(name, out)
-        made = build(options.output)
-        sys.stdout.write(f"{made}  {made.stat().st_size / 1e3:.0f} kB\n")
+        special = {"wasm": build_wasm, "c": build_c}
+        build = special.get(target)
+        files = build(options.output) if build else build_run(target, options.output)
+        for made in files:
+            sys.stdout.write(f"{made}  {made.stat().st_size / 1e3:.0f} kB\n")
 
 
 if __name__ == "__main__":

@@ -13,12 +13,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from gguf_models import gguf_model
+from gguf_models import gguf_mixture, gguf_model
 
 from sparrowlm.export.gguf_blocks import FORMS
 from sparrowlm.models.native_part import native_part
 from sparrowlm.runtime.decoding import Decoder, DecodingSettings
+from sparrowlm.runtime.engines import log_softmax
 from sparrowlm.runtime.loading import open_model
 from sparrowlm.runtime.sampling import SamplingSettings
 
@@ -52,18 +54,19 @@ console.log(JSON.stringify({ test: sparrow.selfTest(), texts, streamed, stopped,
 
 
 def built(target: str, folder: Path) -> Path:
+    """Build and return the file that the script names first."""
     script = ROOT / "native" / "build_programs.py"
-    subprocess.run(
+    done = subprocess.run(
         [str(ZIG_PYTHON), str(script), "-o", str(folder), target], check=True, capture_output=True
     )
-    (program,) = folder.iterdir()
-    return program
+    return Path(done.stdout.decode().split()[0])
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("models")
-    return [gguf_model(folder / f"{form}.gguf", form) for form in FORMS]
+    networks = [gguf_model(folder / f"{form}.gguf", form) for form in FORMS]
+    return [*networks, gguf_mixture(folder / "mixture.gguf")]
 
 
 def texts_of(path: Path) -> list[str]:
@@ -99,7 +102,6 @@ def test_webassembly_computes_the_same_bits(tmp_path, models):
 
     program = built("wasm", tmp_path)
     assert program.stat().st_size < 150_000
-    shutil.copy(ROOT / "native" / "wasm" / "sparrow.js", tmp_path)
     (tmp_path / "test.mjs").write_text(NODE_PROGRAM, encoding="utf-8")
     for path in models:
         done = subprocess.run(
@@ -113,3 +115,32 @@ def test_webassembly_computes_the_same_bits(tmp_path, models):
         assert found["stopped"] == found["texts"][0][:5]
         assert found["ids"] == open_model(path).codec.encode("猫 cat")
         assert "GGUF" in found["refused"]
+
+
+@pytest.mark.parametrize("make", [gguf_model, gguf_mixture])
+def test_a_program_in_c_says_what_the_house_says(tmp_path, make):
+    library, path = built("c", tmp_path), make(tmp_path / "m.gguf")
+    program = tmp_path / "example"
+    subprocess.run(
+        [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(tmp_path / "example.c"), str(library),
+         "-I", str(tmp_path), "-lpthread", "-lm", "-o", str(program)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    words = [str(program), str(path), "The c", "5"]
+    said = subprocess.run(words, check=True, capture_output=True).stdout
+    model = open_model(path)
+    ids = np.array([0, *model.codec.encode("The c")], dtype=np.int64)
+    logits = model.engine.step(ids, model.engine.start(), is_last_only=True)
+    probabilities = np.exp(log_softmax(logits)[0])
+    for token_id in np.argsort(-probabilities, kind="stable")[:3]:
+        # A token may be a line end, or half a character.
+        piece = model.codec.token_bytes(int(token_id))
+        shown, said = float(said[:6]), said[8:]
+        assert shown == pytest.approx(probabilities[token_id], abs=2e-4)
+        assert said.startswith(piece + b"\n")
+        said = said[len(piece) + 1 :]
+    settings = DecodingSettings(sampling=SamplingSettings(seed=5, temperature=0.8), max_tokens=60)
+    text = "".join(Decoder(model.engine, model.codec).stream("The c", settings))
+    assert said.decode() == f"The c{text}\n"
+    refused = subprocess.run([str(program), "nowhere", "x"], check=False, capture_output=True)
+    assert refused.returncode == 1 and b"nowhere" in refused.stderr
