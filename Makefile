@@ -51,7 +51,7 @@ $(VENV)/torch.stamp:
 	@touch $@
 
 # Installed once more whenever the compiled part or the list of packages changes.
-$(VENV)/run.stamp: $(VENV)/torch.stamp pyproject.toml $(wildcard native/*)
+$(VENV)/run.stamp: $(VENV)/torch.stamp pyproject.toml $(wildcard native/* native/*/*)
 	@echo "Installing Sparrow ..."
 	$(PIP) "scikit-build-core>=0.11" "nanobind>=2.4"
 	$(PIP) --no-build-isolation -e ".[train]"

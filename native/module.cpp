@@ -9,6 +9,7 @@ void define_output_kernels(nb::module_& module);
 void define_crf_decoding(nb::module_& module);
 void define_crf_lattice(nb::module_& module);
 void define_crf_training(nb::module_& module);
+void define_engine(nb::module_& module);
 void define_ngram_counting(nb::module_& module);
 void define_ngram_scoring(nb::module_& module);
 void define_word_vectors(nb::module_& module);
@@ -20,6 +21,7 @@ NB_MODULE(_native, module) {
   define_crf_decoding(module);
   define_crf_lattice(module);
   define_crf_training(module);
+  define_engine(module);
   define_ngram_counting(module);
   define_ngram_scoring(module);
   define_word_vectors(module);

@@ -112,11 +112,11 @@ def small_vectors(vocab_size: int, seed: int = 0) -> WordVectors:
     )
 
 
-def small_parts(kind: str, tokenizer: str = "character", seed: int = 0) -> ModelParts:
+def small_parts(kind: str, tokenizer: str = "character", seed: int = 0, **sizes: int) -> ModelParts:
     codec = small_codec(tokenizer)
     shape, tensors = None, {}
     if kind in ("transformer", "mixture"):
-        shape = small_shape(codec.vocab_size)
+        shape = small_shape(codec.vocab_size, **sizes)
         tensors = transformer_tensors(shape, seed)
     elif kind in ("rnn", "lstm"):
         shape = RecurrentShape(
@@ -137,8 +137,10 @@ def small_parts(kind: str, tokenizer: str = "character", seed: int = 0) -> Model
     )
 
 
-def small_model(directory: Path, kind: str, tokenizer: str = "character", seed: int = 0) -> Path:
-    write_model(directory, small_parts(kind, tokenizer, seed))
+def small_model(
+    directory: Path, kind: str, tokenizer: str = "character", seed: int = 0, **sizes: int
+) -> Path:
+    write_model(directory, small_parts(kind, tokenizer, seed, **sizes))
     return directory
 
 

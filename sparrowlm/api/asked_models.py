@@ -9,10 +9,11 @@ from typing import Any
 from sparrowlm.foundation.errors import ModelError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
-from sparrowlm.runtime.directory import ModelDirectory
+from sparrowlm.runtime.directory import ModelFiles
+from sparrowlm.runtime.gguf_files import model_files
 
 
-def asked_directory(path: Path, dial: str, kinds: Sequence[str], task: str) -> ModelDirectory:
+def asked_directory(path: Path, dial: str, kinds: Sequence[str], task: str) -> ModelFiles:
     """Open the directory of a model that is to answer.
 
     Args:
@@ -24,7 +25,7 @@ def asked_directory(path: Path, dial: str, kinds: Sequence[str], task: str) -> M
     Raises:
         ModelError: "api.lessons-kind" when it is a model of another kind.
     """
-    files = ModelDirectory(path)
+    files = model_files(path)
     kind = files.manifest["kind"]
     if kind not in kinds:
         raise ModelError("api.lessons-kind", path=path, dial=dial, kind=kind, task=task)
@@ -43,7 +44,7 @@ def told_answers(path: Path, answered: int, unlabelled: int, progress: Progress)
     progress.note(
         say("api.teacher-answered", path=path, number=f"{answered:,}", unlabelled=f"{unlabelled:,}")
     )
-    size = ModelDirectory(path).num_bytes()
+    size = model_files(path).num_bytes()
     return {"name": path.name, "answered": answered, "unlabelled": unlabelled, "bytes": size}
 
 

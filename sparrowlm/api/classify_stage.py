@@ -29,7 +29,8 @@ from sparrowlm.foundation.interrupts import StopRequest
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 from sparrowlm.foundation.quantities import format_size
-from sparrowlm.runtime.directory import ENCODER_FILE, LINEAR_FILE, ModelDirectory
+from sparrowlm.runtime.directory import ENCODER_FILE, LINEAR_FILE
+from sparrowlm.runtime.gguf_files import model_files
 from sparrowlm.tasks.classify.examples import LabelledTexts
 from sparrowlm.tasks.classify.known import KnownLinear
 from sparrowlm.tasks.classify.model import ClassifierSettings, load_linear
@@ -138,7 +139,7 @@ def _settings(
     texts = lessons.texts
     start = known = None
     if request.start_from is not None:
-        directory = ModelDirectory(request.start_from)
+        directory = model_files(request.start_from)
         knows_ngrams = directory.manifest["kind"] == "classify" and directory.holds(LINEAR_FILE)
         # Of a classifier without a network, its linear model is gone on from.
         if directory.holds(ENCODER_FILE) or not knows_ngrams:

@@ -26,9 +26,10 @@ from sparrowlm.runtime.directory import (
     ENCODER_FILE,
     TENSORS_FILE,
     VECTORS_FILE,
-    ModelDirectory,
+    ModelFiles,
 )
 from sparrowlm.runtime.encoder_files import encoder_tensors, load_encoder
+from sparrowlm.runtime.gguf_files import model_files
 from sparrowlm.runtime.weights import read_tensors
 from sparrowlm.text.tokenizers import TokenCodec, load_tokenizer
 from sparrowlm.text.tokenizers.files import TOKENIZER_FILE
@@ -81,7 +82,7 @@ def starting_path(request: TrainRequest) -> Path | None:
     path = request.start_from
     if path is None or not (request.keep_answers or request.replay is not None):
         return path
-    return path if ModelDirectory(path).holds(ENCODER_FILE) else None
+    return path if model_files(path).holds(ENCODER_FILE) else None
 
 
 def start_codec(request: TrainRequest) -> TokenCodec | None:
@@ -92,7 +93,7 @@ def start_codec(request: TrainRequest) -> TokenCodec | None:
         SettingError: another kind of tokenizer was asked for.
     """
     path = starting_path(request)
-    if path is None or not ModelDirectory(path).holds(TOKENIZER_FILE):
+    if path is None or not model_files(path).holds(TOKENIZER_FILE):
         return None
     codec = load_tokenizer(path)
     if request.tokenizer not in ("auto", codec.kind):
@@ -111,7 +112,7 @@ def known_codec(path: Path) -> TokenCodec:
     Raises:
         ModelError: there is no model, or one that reads without a tokenizer.
     """
-    directory = ModelDirectory(path)
+    directory = model_files(path)
     if not directory.holds(TOKENIZER_FILE):
         raise ModelError("api.no-encoder", path=path, kind=directory.manifest.get("kind"))
     return load_tokenizer(path)
@@ -134,7 +135,7 @@ def encoder_start(
     """
     from sparrowlm.training.transfer import has_read
 
-    directory = ModelDirectory(path)
+    directory = model_files(path)
     if directory.holds(ENCODER_FILE):
         return _encoder(directory, labels)
     kind = directory.manifest.get("kind")
@@ -147,7 +148,7 @@ def encoder_start(
     return start
 
 
-def _encoder(directory: ModelDirectory, labels: Sequence[str]) -> EncoderStart:
+def _encoder(directory: ModelFiles, labels: Sequence[str]) -> EncoderStart:
     from sparrowlm.models.encoder import NgramTableShape
     from sparrowlm.training.encoder_stage import EncoderSize
 
@@ -168,7 +169,7 @@ def _encoder(directory: ModelDirectory, labels: Sequence[str]) -> EncoderStart:
     return EncoderStart(size, {**encoder_tensors(directory), **head}, kind)
 
 
-def _language_model(directory: ModelDirectory, kind: str) -> EncoderStart:
+def _language_model(directory: ModelFiles, kind: str) -> EncoderStart:
     """Return what a model that continues texts has learnt about them."""
     from sparrowlm.training.encoder_stage import EncoderSize
 
@@ -176,7 +177,7 @@ def _language_model(directory: ModelDirectory, kind: str) -> EncoderStart:
     if directory.holds(VECTORS_FILE):
         from sparrowlm.models.word_vectors import WordVectors
 
-        vectors_VD = WordVectors.load(directory.checked_path(VECTORS_FILE)).vectors_VD
+        vectors_VD = WordVectors.load(directory.mapped(VECTORS_FILE)).vectors_VD
         return EncoderStart(size, _word_vectors(vectors_VD, size), kind)
     if not directory.holds(TENSORS_FILE):
         return EncoderStart(size, None, kind)
@@ -214,7 +215,7 @@ def as_wide_as(vectors_VD: Matrix, width: int) -> Matrix:
 
 
 def _head(
-    directory: ModelDirectory, head: Mapping[str, Matrix], labels: Sequence[str]
+    directory: ModelFiles, head: Mapping[str, Matrix], labels: Sequence[str]
 ) -> dict[str, Matrix]:
     """Return a head for labels, with the rows of those that an old head knows."""
     if directory.manifest.get("kind") != "classify":

@@ -26,7 +26,7 @@ from sparrowlm.corpora.statistics import describe_reason
 from sparrowlm.foundation.errors import DataError, SettingError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
-from sparrowlm.runtime.directory import ModelDirectory
+from sparrowlm.runtime.gguf_files import model_files
 
 # These say themselves what they are; all others are concluded from the bytes.
 _SURE_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "xlsx")
@@ -68,7 +68,7 @@ def is_encoder_wanted(request: TrainRequest) -> bool:
     """
     if request.model != "auto" or request.start_from is None:
         return request.model == "encoder"
-    return bool(ModelDirectory(request.start_from).manifest.get("kind") == "encoder")
+    return bool(model_files(request.start_from).manifest.get("kind") == "encoder")
 
 
 def task_of(request: TrainRequest) -> TaskKind | None:
@@ -97,7 +97,7 @@ def task_of(request: TrainRequest) -> TaskKind | None:
 
 def _kind_of(path: Path) -> TaskKind:
     """Return what a teacher knows to do; one that knows no task is refused where it is opened."""
-    kind = ModelDirectory(path).manifest["kind"]
+    kind = model_files(path).manifest["kind"]
     return next((task for task in get_args(TaskKind) if task == kind), "classify")
 
 

@@ -49,10 +49,10 @@ class Model:
     """
 
     def __init__(self, directory: Path) -> None:
-        from sparrowlm.runtime.directory import ModelDirectory
+        from sparrowlm.runtime.gguf_files import model_files
 
         self._path = directory
-        self._files = ModelDirectory(directory)
+        self._files = model_files(directory)
         # Whatever is damaged is refused here, and not at the first question.
         if self.kind == "classify":
             _ = self._predictor

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from sparrowlm.runtime.directory import ModelDirectory
+from sparrowlm.runtime.directory import ModelFiles
 from sparrowlm.tasks.classify.model import Classifier, load_classifier
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _DETAILS = ("per_label", "confusion", "reliability", "errors")
 
 
-def open_predictor(files: ModelDirectory) -> Classifier:
+def open_predictor(files: ModelFiles) -> Classifier:
     """Open a classifier.
 
     Raises:
@@ -32,7 +32,7 @@ def open_predictor(files: ModelDirectory) -> Classifier:
     return load_classifier(files, _codec(files))
 
 
-def open_matcher(files: ModelDirectory) -> Matcher:
+def open_matcher(files: ModelFiles) -> Matcher:
     """Open a matcher.
 
     Raises:
@@ -43,7 +43,7 @@ def open_matcher(files: ModelDirectory) -> Matcher:
     return load_matcher(files, _codec(files))
 
 
-def open_tagger(files: ModelDirectory) -> Tagger:
+def open_tagger(files: ModelFiles) -> Tagger:
     """Open a tagger.
 
     Raises:
@@ -65,7 +65,7 @@ def read_entries(path: Path) -> UserDictionary:
     return UserDictionary.read(path)
 
 
-def _codec(files: ModelDirectory) -> TokenCodec | None:
+def _codec(files: ModelFiles) -> TokenCodec | None:
     if not files.holds("tokenizer.json"):
         return None
     from sparrowlm.runtime.loading import load_codec
@@ -74,7 +74,7 @@ def _codec(files: ModelDirectory) -> TokenCodec | None:
 
 
 def evaluated(
-    classifier: Classifier, files: ModelDirectory, paths: list[Path], encoding: str | None = None
+    classifier: Classifier, files: ModelFiles, paths: list[Path], encoding: str | None = None
 ) -> dict[str, Any]:
     """Measure a classifier on labelled data.
 

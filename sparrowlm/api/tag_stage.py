@@ -167,8 +167,8 @@ def _started(
     Raises:
         ModelError: the model has no encoder.
     """
-    from sparrowlm.runtime.directory import ModelDirectory
     from sparrowlm.runtime.encoder_files import COLUMN_TABLE
+    from sparrowlm.runtime.gguf_files import model_files
     from sparrowlm.tasks.tag.files import start_tensors
 
     start = encoder_start(path, (), progress)
@@ -177,7 +177,7 @@ def _started(
     size = dataclasses.replace(start.size, context_tokens=settings.size.context_tokens)
     if start.kind not in TAG_TASKS or (start.kind == "segment") != (task == "segment"):
         return dataclasses.replace(settings, size=size, start=start.tensors)
-    tensors = start_tensors(ModelDirectory(path))
+    tensors = start_tensors(model_files(path))
     rows = len(tensors[COLUMN_TABLE])
     return dataclasses.replace(settings, size=size, start=tensors, column_rows=rows)
 

@@ -23,6 +23,8 @@ def verb_helps() -> dict[str, str]:
         "fill": say("cli.fill-help"),
         "embed": say("cli.embed-help"),
         "similar": say("cli.similar-help"),
+        "export": say("cli.export-help"),
+        "self-test": say("cli.self-test-help"),
         "info": say("cli.info-help"),
         "doctor": say("cli.doctor-help"),
         "demo": say("cli.demo-help"),
@@ -41,6 +43,8 @@ _USAGES = {
     "fill": "sparrow fill MODEL TEXT [-k 5] [--json]",
     "embed": "sparrow embed MODEL TEXT... | --file FILE",
     "similar": "sparrow similar MODEL WORD [WORD [WORD]] [-k 10] [--json]",
+    "export": "sparrow export MODEL -o FILE.gguf [--form int8] [--json]",
+    "self-test": "sparrow self-test FILE.gguf [--json]",
     "info": "sparrow info MODEL [--json]",
     "doctor": "sparrow doctor [--json]",
     "demo": "sparrow demo [-o DIR] [--minutes 3] [--language both] [--json]",
@@ -64,8 +68,9 @@ def build_application() -> App:
         suppress_keyboard_interrupt=False,
     )
     for rank, (verb, help_text) in enumerate(verb_helps().items()):
+        module = verb.replace("-", "_")
         application.command(
-            f"sparrowlm.cli.{verb}:{verb}_command",
+            f"sparrowlm.cli.{module}:{module}_command",
             name=verb,
             help=_summary(help_text),
             help_formatter=HelpPage(help_text),

@@ -107,8 +107,21 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         DamagedFileError: the file is not UTF-8 JSON with an object at the top.
     """
+    return json_object(path.read_bytes(), path)
+
+
+def json_object(content: bytes, path: Path) -> dict[str, Any]:
+    """Parse a JSON object.
+
+    Args:
+        content: UTF-8.
+        path: named in the error.
+
+    Raises:
+        DamagedFileError: it is not UTF-8 JSON with an object at the top.
+    """
     try:
-        value = json.loads(path.read_bytes().decode("utf-8"))
+        value = json.loads(content.decode("utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
         raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
     if not isinstance(value, dict):

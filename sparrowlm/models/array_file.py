@@ -23,6 +23,7 @@ import numpy as np
 
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DamagedFileError
+from sparrowlm.foundation.mapped_bytes import FileSource, mapped
 
 _MAGIC = b"SPARROW-ARRAYS\n\0"
 _VERSION = 1
@@ -110,24 +111,19 @@ def write_arrays(
         handle.write(fixed + digest.digest())
 
 
-def read_arrays(path: Path, kind: str) -> ArrayFile:
+def read_arrays(source: FileSource, kind: str) -> ArrayFile:
     """Map a file of write_arrays into memory, after checking all of it.
 
     Args:
-        path: the file.
+        source: the file.
         kind: what it must be.
 
     Raises:
         DamagedFileError: missing, truncated, changed, or of another kind.
     """
-    try:
-        size = path.stat().st_size
-        if size < _HEADER_OFFSET:
-            raise _refusal(path, f"{size} bytes")
-        data = np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DamagedFileError("foundation.file-damaged", path=path, reason=reason) from error
+    path, data = mapped(source)
+    if len(data) < _HEADER_OFFSET:
+        raise _refusal(path, f"{len(data)} bytes")
     header_bytes = _checked(path, data)
     record = json.loads(data[_HEADER_OFFSET : _HEADER_OFFSET + header_bytes].tobytes())
     if record["kind"] != kind:

@@ -23,6 +23,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Int64, UInt32
 from sparrowlm.foundation.errors import DamagedFileError
+from sparrowlm.foundation.mapped_bytes import FileSource, path_of
 from sparrowlm.models.array_file import file_bytes, read_arrays, write_arrays
 from sparrowlm.models.quantised_rows import quantised
 
@@ -247,13 +248,13 @@ class SparseLinear:
         write_arrays(path, KIND, metadata or {}, self._arrays())
 
     @staticmethod
-    def load(path: Path) -> tuple[SparseLinear, dict[str, Any]]:
+    def load(source: FileSource) -> tuple[SparseLinear, dict[str, Any]]:
         """Read a model and the metadata kept beside it.
 
         Raises:
             DamagedFileError: the file fails its checks.
         """
-        file = read_arrays(path, KIND)
+        file = read_arrays(source, KIND)
         arrays = file.arrays
         try:
             vocabulary = Vocabulary(arrays["keys"], arrays["idf"].astype(np.float32))
@@ -261,5 +262,7 @@ class SparseLinear:
             scales_F = None if scales is None else scales.astype(np.float32)
             model = SparseLinear(vocabulary, arrays["weights"], arrays["bias"], scales_F)
         except KeyError as error:
-            raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
+            raise DamagedFileError(
+                "foundation.file-damaged", path=path_of(source), reason=error
+            ) from error
         return model, file.metadata

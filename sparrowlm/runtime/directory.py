@@ -15,11 +15,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sparrowlm.foundation.errors import DamagedFileError, ModelError
+from sparrowlm.foundation.mapped_bytes import MappedBytes, mapped
 
 MANIFEST_FILE = "sparrow.json"
 INCOMING = ".incoming"
@@ -60,7 +62,75 @@ def has_model(directory: Path) -> bool:
 T = TypeVar("T")
 
 
-class ModelDirectory:
+class ModelFiles(ABC):
+    """What a model consists of, wherever it stands.
+
+    Attributes:
+        path: of the model, named in errors.
+        manifest: the content of sparrow.json.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @abstractmethod
+    def holds(self, name: str) -> bool:
+        """Say whether there is a file of this name."""
+
+    @abstractmethod
+    def mapped(self, name: str) -> MappedBytes:
+        """Return one file mapped into memory, for those of which only parts are used.
+
+        Raises:
+            DamagedFileError: not listed, missing, or not what was written.
+        """
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """Return the content of one file.
+
+        Args:
+            name: as listed in the manifest.
+
+        Raises:
+            DamagedFileError: not listed, missing, or not what was written.
+        """
+
+    @abstractmethod
+    def num_bytes(self) -> int:
+        """Return how much the files of the model take together."""
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Return the content of a file that holds one JSON object.
+
+        Raises:
+            DamagedFileError: as read, or it is no JSON object.
+        """
+        content = self.read(name)
+        try:
+            found = json.loads(content)
+        except ValueError as error:
+            raise _damaged(self.path / name, error) from error
+        if not isinstance(found, dict):
+            raise _damaged(self.path / name, "not a JSON object")
+        return found
+
+    def task_settings(self, read: Callable[[Any], T]) -> T:
+        """Return what the manifest says of the task, read by the task itself.
+
+        Args:
+            read: turns JSON values into settings.
+
+        Raises:
+            DamagedFileError: the values are missing or of another make.
+        """
+        try:
+            return read(self.manifest["task"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise _damaged(self.path / MANIFEST_FILE, error) from error
+
+
+class ModelDirectory(ModelFiles):
     """Files of a model directory, each handed out only after its check.
 
     Args:
@@ -97,53 +167,19 @@ class ModelDirectory:
             raise _damaged(path, "SHA-256 differs")
         return data
 
-    def read_json(self, name: str) -> dict[str, Any]:
-        """Return the content of a file that holds one JSON object.
-
-        Raises:
-            DamagedFileError: as read, or it is no JSON object.
-        """
-        content = self.read(name)
-        try:
-            found = json.loads(content)
-        except ValueError as error:
-            raise _damaged(self.path / name, error) from error
-        if not isinstance(found, dict):
-            raise _damaged(self.path / name, "not a JSON object")
-        return found
-
-    def task_settings(self, read: Callable[[Any], T]) -> T:
-        """Return what the manifest says of the task, read by the task itself.
-
-        Args:
-            read: turns JSON values into settings.
-
-        Raises:
-            DamagedFileError: the values are missing or of another make.
-        """
-        try:
-            return read(self.manifest["task"])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise _damaged(self.path / MANIFEST_FILE, error) from error
-
-    def checked_path(self, name: str) -> Path:
-        """Return where one file is, for those that are mapped and not read.
+    def mapped(self, name: str) -> MappedBytes:
+        """Return one file mapped into memory, for those of which only parts are used.
 
         Raises:
             DamagedFileError: not listed, missing, or not what was written.
         """
         path, expected = self._found(name)
-        try:
-            size = path.stat().st_size
-            if size != expected["bytes"]:
-                raise _damaged(path, f"{size} bytes instead of {expected['bytes']}")
-            with path.open("rb") as handle:
-                digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        except OSError as error:
-            raise _damaged(path, error.strerror or error) from error
-        if digest != expected["sha256"]:
+        file = mapped(path)
+        if len(file.data) != expected["bytes"]:
+            raise _damaged(path, f"{len(file.data)} bytes instead of {expected['bytes']}")
+        if hashlib.sha256(file.data.data).hexdigest() != expected["sha256"]:
             raise _damaged(path, "SHA-256 differs")
-        return path
+        return file
 
     def num_bytes(self) -> int:
         """Return how much the files of the model take together."""

@@ -24,7 +24,7 @@ from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.models.architectures import TransformerShape, shape_from_config
 from sparrowlm.models.array_file import ArrayFile, file_bytes, read_arrays, write_arrays
 from sparrowlm.models.quantised_rows import SCALE_SUFFIX, quantised, restored, stored
-from sparrowlm.runtime.directory import CONFIG_FILE, ENCODER_FILE, TENSORS_FILE, ModelDirectory
+from sparrowlm.runtime.directory import CONFIG_FILE, ENCODER_FILE, TENSORS_FILE, ModelFiles
 from sparrowlm.runtime.encoder_engine import EncoderEngine, NgramTables
 from sparrowlm.runtime.weights import read_tensors
 
@@ -119,7 +119,7 @@ def write_parts(
     write_arrays(path, KIND, {"orders": list(orders)}, parts(tensors, has_body=has_body))
 
 
-def encoder_tensors(directory: ModelDirectory) -> dict[str, Matrix]:
+def encoder_tensors(directory: ModelFiles) -> dict[str, Matrix]:
     """Return all weights of an encoder but its head by name, float32, to go on from them.
 
     Raises:
@@ -129,7 +129,7 @@ def encoder_tensors(directory: ModelDirectory) -> dict[str, Matrix]:
     return _body(directory, arrays) | _all_plain(arrays, _TABLES_PREFIX)
 
 
-def transformer_tensors(directory: ModelDirectory) -> dict[str, Matrix]:
+def transformer_tensors(directory: ModelFiles) -> dict[str, Matrix]:
     """Return the weights of an encoder's Transformer by name, float32.
 
     Raises:
@@ -138,11 +138,11 @@ def transformer_tensors(directory: ModelDirectory) -> dict[str, Matrix]:
     return _body(directory, _parts_of(directory).arrays)
 
 
-def _parts_of(directory: ModelDirectory) -> ArrayFile:
-    return read_arrays(directory.checked_path(ENCODER_FILE), KIND)
+def _parts_of(directory: ModelFiles) -> ArrayFile:
+    return read_arrays(directory.mapped(ENCODER_FILE), KIND)
 
 
-def _body(directory: ModelDirectory, arrays: Arrays) -> dict[str, Matrix]:
+def _body(directory: ModelFiles, arrays: Arrays) -> dict[str, Matrix]:
     """Return the Transformer's weights from wherever they stand, float32."""
     if directory.holds(TENSORS_FILE):
         path = directory.path / TENSORS_FILE
@@ -160,7 +160,7 @@ def _all_plain(arrays: Arrays, prefix: str) -> dict[str, Matrix]:
     }
 
 
-def load_encoder(directory: ModelDirectory) -> LoadedEncoder:
+def load_encoder(directory: ModelFiles) -> LoadedEncoder:
     """Open the encoder of a model directory.
 
     Raises:

@@ -15,9 +15,10 @@ from sparrowlm.runtime.directory import (
     NGRAM_FILE,
     TENSORS_FILE,
     VECTORS_FILE,
-    ModelDirectory,
+    ModelFiles,
 )
 from sparrowlm.runtime.engines import Engine, NeuralEngine
+from sparrowlm.runtime.gguf_files import GgufModelFiles, model_files
 from sparrowlm.runtime.ngram_engine import NgramEngine
 from sparrowlm.runtime.weights import read_tensors
 from sparrowlm.text.tokenizers import TokenCodec
@@ -45,29 +46,28 @@ class LoadedModel:
 
 
 def open_model(path: Path) -> LoadedModel:
-    """Open a model directory.
+    """Open a model directory, or a GGUF file.
 
     Args:
-        path: what ``sparrow train`` wrote.
+        path: what ``sparrow train`` or ``sparrow compress`` wrote.
 
     Raises:
         ModelError: there is no model, or one of a newer format.
         DamagedFileError: a file is missing or is not what was written.
     """
     path = Path(path)
-    directory = ModelDirectory(path)
-    kind = str(directory.manifest.get("kind"))
-    codec = load_codec(directory)
-    engine = _engine(directory, kind)
+    files = model_files(path)
+    kind = str(files.manifest.get("kind"))
+    codec = load_codec(files)
+    engine = _engine(files, kind)
     if engine.vocab_size != codec.vocab_size:
         reason = f"{codec.vocab_size} ids, the model has {engine.vocab_size}"
-        raise DamagedFileError(
-            "foundation.file-damaged", path=path / "tokenizer.json", reason=reason
-        )
-    return LoadedModel(path, kind, engine, codec, directory.manifest)
+        place = path / "tokenizer.json" if path.is_dir() else path
+        raise DamagedFileError("foundation.file-damaged", path=place, reason=reason)
+    return LoadedModel(path, kind, engine, codec, files.manifest)
 
 
-def load_codec(directory: ModelDirectory) -> TokenCodec:
+def load_codec(directory: ModelFiles) -> TokenCodec:
     """Open the tokenizer of a model directory.
 
     Raises:
@@ -75,12 +75,16 @@ def load_codec(directory: ModelDirectory) -> TokenCodec:
     """
     from sparrowlm.text.tokenizers.files import load_tokenizer_files
 
+    if isinstance(directory, GgufModelFiles) and not directory.holds("tokenizer.json"):
+        from sparrowlm.runtime.gguf_loading import gguf_codec
+
+        return gguf_codec(directory.file)
     return load_tokenizer_files(
-        directory.checked_path("tokenizer_config.json"), directory.checked_path("tokenizer.json")
+        directory.mapped("tokenizer_config.json"), directory.mapped("tokenizer.json")
     )
 
 
-def _engine(directory: ModelDirectory, kind: str) -> Engine[Any]:
+def _engine(directory: ModelFiles, kind: str) -> Engine[Any]:
     if kind in ("ngram", "vectors"):
         _config(directory, f"sparrow_{kind}")
     if kind == "ngram":
@@ -95,13 +99,17 @@ def _engine(directory: ModelDirectory, kind: str) -> Engine[Any]:
     raise DamagedFileError("foundation.file-damaged", path=manifest, reason=f"kind {kind!r}")
 
 
-def _ngram(directory: ModelDirectory) -> NgramEngine:
+def _ngram(directory: ModelFiles) -> NgramEngine:
     from sparrowlm.models.ngram import NgramModel
 
-    return NgramEngine(NgramModel.load(directory.checked_path(NGRAM_FILE)))
+    return NgramEngine(NgramModel.load(directory.mapped(NGRAM_FILE)))
 
 
-def _neural(directory: ModelDirectory) -> NeuralEngine[Any]:
+def _neural(directory: ModelFiles) -> NeuralEngine[Any]:
+    if isinstance(directory, GgufModelFiles) and directory.holds_network:
+        from sparrowlm.runtime.gguf_loading import gguf_engine, gguf_shape
+
+        return gguf_engine(directory.file, gguf_shape(directory.file))
     path = directory.path / TENSORS_FILE
     shape = shape_from_config(_config(directory), directory.path / CONFIG_FILE)
     tensors = read_tensors(directory.read(TENSORS_FILE), path)
@@ -124,7 +132,7 @@ def _recurrent(*parts: Any) -> NeuralEngine[Any]:  # noqa: ANN401 - shape, tenso
     return RecurrentEngine(*parts)
 
 
-def _mixture(directory: ModelDirectory) -> Engine[Any]:
+def _mixture(directory: ModelFiles) -> Engine[Any]:
     from sparrowlm.models.mixture import GATE_FILE, gate_from_tensors
     from sparrowlm.runtime.mixture_engine import MixtureEngine
 
@@ -134,14 +142,14 @@ def _mixture(directory: ModelDirectory) -> Engine[Any]:
     return MixtureEngine(ngram, neural, gate_from_tensors(tensors, ngram.model.order, path))
 
 
-def _vectors(directory: ModelDirectory) -> Engine[Any]:
+def _vectors(directory: ModelFiles) -> Engine[Any]:
     from sparrowlm.models.word_vectors import WordVectors
     from sparrowlm.runtime.vectors_engine import VectorsEngine
 
-    return VectorsEngine(WordVectors.load(directory.checked_path(VECTORS_FILE)))
+    return VectorsEngine(WordVectors.load(directory.mapped(VECTORS_FILE)))
 
 
-def _config(directory: ModelDirectory, expected: str | None = None) -> dict[str, Any]:
+def _config(directory: ModelFiles, expected: str | None = None) -> dict[str, Any]:
     """Read config.json; a model without a network only has to say which kind it is."""
     path = directory.path / CONFIG_FILE
     try:

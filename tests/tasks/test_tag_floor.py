@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_taggers import requests
 
 from sparrowlm.corpora.labelled.examples import Span, TaggedText
 from sparrowlm.foundation.errors import DamagedFileError, DataError, ModelError
@@ -21,23 +22,10 @@ from sparrowlm.tasks.tag.floor_training import (
     fit_floor,
 )
 
-ARTISTS = ["Adele", "Queen", "Miles Davis", "Nina Simone", "Björk"]
-CITIES = ["Paris", "New York", "Kyoto", "St. Louis"]
-
 
 def slots(seed: int, size: int) -> list[TaggedText]:
-    generator = random.Random(seed)
-    found = []
-    for _ in range(size):
-        value, kind = generator.choice(
-            [(a, "artist") for a in ARTISTS] + [(c, "city") for c in CITIES]
-        )
-        before = generator.choice(
-            ["play songs by ", "please play "] if kind == "artist" else ["weather in "]
-        )
-        text = f"{before}{value} now"
-        found.append(TaggedText(text, (Span(len(before), len(before) + len(value), kind),)))
-    return found
+    """Return requests without their intents."""
+    return [replace(one, intent=None) for one in requests(seed, size)]
 
 
 @pytest.fixture(scope="module")

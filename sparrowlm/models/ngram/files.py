@@ -9,6 +9,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float64
 from sparrowlm.foundation.errors import DamagedFileError
+from sparrowlm.foundation.mapped_bytes import FileSource, path_of
 from sparrowlm.models.array_file import ArrayFile, file_bytes, read_arrays, write_arrays
 from sparrowlm.models.ngram.table import CompactLevel, SmallCounts, Table
 
@@ -29,19 +30,21 @@ def size_bytes(table: Table, discounts_NC: Discounts) -> int:
     return file_bytes(_KIND, _metadata(table), _arrays(table, discounts_NC))
 
 
-def load(path: Path) -> tuple[Table, Discounts]:
+def load(source: FileSource) -> tuple[Table, Discounts]:
     """Map a file of save into memory.
 
     Raises:
         DamagedFileError: missing, truncated, changed, or not an n-gram.
     """
-    found = read_arrays(path, _KIND)
+    found = read_arrays(source, _KIND)
     try:
         order, vocab_size = int(found.metadata["order"]), int(found.metadata["vocab_size"])
         levels = [_level(found, n, order) for n in range(1, order + 1)]
         return Table(levels, vocab_size), np.array(found.arrays["discounts"])
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
+        raise DamagedFileError(
+            "foundation.file-damaged", path=path_of(source), reason=error
+        ) from error
 
 
 def _metadata(table: Table) -> dict[str, Any]:

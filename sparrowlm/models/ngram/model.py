@@ -10,6 +10,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Float64, Integer
 from sparrowlm.foundation.errors import DataError
+from sparrowlm.foundation.mapped_bytes import FileSource
 from sparrowlm.models.ngram import files
 from sparrowlm.models.ngram.scoring import (
     NgramPrediction,
@@ -123,13 +124,13 @@ class NgramModel:
         files.save(path, self.table, self.discounts_NC)
 
     @classmethod
-    def load(cls, path: Path) -> NgramModel:
+    def load(cls, source: FileSource) -> NgramModel:
         """Map a saved model into memory, after checking all of it.
 
         Raises:
             DamagedFileError: missing, truncated, changed, or not an n-gram.
         """
-        return cls(*files.load(path))
+        return cls(*files.load(source))
 
     def size_bytes(self) -> int:
         """Return the length of the file that save writes."""

@@ -18,6 +18,7 @@ import numpy as np
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.array_types import Float32, Integer
 from sparrowlm.foundation.errors import DamagedFileError, DataError
+from sparrowlm.foundation.mapped_bytes import FileSource, mapped
 
 _TENSORS = ("log_noise_V", "output_VD", "vectors_VD")
 _KEY = "sparrow"
@@ -154,22 +155,22 @@ class WordVectors:
         atomic.write_bytes(path, data)
 
     @classmethod
-    def load(cls, path: Path) -> WordVectors:
+    def load(cls, source: FileSource) -> WordVectors:
         """Read saved vectors, after checking all of the file.
 
         Raises:
             DamagedFileError: missing, truncated, changed, or not word vectors.
         """
-        from safetensors import SafetensorError, safe_open
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
 
+        path, data = mapped(source)
         try:
-            with safe_open(path, framework="numpy") as file:
-                record = json.loads((file.metadata() or {})[_KEY])
-                tensors = {name: file.get_tensor(name) for name in _TENSORS}
-                if sorted(file.keys()) != list(_TENSORS):
-                    raise DamagedFileError(
-                        "foundation.file-damaged", path=path, reason="other tensors"
-                    )
+            content = data.tobytes()
+            tensors = load(content)
+            record = json.loads(_metadata(content)[_KEY])
+            if sorted(tensors) != list(_TENSORS):
+                raise DamagedFileError("foundation.file-damaged", path=path, reason="other tensors")
             checksum = record.pop("checksum")
             if checksum != _checksum(record, tensors):
                 reason = "checksum differs"
@@ -186,6 +187,13 @@ class WordVectors:
                 largest=max(ids),
                 vocab_size=self.vocab_size,
             )
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """Return what a safetensors file says of itself: JSON behind its length in 8 bytes."""
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    found: dict[str, str] = header["__metadata__"]
+    return found
 
 
 def _checksum(

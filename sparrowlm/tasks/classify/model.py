@@ -15,7 +15,7 @@ import numpy as np
 from sparrowlm.foundation.array_types import Float32
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.models.sparse_linear import SparseLinear
-from sparrowlm.runtime.directory import ENCODER_FILE, LINEAR_FILE, ModelDirectory
+from sparrowlm.runtime.directory import ENCODER_FILE, LINEAR_FILE, ModelFiles
 from sparrowlm.runtime.encoder_files import LoadedEncoder, load_encoder
 from sparrowlm.tasks.classify.blending import Blend
 from sparrowlm.tasks.classify.rejecting import Detector, signs
@@ -297,7 +297,7 @@ def label_columns(
     return scores_BC
 
 
-def load_classifier(directory: ModelDirectory, codec: TokenCodec | None) -> Classifier:
+def load_classifier(directory: ModelFiles, codec: TokenCodec | None) -> Classifier:
     """Open the classifier of a model directory.
 
     Args:
@@ -316,7 +316,7 @@ def load_classifier(directory: ModelDirectory, codec: TokenCodec | None) -> Clas
     return Classifier(settings, linear, encoder)
 
 
-def load_linear(directory: ModelDirectory, settings: ClassifierSettings) -> LinearPart:
+def load_linear(directory: ModelFiles, settings: ClassifierSettings) -> LinearPart:
     """Open the linear model of a classifier alone.
 
     Args:
@@ -326,5 +326,5 @@ def load_linear(directory: ModelDirectory, settings: ClassifierSettings) -> Line
     Raises:
         DamagedFileError: the file is missing or is not what was written.
     """
-    model, metadata = SparseLinear.load(directory.checked_path(LINEAR_FILE))
+    model, metadata = SparseLinear.load(directory.mapped(LINEAR_FILE))
     return LinearPart(model, NgramFeatures.from_json(metadata, WordSegmenter(settings.words)))

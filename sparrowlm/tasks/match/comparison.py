@@ -26,6 +26,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Int64, UInt32
 from sparrowlm.foundation.errors import DamagedFileError
+from sparrowlm.foundation.mapped_bytes import FileSource, path_of
 from sparrowlm.models.array_file import file_bytes, read_arrays, write_arrays
 from sparrowlm.models.sparse_linear import SparseLinear, SparseRows, Vocabulary
 from sparrowlm.tasks.match.closeness import (
@@ -178,13 +179,13 @@ class PairFeatures:
         return file_bytes(KIND, {}, self._arrays())
 
     @staticmethod
-    def load(path: Path, segmenter: WordSegmenter) -> PairFeatures:
+    def load(source: FileSource, segmenter: WordSegmenter) -> PairFeatures:
         """Read rarities and borders.
 
         Raises:
             DamagedFileError: the file fails its checks.
         """
-        arrays: Mapping[str, Any] = read_arrays(path, KIND).arrays
+        arrays: Mapping[str, Any] = read_arrays(source, KIND).arrays
         try:
             idfs = tuple(
                 Vocabulary(arrays[f"keys{n}"], arrays[f"idf{n}"].astype(np.float32))
@@ -192,7 +193,9 @@ class PairFeatures:
             )
             return PairFeatures(idfs, arrays["borders"], segmenter)
         except KeyError as error:
-            raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
+            raise DamagedFileError(
+                "foundation.file-damaged", path=path_of(source), reason=error
+            ) from error
 
     def _arrays(self) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
         assert self.borders_JE is not None  # noqa: S101 - training found them

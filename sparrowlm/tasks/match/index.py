@@ -24,6 +24,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Int64, Integer, UInt32
 from sparrowlm.foundation.errors import DamagedFileError
+from sparrowlm.foundation.mapped_bytes import FileSource, path_of
 from sparrowlm.models.array_file import file_bytes, read_arrays, write_arrays
 from sparrowlm.tasks.logistic import sigmoid
 from sparrowlm.text.ngram_features import NgramFeatures
@@ -238,17 +239,19 @@ class AnswerIndex:
         return metadata, arrays
 
     @staticmethod
-    def load(path: Path, segmenter: WordSegmenter) -> AnswerIndex:
+    def load(source: FileSource, segmenter: WordSegmenter) -> AnswerIndex:
         """Open an index; postings and texts stay on disk until a search touches them.
 
         Raises:
             DamagedFileError: the file fails its checks.
         """
-        file = read_arrays(path, KIND)
+        file = read_arrays(source, KIND)
         try:
             return _restored(file.metadata, file.arrays, segmenter)
         except KeyError as error:
-            raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
+            raise DamagedFileError(
+                "foundation.file-damaged", path=path_of(source), reason=error
+            ) from error
 
 
 def _restored(

@@ -20,7 +20,7 @@ from sparrowlm.runtime.directory import (
     ENCODER_FILE,
     LINEAR_FILE,
     PAIRS_FILE,
-    ModelDirectory,
+    ModelFiles,
 )
 from sparrowlm.runtime.encoder_files import LoadedEncoder, load_encoder
 from sparrowlm.tasks.match.blending import PairBlend
@@ -278,7 +278,7 @@ def _batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
         yield batch
 
 
-def load_matcher(directory: ModelDirectory, codec: TokenCodec | None) -> Matcher:
+def load_matcher(directory: ModelFiles, codec: TokenCodec | None) -> Matcher:
     """Open the matcher of a model directory.
 
     Args:
@@ -290,11 +290,11 @@ def load_matcher(directory: ModelDirectory, codec: TokenCodec | None) -> Matcher
     """
     settings = directory.task_settings(MatcherSettings.from_json)
     segmenter = WordSegmenter(settings.words)
-    features = PairFeatures.load(directory.checked_path(PAIRS_FILE), segmenter)
-    model, _metadata = SparseLinear.load(directory.checked_path(LINEAR_FILE))
+    features = PairFeatures.load(directory.mapped(PAIRS_FILE), segmenter)
+    model, _metadata = SparseLinear.load(directory.mapped(LINEAR_FILE))
     encoder = index = None
     if directory.holds(ENCODER_FILE) and codec is not None:
         encoder = EncoderPart(load_encoder(directory), codec)
     if directory.holds(ANSWERS_FILE):
-        index = AnswerIndex.load(directory.checked_path(ANSWERS_FILE), segmenter)
+        index = AnswerIndex.load(directory.mapped(ANSWERS_FILE), segmenter)
     return Matcher(settings, Comparison(features, model), encoder, index)

@@ -19,7 +19,7 @@ from sparrowlm.foundation.array_types import Float64
 from sparrowlm.foundation.atomic import write_bytes
 from sparrowlm.foundation.errors import DataError
 from sparrowlm.models.crf.constraints import FORBIDDEN
-from sparrowlm.runtime.directory import DICTIONARY_FILE, ModelDirectory
+from sparrowlm.runtime.directory import DICTIONARY_FILE, ModelFiles
 from sparrowlm.tasks.tag.schemes import LabelSet
 from sparrowlm.tasks.tag.units import Units
 
@@ -90,7 +90,7 @@ class UserDictionary:
         return json.dumps(self.entries, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
     @classmethod
-    def load(cls, directory: ModelDirectory) -> UserDictionary | None:
+    def load(cls, directory: ModelFiles) -> UserDictionary | None:
         """Read the entries of a model directory; None where it has none.
 
         Raises:

@@ -10,7 +10,7 @@ from sparrowlm.runtime.directory import (
     CRF_FILE,
     DICTIONARY_FILE,
     ENCODER_FILE,
-    ModelDirectory,
+    ModelFiles,
 )
 from sparrowlm.runtime.encoder_files import (
     encoder_tensors,
@@ -37,7 +37,7 @@ def binaries(trained: TrainedTagger) -> dict[str, Callable[[Path], None]]:
 
 
 def start_tensors(
-    directory: ModelDirectory,
+    directory: ModelFiles,
 ) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
     """Return the weights of a tagger that the training of another may begin with.
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from sparrowlm.corpora.labelled.examples import Span
 from sparrowlm.foundation.array_types import Float32, Float64
+from sparrowlm.foundation.mapped_bytes import FileSource
 from sparrowlm.models.array_file import Array, file_bytes, read_arrays, write_arrays
 from sparrowlm.models.crf.compression import fitted, pack, packed_bytes, unpack
 from sparrowlm.models.crf.lattice import best_labels, marginals
@@ -123,13 +124,13 @@ class TagFloor:
         write_arrays(path, KIND, self._metadata(), self._arrays())
 
     @classmethod
-    def load(cls, path: Path) -> TagFloor:
+    def load(cls, source: FileSource) -> TagFloor:
         """Read a file of save.
 
         Raises:
             DamagedFileError: missing, truncated, changed or of another kind.
         """
-        file = read_arrays(path, KIND)
+        file = read_arrays(source, KIND)
         record = file.metadata
         gazetteer = None
         if record["has_gazetteer"]:

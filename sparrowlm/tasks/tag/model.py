@@ -17,7 +17,7 @@ from sparrowlm.corpora.labelled.examples import Span
 from sparrowlm.foundation.array_types import Float64, Int32
 from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.models.crf.lattice import best_labels, marginals
-from sparrowlm.runtime.directory import CRF_FILE, ENCODER_FILE, MANIFEST_FILE, ModelDirectory
+from sparrowlm.runtime.directory import CRF_FILE, ENCODER_FILE, MANIFEST_FILE, ModelFiles
 from sparrowlm.runtime.encoder_files import COLUMN_TABLE, load_encoder
 from sparrowlm.tasks.tag.blending import FLOOR, NETWORK, ChainScores, TagBlend
 from sparrowlm.tasks.tag.decoding import FoundSpan, blocks, found_spans, words_of
@@ -295,7 +295,7 @@ def of_texts(
     return means_BK
 
 
-def load_tagger(directory: ModelDirectory, codec: TokenCodec | None) -> Tagger:
+def load_tagger(directory: ModelFiles, codec: TokenCodec | None) -> Tagger:
     """Open the tagger of a model directory.
 
     Args:
@@ -306,7 +306,7 @@ def load_tagger(directory: ModelDirectory, codec: TokenCodec | None) -> Tagger:
         DamagedFileError: a file is missing or is not what was written.
     """
     settings = directory.task_settings(TaggerSettings.from_json)
-    floor = TagFloor.load(directory.checked_path(CRF_FILE))
+    floor = TagFloor.load(directory.mapped(CRF_FILE))
     network = None
     if directory.holds(ENCODER_FILE) and codec is not None:
         encoder = load_encoder(directory)

@@ -57,14 +57,10 @@ def train_byte_pairs(texts: Iterable[str], vocabulary_size: int) -> BytePairCode
         vocabulary_size: ids in all, separator and 256 bytes included; at least 257. A small
             sample can end with fewer, when no pair is left that occurs twice.
     """
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Tokenizer, models, trainers
 
     quiet_forks()
-    tokenizer = Tokenizer(models.BPE())
-    split = pre_tokenizers.Split(Regex(QWEN2_PATTERN), "isolated")
-    bytes_as_signs = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, bytes_as_signs])
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer = _as_qwen2(Tokenizer(models.BPE()))
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size,
         min_frequency=2,
@@ -74,6 +70,39 @@ def train_byte_pairs(texts: Iterable[str], vocabulary_size: int) -> BytePairCode
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer=trainer)
+    return BytePairCodec(tokenizer.to_str().encode("utf-8"))
+
+
+def _as_qwen2(tokenizer: Any) -> Any:  # noqa: ANN401 - tokenizers has no types
+    """Let a tokenizer cut and spell as Qwen2's; returns it."""
+    from tokenizers import Regex, decoders, pre_tokenizers
+
+    split = pre_tokenizers.Split(Regex(QWEN2_PATTERN), "isolated")
+    bytes_as_signs = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, bytes_as_signs])
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def rebuilt_byte_pairs(names: Sequence[str], merges: Sequence[str]) -> BytePairCodec:
+    """Make a codec from its tokens and merges.
+
+    Args:
+        names: of all tokens in the alphabet of byte_alphabet, the separator's own first.
+        merges: the two parts of each with a space between, first learnt first.
+
+    Raises:
+        ValueError: they do not fit each other.
+    """
+    from tokenizers import Tokenizer, models
+
+    vocabulary = {name: token_id for token_id, name in enumerate(names)}
+    pairs = [(first, second) for first, second in (merge.split(" ") for merge in merges)]
+    try:
+        tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=pairs))
+    except Exception as error:  # the library raises no other
+        raise ValueError(error) from error
+    _as_qwen2(tokenizer).add_special_tokens([SEPARATOR])
     return BytePairCodec(tokenizer.to_str().encode("utf-8"))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DamagedFileError, ModelError
+from sparrowlm.foundation.mapped_bytes import FileSource, mapped, path_of
 from sparrowlm.text.tokenizers.codec import SEPARATOR, SEPARATOR_ID, TokenCodec
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -82,19 +83,20 @@ def load_tokenizer(directory: Path) -> TokenCodec:
     return load_tokenizer_files(directory / CONFIG_FILE, directory / TOKENIZER_FILE)
 
 
-def load_tokenizer_files(config_path: Path, path: Path) -> TokenCodec:
-    """Load a tokenizer whose two files may lie in different directories.
+def load_tokenizer_files(config_source: FileSource, source: FileSource) -> TokenCodec:
+    """Load a tokenizer whose two files may lie in different places.
 
     Args:
-        config_path: tokenizer_config.json.
-        path: tokenizer.json.
+        config_source: tokenizer_config.json.
+        source: tokenizer.json.
 
     Raises:
         ModelError: there is no tokenizer, or it is not one of ours.
         DamagedFileError: a file fails its checks.
     """
-    config = _read(config_path)
-    content = _read_bytes(path)
+    config_path, path = path_of(config_source), path_of(source)
+    content = _read_bytes(source)
+    config = atomic.json_object(_read_bytes(config_source), config_path)
     kind = config.get(_KIND_KEY)
     if kind not in ("character", "bpe", "word"):
         raise ModelError("text.foreign-tokenizer", path=config_path.parent)
@@ -122,14 +124,7 @@ def _rebuild(kind: str, content: bytes) -> TokenCodec:
     return uncased.UncasedCodec(codec) if is_uncased else codec
 
 
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ModelError("text.no-tokenizer", path=path)
-    return atomic.read_json(path)
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError("text.no-tokenizer", path=path) from error
+def _read_bytes(source: FileSource) -> bytes:
+    if not path_of(source).is_file():
+        raise ModelError("text.no-tokenizer", path=path_of(source))
+    return mapped(source).data.tobytes()

@@ -47,18 +47,18 @@ class UncasedCodec:
     """
 
     def __init__(self, inner: Described) -> None:
-        self._inner = inner
+        self.inner = inner
         self.kind = inner.kind
 
     @property
     def vocab_size(self) -> int:
         """Number of ids."""
-        return self._inner.vocab_size
+        return self.inner.vocab_size
 
     @property
     def separator_id(self) -> int:
         """Id of ``<|document|>``: always 0."""
-        return self._inner.separator_id
+        return self.inner.separator_id
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of text."""
@@ -67,19 +67,19 @@ class UncasedCodec:
 
     def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " tokens"]]:
         """Return the ids of every text."""
-        return self._inner.encode_batch([uncased(text) for text in texts])
+        return self.inner.encode_batch([uncased(text) for text in texts])
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids in lower case; a first word keeps the space before it."""
-        return self._inner.decode(ids)
+        return self.inner.decode(ids)
 
     def token_bytes(self, token_id: int) -> bytes:
         """Return the UTF-8 bytes of one token, b"" for the separator."""
-        return self._inner.token_bytes(token_id)
+        return self.inner.token_bytes(token_id)
 
     def save(self, directory: Path) -> None:
         """Write tokenizer.json and tokenizer_config.json into directory."""
-        save_tokenizer(directory, self.kind, {**self._inner.description, "normalizer": NORMALIZER})
+        save_tokenizer(directory, self.kind, {**self.inner.description, "normalizer": NORMALIZER})
 
 
 def uncased(text: str) -> str:

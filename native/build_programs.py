@@ -1,0 +1,159 @@
+"""Build the programs that need no Python, for this machine and for others.
+
+    python native/build_programs.py -o dist                    everything that is listed below
+    python native/build_programs.py -o dist wasm aarch64-linux-musl
+
+    wasm                  sparrow.wasm and sparrow.js, for browsers and Node
+    c                     libsparrow.a, sparrow.h and an example, for programs in C on this machine
+    x86_64-linux-musl     sparrow-run for any Linux, nothing else needed
+    aarch64-linux-musl    the same for ARM: Raspberry Pi, phones through adb or Termux
+    aarch64-macos         for Apple's computers
+    x86_64-windows-gnu    for Windows (one thread)
+
+The compiler is zig's clang, from PyPI: pip install ziglang.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ENGINE = HERE / "engine"
+COMMON = [
+    "-std=c++17", "-ffp-contract=off", "-fno-math-errno", "-fno-exceptions", "-fno-rtti",
+    "-fno-threadsafe-statics", "-fno-sanitize=all", "-ffunction-sections", "-fdata-sections",
+    "-Wall", "-Wno-psabi",
+]  # fmt: skip
+X86_KERNELS = {
+    "kernels_avx2": ["-mavx2", "-mf16c"],
+    "kernels_avx_vnni": ["-mavx2", "-mf16c", "-mavxvnni"],
+    "kernels_avx512_vnni": [
+        "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni", "-mf16c",
+    ],
+}  # fmt: skip
+ARM_KERNELS = {"kernels_neon": [], "kernels_neon_dotprod": ["-mcpu=generic+dotprod"]}
+RUN = ("main", "mapped_file", "options")
+TARGETS = (
+    "wasm", "c", "x86_64-linux-musl", "aarch64-linux-musl", "aarch64-macos", "x86_64-windows-gnu",
+)  # fmt: skip
+
+
+def engine_sources() -> list[str]:
+    """Return the files that every machine compiles, as CMakeLists.txt has them."""
+    text = (ENGINE / "CMakeLists.txt").read_text(encoding="utf-8")
+    listed = text.partition("set(ENGINE_SOURCES")[2].partition(")")[0]
+    return [name.removesuffix(".cpp") for name in listed.split()]
+
+
+def zig(*arguments: str | Path, tool: str = "c++") -> None:
+    """Run zig's C++ compiler, or another of its tools."""
+    command = [sys.executable, "-m", "ziglang", tool, *map(str, arguments)]
+    if subprocess.run(command, check=False).returncode != 0:
+        sys.exit("The compiler refused; see above. Is ziglang installed? pip install ziglang")
+
+
+def level(source: Path) -> str:
+    """Return how hard the compiler works: only kernels are worth their size."""
+    return "-O3" if source.stem.startswith("kernels") else "-Os"
+
+
+def with_letters(folder: Path) -> Path:
+    """Write letters.h into a folder; return the folder."""
+    subprocess.run([sys.executable, ENGINE / "make_letters.py", folder / "letters.h"], check=True)
+    return folder
+
+
+def build_wasm(output: Path) -> list[Path]:
+    """Compile the engine for browsers; return the files."""
+    names = [name for name in engine_sources() if name != "kernels_portable"]
+    sources = [ENGINE / f"{name}.cpp" for name in [*names, "kernels_wasm"]]
+    sources += [HERE / "wasm" / f"{name}.cpp" for name in ("library", "exports")]
+    target = output / "sparrow.wasm"
+    with tempfile.TemporaryDirectory() as folder:
+        zig(
+            "-target", "wasm32-freestanding", "-O3", *COMMON, "-msimd128", "-nostdlib",
+            "-nostdinc++", "-I", HERE / "wasm" / "include", "-I", with_letters(Path(folder)),
+            "-Wl,--no-entry", "-Wl,-z,stack-size=65536", "-s", "-o", target, *sources,
+        )  # fmt: skip
+    return [target, Path(shutil.copy(HERE / "wasm" / "sparrow.js", output))]
+
+
+def compiled(target: str | None, further: Sequence[Path], folder: Path) -> list[Path]:
+    """Compile the engine and further sources for a machine (None: this one); return the objects."""
+    machine = target or platform.machine()
+    kernels = ARM_KERNELS if machine.startswith(("aarch64", "arm64")) else X86_KERNELS
+    options: dict[Path, list[str]] = {ENGINE / f"{name}.cpp": [] for name in engine_sources()}
+    options |= {source: [] for source in further}
+    options |= {ENGINE / f"{name}.cpp": extra for name, extra in kernels.items()}
+    if "kernels_avx_vnni" in kernels:
+        options[ENGINE / "choosing.cpp"] = ["-DWITH_AVX_VNNI"]
+    # A program for this machine's family, not for this very processor.
+    chosen = ["-target", target] if target else ["-mcpu=baseline"]
+    with_letters(folder)
+
+    def one(source: Path) -> Path:
+        made = folder / f"{source.stem}.o"
+        zig(
+            *chosen, level(source), *COMMON, *options[source], "-I", folder, "-c", source, "-o",
+            made,
+        )  # fmt: skip
+        return made
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(one, options))
+
+
+def build_run(target: str, output: Path) -> list[Path]:
+    """Compile sparrow-run; return the file."""
+    suffix = ".exe" if "windows" in target else ""
+    program = output / f"sparrow-run-{target}{suffix}"
+    with tempfile.TemporaryDirectory() as folder:
+        sources = [HERE / "run" / f"{name}.cpp" for name in RUN]
+        objects = compiled(target, sources, Path(folder))
+        static = ["-static", "-Wl,--gc-sections"] if "linux" in target else []
+        zig("-target", target, "-nostdlib++", *static, "-s", "-o", program, *objects)
+    return [program]
+
+
+def build_c(output: Path) -> list[Path]:
+    """Compile libsparrow for this machine; return the files."""
+    library = output / "libsparrow.a"
+    library.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        sources = [HERE / "c" / "sparrow.cpp", HERE / "run" / "mapped_file.cpp"]
+        objects = compiled(None, sources, Path(folder))
+        zig("rcs", library, *objects, tool="ar")
+    copies = [Path(shutil.copy(HERE / "c" / name, output)) for name in ("sparrow.h", "example.c")]
+    return [library, *copies]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Build what the command line names."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="one of those above")
+    parser.add_argument("-o", "--output", type=Path, default=Path("dist"))
+    options = parser.parse_args(arguments)
+    unknown = set(options.targets) - set(TARGETS)
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(TARGETS)}")
+    options.output.mkdir(parents=True, exist_ok=True)
+    for target in options.targets or TARGETS:
+        special = {"wasm": build_wasm, "c": build_c}
+        build = special.get(target)
+        files = build(options.output) if build else build_run(target, options.output)
+        for made in files:
+            sys.stdout.write(f"{made}  {made.stat().st_size / 1e3:.0f} kB\n")
+
+
+if __name__ == "__main__":
+    main()

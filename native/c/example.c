@@ -1,0 +1,63 @@
+/* Continue a text, as a program of somebody else would.
+ *
+ *     cc example.c -I. -L. -lsparrow -lpthread -lm -o example
+ *     ./example small.gguf "Once upon a time" 1
+ *
+ * Writes the likeliest first tokens with their probabilities, then a continuation.
+ */
+#include "sparrow.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void show_likeliest(sparrow_model *model, const char *prompt, int how_many) {
+  const int32_t *found;
+  size_t count, size = sparrow_vocabulary_size(model);
+  float *logs = malloc(size * sizeof *logs);
+  int32_t *ids = NULL;
+  if (logs == NULL || !sparrow_encode(model, prompt, &found, &count)) goto done;
+  ids = malloc((count + 1) * sizeof *ids);
+  if (ids == NULL) goto done;
+  ids[0] = 0; /* every text begins behind a separator */
+  for (size_t i = 0; i < count; ++i) ids[i + 1] = found[i];
+  if (!sparrow_predict(model, ids, count + 1, logs)) goto done;
+  for (int rank = 0; rank < how_many; ++rank) {
+    size_t best = 0, length;
+    for (size_t id = 1; id < size; ++id) {
+      if (logs[id] > logs[best]) best = id;
+    }
+    const char *token = sparrow_token(model, (int32_t)best, &length);
+    printf("%6.4f  %.*s\n", exp(logs[best]), (int)length, token);
+    logs[best] = -INFINITY;
+  }
+done:
+  free(ids);
+  free(logs);
+}
+
+int main(int count, char **words) {
+  if (count < 3) {
+    fprintf(stderr, "usage: example MODEL.gguf PROMPT [SEED]\n");
+    return 2;
+  }
+  sparrow_model *model = sparrow_open(words[1], NULL);
+  if (model == NULL || !sparrow_is_open(model)) {
+    fprintf(stderr, "example: %s\n", model ? sparrow_complaint(model) : "no memory");
+    sparrow_close(model);
+    return 1;
+  }
+  show_likeliest(model, words[2], 3);
+  sparrow_wishes wishes = sparrow_default_wishes();
+  wishes.seed = count > 3 ? strtoull(words[3], NULL, 10) : 0;
+  wishes.max_tokens = 60;
+  const char *piece;
+  size_t size;
+  printf("%s", words[2]);
+  if (sparrow_begin(model, words[2], &wishes)) {
+    while (sparrow_next_piece(model, &piece, &size)) fwrite(piece, 1, size, stdout);
+  }
+  printf("\n");
+  sparrow_close(model);
+  return 0;
+}

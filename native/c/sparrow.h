@@ -1,0 +1,83 @@
+/* Small language models in C: open a GGUF file, continue texts, read scores.
+ *
+ * One sparrow_model belongs to one thread at a time. Texts are UTF-8. Functions that can fail say
+ * so; sparrow_complaint() has the sentence. Nothing here writes to standard output or error, opens
+ * a connection, or keeps anything when the model is closed.
+ *
+ *     sparrow_model *model = sparrow_open("small.gguf", NULL);
+ *     if (!sparrow_is_open(model)) { puts(sparrow_complaint(model)); ... }
+ *     sparrow_wishes wishes = sparrow_default_wishes();
+ *     sparrow_begin(model, "Once upon a time", &wishes);
+ *     const char *piece;
+ *     size_t size;
+ *     while (sparrow_next_piece(model, &piece, &size)) fwrite(piece, 1, size, stdout);
+ *     sparrow_close(model);
+ */
+#ifndef SPARROW_H
+#define SPARROW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sparrow_model sparrow_model;
+
+typedef struct {
+  size_t num_threads;  /* 1; more pays for large models only */
+  const char *kernels; /* "", the fastest; or a name: "portable", "avx2", ... */
+} sparrow_settings;
+
+typedef struct {
+  float temperature;        /* 0 takes the likeliest token; 0.8 */
+  size_t top_k;             /* 0 keeps all */
+  float top_p;              /* 1 keeps all */
+  float min_p;              /* 0 keeps all */
+  float repetition_penalty; /* 1; above it avoids the last 64 tokens */
+  uint64_t seed;            /* 0 to 2^63 - 1: the same seed gives the same text everywhere */
+  size_t max_tokens;        /* 200 */
+} sparrow_wishes;
+
+/* Opens a file, or bytes that stay where they are until the model is closed. settings may be NULL.
+ * NULL: there is not enough memory. Else ask sparrow_is_open(). */
+sparrow_model *sparrow_open(const char *path, const sparrow_settings *settings);
+sparrow_model *sparrow_open_bytes(const void *bytes, size_t size, const sparrow_settings *settings);
+void sparrow_close(sparrow_model *model); /* NULL is allowed */
+
+int sparrow_is_open(const sparrow_model *model);
+/* What is wrong, in one sentence; "" where nothing is. */
+const char *sparrow_complaint(const sparrow_model *model);
+/* The instruction set that runs. */
+const char *sparrow_kernels(const sparrow_model *model);
+/* 1: this machine computes what the file's maker did, to the last bit; 0: it does not;
+ * -1: the file has nothing to compare with. */
+int sparrow_self_test(sparrow_model *model);
+
+sparrow_wishes sparrow_default_wishes(void);
+/* Texts end before a stop string; they stay until they are cleared. 0: no memory. */
+int sparrow_add_stop(sparrow_model *model, const char *text);
+void sparrow_clear_stops(sparrow_model *model);
+
+/* Reads a prompt; what the text before had in common with it is not read again. wishes may be
+ * NULL. 0: no memory. */
+int sparrow_begin(sparrow_model *model, const char *prompt, const sparrow_wishes *wishes);
+/* Draws one token. 0: the text has ended and nothing is left. *piece are whole characters, not
+ * closed by a zero byte, and stay until the next call; *size may be 0. */
+int sparrow_next_piece(sparrow_model *model, const char **piece, size_t *size);
+
+/* The ids of a text; they stay until the next call. 0: no memory. */
+int sparrow_encode(sparrow_model *model, const char *text, const int32_t **ids, size_t *count);
+/* The bytes of a token, not closed by a zero byte; none for the separator and for unknown ids. */
+const char *sparrow_token(const sparrow_model *model, int32_t id, size_t *size);
+size_t sparrow_vocabulary_size(const sparrow_model *model);
+/* Natural logarithms of the probabilities of what follows some ids (which begin with 0, the
+ * separator), sparrow_vocabulary_size() of them. 0: no memory, or an id is out of range. */
+int sparrow_predict(sparrow_model *model, const int32_t *ids, size_t count, float *log_probabilities);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

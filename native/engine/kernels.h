@@ -1,0 +1,64 @@
+// The loops of a network, compiled once for every instruction set. Integers are summed exactly and
+// float32 in one order, without fused multiply-add: every table of kernels gives the same bits.
+#pragma once
+
+#include "packed.h"
+
+namespace engine {
+
+// outputs[n, r] = sum over c of matrix[r, c] * inputs[n, c], written or added.
+struct Product {
+  const Matrix* matrix;
+  const Inputs* inputs;
+  std::size_t num_rows;  // N, of the inputs
+  float* outputs;
+  std::size_t stride;  // from one row of outputs to the next, >= 16 * groups
+  bool is_added;
+};
+
+// One query against keys and values of one head.
+struct Attention {
+  const float* query;       // width numbers, scaled
+  const float* keys;        // [positions / 16][width][16]
+  const float* values;      // [positions][width]
+  std::size_t num_positions;  // >= 1
+  std::size_t width;        // multiple of 16
+  float* scores;            // room for num_positions, rounded up to 16
+  float* mixed;             // width numbers
+};
+
+struct Kernels {
+  const char* name;
+
+  // Row groups first to last - 1 of a product.
+  void (*product)(const Product& job, std::size_t first, std::size_t last);
+  // Rounds rows of inputs.values to codes.
+  void (*round)(const Inputs& inputs, std::size_t num_rows);
+  // values = x / sqrt(mean(x * x) + epsilon) * weight, over width (a multiple of 16) numbers of
+  // which only the first `counted` are no filling. values may be x.
+  void (*norm)(const float* x, const float* weight, std::size_t width, std::size_t counted,
+               float epsilon, float* values);
+  // Turns head_width numbers by cosines and sines, first half against second half.
+  void (*turn)(float* x, const float* cosines, const float* sines, std::size_t head_width,
+               float scale);
+  void (*attend)(const Attention& job);
+  // values = silu(gate) * up; width a multiple of 16.
+  void (*gate)(const float* gate, const float* up, std::size_t width, float* values);
+  // The largest of count (a multiple of 16) numbers.
+  float (*largest)(const float* values, std::size_t count);
+  // shares = e^((values - top) * scale); returns their sum. count is a multiple of 16.
+  double (*shares)(const float* values, std::size_t count, float top, float scale, float* shares);
+  // The natural logarithms of the first counted of count (a multiple of 16) numbers above 0, in
+  // place.
+  void (*logarithms)(float* values, std::size_t count, std::size_t counted);
+  // One row of a matrix as numbers, 32 * blocks of them.
+  void (*row)(const Matrix& matrix, std::size_t index, float* values);
+};
+
+// All tables that this machine can run, fastest first; the last one is "portable".
+std::size_t runnable_kernels(const Kernels** tables, std::size_t most);
+const Kernels& best_kernels();
+// Null: this machine has none of that name. "" are the fastest.
+const Kernels* kernels_called(const char* name);
+
+}  // namespace engine

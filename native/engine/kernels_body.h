@@ -1,0 +1,305 @@
+// The kernels themselves. Every instruction set includes this file behind its own `Machine`, which
+// knows how to sum products of codes:
+//
+//   kMostRows                              rows of inputs whose sums fit into registers
+//   offset<format>()                       what its codes are too high by
+//   add_tile<format, N>(codes, rows, stride, sums)   adds what 32 columns give, for N rows of inputs
+//   halves(address)                        16 float16 as float32
+#pragma once
+
+#include "kernels.h"
+#include "lanes16.h"
+
+namespace engine {
+namespace {
+
+// ---- products ----
+
+template <Format kFormat, int kNum>
+IN_PLACE void integer_product(const Product& job, std::size_t group, std::size_t row) {
+  const Matrix& matrix = *job.matrix;
+  const Inputs& inputs = *job.inputs;
+  const std::size_t blocks = inputs.blocks, width = inputs.width();
+  const std::uint8_t* tile = matrix.tiles + group * matrix.group_bytes();
+  const std::int8_t* codes = inputs.codes + row * width;
+  const float* scales = inputs.scales + row * blocks;
+  const std::int32_t* sums_of_codes = inputs.sums + row * blocks;
+  Floats totals[kNum];
+  for (int n = 0; n < kNum; ++n) totals[n] = every(0.0f);
+  for (std::size_t b = 0; b < blocks; ++b) {
+    Ints sums[kNum];
+    for (int n = 0; n < kNum; ++n) {
+      sums[n] = every(-Machine::offset<kFormat>() * sums_of_codes[n * blocks + b]);
+    }
+    Machine::add_tile<kFormat, kNum>(tile + kScaleBytes, codes + b * kTileColumns, width, sums);
+    const Floats row_scales = Machine::halves(tile);
+    for (int n = 0; n < kNum; ++n) {
+      totals[n] = totals[n] + floats_of(sums[n]) * (row_scales * every(scales[n * blocks + b]));
+    }
+    tile += tile_bytes(kFormat);
+  }
+  for (int n = 0; n < kNum; ++n) {
+    float* to = job.outputs + (row + n) * job.stride + group * kTileRows;
+    store(to, job.is_added ? load(to) + totals[n] : totals[n]);
+  }
+}
+
+template <Format kFormat>
+IN_PLACE Floats column_of(const std::uint8_t* tiles, std::size_t column) {
+  if constexpr (kFormat == Format::kFloat16) return Machine::halves(tiles + column * kScaleBytes);
+  if constexpr (kFormat == Format::kBFloat16) {
+    return load(reinterpret_cast<const std::uint16_t*>(tiles) + column * kTileRows);
+  }
+  return load(reinterpret_cast<const float*>(tiles) + column * kTileRows);
+}
+
+// Four sums over every fourth column, then their sum: one would wait for itself.
+template <Format kFormat, int kNum>
+IN_PLACE void float_product(const Product& job, std::size_t group, std::size_t row) {
+  const Matrix& matrix = *job.matrix;
+  const std::size_t width = job.inputs->width();
+  const std::uint8_t* tiles = matrix.tiles + group * matrix.group_bytes();
+  const float* values = job.inputs->values + row * width;
+  Floats totals[kNum][4] = {};
+  for (std::size_t c = 0; c < width; c += 4) {
+    for (std::size_t part = 0; part < 4; ++part) {
+      const Floats column = column_of<kFormat>(tiles, c + part);
+      for (int n = 0; n < kNum; ++n) {
+        totals[n][part] = totals[n][part] + column * every(values[n * width + c + part]);
+      }
+    }
+  }
+  for (int n = 0; n < kNum; ++n) {
+    float* to = job.outputs + (row + n) * job.stride + group * kTileRows;
+    const Floats total = (totals[n][0] + totals[n][1]) + (totals[n][2] + totals[n][3]);
+    store(to, job.is_added ? load(to) + total : total);
+  }
+}
+
+template <Format kFormat, int kNum>
+IN_PLACE void one_product(const Product& job, std::size_t group, std::size_t row) {
+  if constexpr (is_integer(kFormat)) {
+    integer_product<kFormat, kNum>(job, group, row);
+  } else {
+    float_product<kFormat, kNum>(job, group, row);
+  }
+}
+
+// The weights of 16 rows stay in the nearest cache while all inputs pass.
+template <Format kFormat>
+void product_of(const Product& job, std::size_t first, std::size_t last) {
+  constexpr int kMost = is_integer(kFormat) ? Machine::kMostRows : 2;
+  for (std::size_t group = first; group < last; ++group) {
+    std::size_t row = 0;
+    for (; row + kMost <= job.num_rows; row += kMost) one_product<kFormat, kMost>(job, group, row);
+    if constexpr (kMost > 4) {
+      for (; row + 4 <= job.num_rows; row += 4) one_product<kFormat, 4>(job, group, row);
+    }
+    if constexpr (kMost > 2) {
+      for (; row + 2 <= job.num_rows; row += 2) one_product<kFormat, 2>(job, group, row);
+    }
+    for (; row < job.num_rows; ++row) one_product<kFormat, 1>(job, group, row);
+  }
+}
+
+void product(const Product& job, std::size_t first, std::size_t last) {
+  switch (job.matrix->format) {
+    case Format::kFloat32: return product_of<Format::kFloat32>(job, first, last);
+    case Format::kBFloat16: return product_of<Format::kBFloat16>(job, first, last);
+    case Format::kFloat16: return product_of<Format::kFloat16>(job, first, last);
+    case Format::kInt3: return product_of<Format::kInt3>(job, first, last);
+    case Format::kInt4: return product_of<Format::kInt4>(job, first, last);
+    case Format::kInt5: return product_of<Format::kInt5>(job, first, last);
+    case Format::kInt6: return product_of<Format::kInt6>(job, first, last);
+    case Format::kInt8: return product_of<Format::kInt8>(job, first, last);
+  }
+}
+
+// ---- rounding ----
+
+typedef std::int8_t BytePart __attribute__((vector_size(kRegisterFloats), aligned(1), may_alias));
+
+// Returns the codes, written as well.
+IN_PLACE Ints coded(const float* values, float to_code, std::int8_t* codes) {
+  const Ints whole = whole_of(rounded(load(values) * every(to_code)));
+  for (std::size_t i = 0; i < kParts; ++i) {
+    *reinterpret_cast<BytePart*>(codes + i * kRegisterFloats) =
+        __builtin_convertvector(whole.part[i], BytePart);
+  }
+  return whole;
+}
+
+void round(const Inputs& inputs, std::size_t num_rows) {
+  const std::size_t num_blocks = num_rows * inputs.blocks;
+  for (std::size_t b = 0; b < num_blocks; ++b) {
+    const float* values = inputs.values + b * kTileColumns;
+    std::int8_t* codes = inputs.codes + b * kTileColumns;
+    const float most = largest(larger(magnitude(load(values)), magnitude(load(values + kLanes))));
+    const float to_code = most > 0.0f ? 127.0f / most : 0.0f;
+    inputs.scales[b] = most * (1.0f / 127.0f);
+    inputs.sums[b] =
+        sum(coded(values, to_code, codes) + coded(values + kLanes, to_code, codes + kLanes));
+  }
+}
+
+// ---- what lies between the products ----
+
+constexpr float kNoScore = -1e30f;
+
+void norm(const float* x, const float* weight, std::size_t width, std::size_t counted, float epsilon,
+          float* values) {
+  Floats squares = every(0.0f);
+  for (std::size_t i = 0; i < width; i += kLanes) squares = squares + load(x + i) * load(x + i);
+  const float mean = sum(squares) / static_cast<float>(counted);
+  const Floats inverse = every(1.0f / __builtin_sqrtf(mean + epsilon));
+  for (std::size_t i = 0; i < width; i += kLanes) {
+    store(values + i, load(x + i) * inverse * load(weight + i));
+  }
+}
+
+void turn(float* x, const float* cosines, const float* sines, std::size_t head_width, float scale) {
+  const std::size_t half = head_width / 2;
+  for (std::size_t i = 0; i < half; ++i) {
+    const float first = x[i], second = x[half + i];
+    x[i] = (first * cosines[i] - second * sines[i]) * scale;
+    x[half + i] = (second * cosines[i] + first * sines[i]) * scale;
+  }
+}
+
+// Four sums over every fourth number of the query, sixteen keys at a time.
+IN_PLACE Floats scores_of(const Attention& job, std::size_t group) {
+  const float* keys = job.keys + group * job.width * kLanes;
+  Floats totals[4] = {};
+  for (std::size_t e = 0; e < job.width; e += 4) {
+    for (std::size_t part = 0; part < 4; ++part) {
+      totals[part] =
+          totals[part] + load(keys + (e + part) * kLanes) * every(job.query[e + part]);
+    }
+  }
+  const Floats scores = (totals[0] + totals[1]) + (totals[2] + totals[3]);
+  const std::size_t left = job.num_positions - group * kLanes;
+  // What stands behind the last position gets no share.
+  return left >= kLanes ? scores : first_of(scores, left, kNoScore);
+}
+
+IN_PLACE float share_positions(const Attention& job) {
+  const std::size_t groups = num_tiles(job.num_positions, kLanes);
+  Floats highest = every(kNoScore);
+  for (std::size_t g = 0; g < groups; ++g) {
+    const Floats scores = scores_of(job, g);
+    highest = larger(highest, scores);
+    store(job.scores + g * kLanes, scores);
+  }
+  const Floats top = every(largest(highest));
+  Floats total = every(0.0f);
+  for (std::size_t g = 0; g < groups; ++g) {
+    const Floats share = exponential(load(job.scores + g * kLanes) - top);
+    total = total + share;
+    store(job.scores + g * kLanes, share);
+  }
+  return sum(total);
+}
+
+template <int kVectors>
+IN_PLACE void mix(const Attention& job, std::size_t first, float inverse) {
+  Floats totals[kVectors] = {};
+  const float* values = job.values + first;
+  for (std::size_t p = 0; p < job.num_positions; ++p, values += job.width) {
+    const Floats share = every(job.scores[p]);
+    for (int v = 0; v < kVectors; ++v) totals[v] = totals[v] + load(values + v * kLanes) * share;
+  }
+  for (int v = 0; v < kVectors; ++v) {
+    store(job.mixed + first + v * kLanes, totals[v] * every(inverse));
+  }
+}
+
+// Softmax(query keys) values. Source: Vaswani et al. 2017, arXiv:1706.03762, equation 1.
+void attend(const Attention& job) {
+  const float inverse = 1.0f / share_positions(job);
+  std::size_t first = 0;
+  for (; first + 4 * kLanes <= job.width; first += 4 * kLanes) mix<4>(job, first, inverse);
+  for (; first < job.width; first += kLanes) mix<1>(job, first, inverse);
+}
+
+// Source: Shazeer 2020, arXiv:2002.05202, equation 6.
+void gate(const float* gates, const float* up, std::size_t width, float* values) {
+  for (std::size_t i = 0; i < width; i += kLanes) {
+    const Floats x = load(gates + i);
+    store(values + i, x * load(up + i) / (every(1.0f) + exponential(every(0.0f) - x)));
+  }
+}
+
+// ---- scores ----
+
+float largest(const float* values, std::size_t count) {
+  Floats most = load(values);
+  for (std::size_t i = kLanes; i < count; i += kLanes) most = larger(most, load(values + i));
+  return largest(most);
+}
+
+double shares(const float* values, std::size_t count, float top, float scale, float* to) {
+  double total = 0.0;
+  for (std::size_t i = 0; i < count; i += kLanes) {
+    const Floats share = exponential((load(values + i) - every(top)) * every(scale));
+    store(to + i, share);
+    total += static_cast<double>(sum(share));
+  }
+  return total;
+}
+
+// What lies behind the counted numbers stays out of the range of logarithms.
+void logarithms(float* values, std::size_t count, std::size_t counted) {
+  for (std::size_t i = counted; i < count; ++i) values[i] = 1.0f;
+  for (std::size_t i = 0; i < count; i += kLanes) store(values + i, logarithm(load(values + i)));
+}
+
+// ---- rows of a matrix ----
+
+IN_PLACE std::int32_t code_of(Format format, const std::uint8_t* codes, std::size_t row,
+                                std::size_t column) {
+  const std::size_t step = column / 4, place = row * 4 + column % 4;
+  const auto nibble = [&] {
+    return codes[step / 2 * kVectorBytes + place] >> (step % 2 * 4) & 15;
+  };
+  const auto two = [&](const std::uint8_t* from) {
+    return from[step / 4 * kVectorBytes + place] >> (step % 4 * 2) & 3;
+  };
+  const auto one = [&](const std::uint8_t* from) { return from[place] >> step & 1; };
+  switch (format) {
+    case Format::kInt8: return static_cast<std::int8_t>(codes[step * kVectorBytes + place]);
+    case Format::kInt6: return (nibble() | two(codes + 4 * kVectorBytes) << 4) - 32;
+    case Format::kInt5: return (nibble() | one(codes + 4 * kVectorBytes) << 4) - 16;
+    case Format::kInt4: return nibble() - 8;
+    case Format::kInt3: return (two(codes) | one(codes + 2 * kVectorBytes) << 2) - 4;
+    default: return 0;
+  }
+}
+
+void row(const Matrix& matrix, std::size_t index, float* values) {
+  const std::size_t place = index % kTileRows;
+  const std::uint8_t* tile = matrix.tiles + index / kTileRows * matrix.group_bytes();
+  for (std::size_t b = 0; b < matrix.blocks(); ++b, tile += tile_bytes(matrix.format)) {
+    for (std::size_t c = 0; c < kTileColumns; ++c) {
+      float& value = values[b * kTileColumns + c];
+      if (matrix.format == Format::kFloat32) {
+        value = reinterpret_cast<const float*>(tile)[c * kTileRows + place];
+      } else if (matrix.format == Format::kBFloat16) {
+        value = from_bfloat16(reinterpret_cast<const std::uint16_t*>(tile)[c * kTileRows + place]);
+      } else if (matrix.format == Format::kFloat16) {
+        value = from_half(reinterpret_cast<const std::uint16_t*>(tile)[c * kTileRows + place]);
+      } else {
+        std::uint16_t half;
+        __builtin_memcpy(&half, tile + 2 * place, sizeof half);
+        value = from_half(half) *
+                static_cast<float>(code_of(matrix.format, tile + kScaleBytes, place, c));
+      }
+    }
+  }
+}
+
+constexpr Kernels table_of(const char* name) {
+  return {name, product, round, norm, turn, attend, gate, largest, shares, logarithms, row};
+}
+
+}  // namespace
+}  // namespace engine

@@ -1,0 +1,205 @@
+// Sixteen numbers at a time on any machine, in parts as wide as its registers: what is done to
+// them, and in which order, does not depend on the width. A file that includes this says how many
+// float32 a register holds (kRegisterFloats: 4, 8 or 16).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "packed.h"
+
+#define IN_PLACE inline __attribute__((always_inline))
+
+namespace engine {
+namespace {
+
+constexpr std::size_t kLanes = kTileRows;
+constexpr std::size_t kParts = kLanes / kRegisterFloats;
+
+// Not to be named by auto, which would forget that addresses need no alignment.
+typedef float FloatPart __attribute__((vector_size(4 * kRegisterFloats), aligned(4), may_alias));
+typedef std::int32_t IntPart
+    __attribute__((vector_size(4 * kRegisterFloats), aligned(4), may_alias));
+typedef std::uint16_t HalfPart
+    __attribute__((vector_size(2 * kRegisterFloats), aligned(2), may_alias));
+
+struct Ints {
+  IntPart part[kParts];
+};
+
+struct Floats {
+  FloatPart part[kParts];
+};
+
+template <class Vector, class Work>
+IN_PLACE Vector in_parts(const Work& work) {
+  Vector result;
+  for (std::size_t i = 0; i < kParts; ++i) result.part[i] = work(i);
+  return result;
+}
+
+IN_PLACE Floats every(float value) {
+  return in_parts<Floats>([&](std::size_t) { return value - FloatPart{}; });
+}
+
+IN_PLACE Ints every(std::int32_t value) {
+  return in_parts<Ints>([&](std::size_t) { return value - IntPart{}; });
+}
+
+IN_PLACE Floats load(const float* from) {
+  return in_parts<Floats>([&](std::size_t i) {
+    return *reinterpret_cast<const FloatPart*>(from + i * kRegisterFloats);
+  });
+}
+
+// bfloat16: the upper half of a float32.
+IN_PLACE Floats load(const std::uint16_t* from) {
+  return in_parts<Floats>([&](std::size_t i) {
+    const HalfPart halves = *reinterpret_cast<const HalfPart*>(from + i * kRegisterFloats);
+    return reinterpret_cast<FloatPart>(__builtin_convertvector(halves, IntPart) << 16);
+  });
+}
+
+IN_PLACE void store(float* to, const Floats& value) {
+  for (std::size_t i = 0; i < kParts; ++i) {
+    *reinterpret_cast<FloatPart*>(to + i * kRegisterFloats) = value.part[i];
+  }
+}
+
+IN_PLACE Floats operator+(const Floats& a, const Floats& b) {
+  return in_parts<Floats>([&](std::size_t i) { return a.part[i] + b.part[i]; });
+}
+
+IN_PLACE Floats operator-(const Floats& a, const Floats& b) {
+  return in_parts<Floats>([&](std::size_t i) { return a.part[i] - b.part[i]; });
+}
+
+IN_PLACE Floats operator*(const Floats& a, const Floats& b) {
+  return in_parts<Floats>([&](std::size_t i) { return a.part[i] * b.part[i]; });
+}
+
+IN_PLACE Floats operator/(const Floats& a, const Floats& b) {
+  return in_parts<Floats>([&](std::size_t i) { return a.part[i] / b.part[i]; });
+}
+
+IN_PLACE Ints operator+(const Ints& a, const Ints& b) {
+  return in_parts<Ints>([&](std::size_t i) { return a.part[i] + b.part[i]; });
+}
+
+IN_PLACE Floats larger(const Floats& a, const Floats& b) {
+  return in_parts<Floats>(
+      [&](std::size_t i) { return a.part[i] > b.part[i] ? a.part[i] : b.part[i]; });
+}
+
+IN_PLACE Floats magnitude(const Floats& x) {
+  return in_parts<Floats>([&](std::size_t i) {
+    return reinterpret_cast<FloatPart>(reinterpret_cast<IntPart>(x.part[i]) & 0x7FFFFFFF);
+  });
+}
+
+IN_PLACE Ints whole_of(const Floats& x) {
+  return in_parts<Ints>([&](std::size_t i) { return __builtin_convertvector(x.part[i], IntPart); });
+}
+
+IN_PLACE Floats floats_of(const Ints& x) {
+  return in_parts<Floats>(
+      [&](std::size_t i) { return __builtin_convertvector(x.part[i], FloatPart); });
+}
+
+// The first count lanes; the others become the filling.
+IN_PLACE Floats first_of(const Floats& x, std::size_t count, float filling) {
+  float lanes[kLanes];
+  store(lanes, x);
+  for (std::size_t i = count; i < kLanes; ++i) lanes[i] = filling;
+  return load(lanes);
+}
+
+// Halves the lanes until one is left.
+template <class Value, class Join>
+IN_PLACE Value joined(Value (&lanes)[kLanes], const Join& join) {
+  for (std::size_t half = kLanes / 2; half > 0; half /= 2) {
+    for (std::size_t i = 0; i < half; ++i) lanes[i] = join(lanes[i], lanes[i + half]);
+  }
+  return lanes[0];
+}
+
+IN_PLACE float sum(const Floats& x) {
+  float lanes[kLanes];
+  store(lanes, x);
+  return joined(lanes, [](float a, float b) { return a + b; });
+}
+
+IN_PLACE float largest(const Floats& x) {
+  float lanes[kLanes];
+  store(lanes, x);
+  return joined(lanes, [](float a, float b) { return a > b ? a : b; });
+}
+
+IN_PLACE std::int32_t sum(const Ints& x) {
+  std::int32_t lanes[kLanes];
+  __builtin_memcpy(lanes, &x, sizeof lanes);
+  return joined(lanes, [](std::int32_t a, std::int32_t b) { return a + b; });
+}
+
+// The nearest whole number, ties to even: adding 1.5 * 2^23 leaves no digits behind the point.
+IN_PLACE FloatPart rounded(FloatPart x) { return (x + 12582912.0f) - 12582912.0f; }
+
+IN_PLACE Floats rounded(const Floats& x) {
+  return in_parts<Floats>([&](std::size_t i) { return rounded(x.part[i]); });
+}
+
+// e to the power of x, to two units in the last place; 0 below -87.
+// Source: Moshier, Cephes, expf (range reduction by log 2 in two parts, polynomial of degree 5).
+IN_PLACE FloatPart exponential(FloatPart x) {
+  const FloatPart low = -87.0f - FloatPart{}, high = 88.0f - FloatPart{};
+  const IntPart is_zero = x < low;
+  x = x < low ? low : x;
+  x = x > high ? high : x;
+  const FloatPart turns = rounded(x * 1.44269504088896341f);
+  const FloatPart r = (x - turns * 0.693359375f) + turns * 2.12194440e-4f;
+  FloatPart p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  const IntPart power = (__builtin_convertvector(turns, IntPart) + 127) << 23;
+  const FloatPart result = p * reinterpret_cast<FloatPart>(power);
+  return is_zero ? FloatPart{} : result;
+}
+
+// The natural logarithm of a number above 0, to two units in the last place.
+// Source: Moshier, Cephes, logf.
+IN_PLACE FloatPart logarithm(FloatPart x) {
+  const IntPart bits = reinterpret_cast<IntPart>(x);
+  IntPart power = (bits >> 23) - 126;
+  // A half to below one; below the root of a half it is doubled.
+  FloatPart m = reinterpret_cast<FloatPart>((bits & 0x007FFFFF) | 0x3F000000);
+  const FloatPart root = 0.707106781186547524f - FloatPart{};
+  const IntPart is_low = m < root;
+  power += is_low;  // true is -1
+  m = (is_low ? m + m : m) - 1.0f;
+  FloatPart p = m * 7.0376836292e-2f - 1.1514610310e-1f;
+  p = p * m + 1.1676998740e-1f;
+  p = p * m - 1.2420140846e-1f;
+  p = p * m + 1.4249322787e-1f;
+  p = p * m - 1.6668057665e-1f;
+  p = p * m + 2.0000714765e-1f;
+  p = p * m - 2.4999993993e-1f;
+  p = p * m + 3.3333331174e-1f;
+  const FloatPart square = m * m, turns = __builtin_convertvector(power, FloatPart);
+  FloatPart result = p * m * square + turns * -2.12194440e-4f;
+  result = result - square * 0.5f;
+  return (m + result) + turns * 0.693359375f;
+}
+
+IN_PLACE Floats logarithm(const Floats& x) {
+  return in_parts<Floats>([&](std::size_t i) { return logarithm(x.part[i]); });
+}
+
+IN_PLACE Floats exponential(const Floats& x) {
+  return in_parts<Floats>([&](std::size_t i) { return exponential(x.part[i]); });
+}
+
+}  // namespace
+}  // namespace engine

@@ -1,0 +1,43 @@
+// A model that is ready to write: all that belongs together.
+#pragma once
+
+#include "generation.h"
+#include "model.h"
+#include "self_test.h"
+
+namespace engine {
+
+class OpenModel {
+ public:
+  explicit OpenModel(std::size_t num_threads) : crew_(num_threads) {}
+  ~OpenModel();
+  OpenModel(const OpenModel&) = delete;
+  OpenModel& operator=(const OpenModel&) = delete;
+
+  // The bytes must stay where they are. kernels: a name, or "" for the fastest.
+  bool open(const std::uint8_t* bytes, std::size_t size, const char* kernels,
+            Complaint& complaint);
+
+  const Model& model() const { return model_; }
+  const Tokenizer& tokenizer() const { return tokenizer_; }
+  const char* kernels() const { return kernels_->name; }
+  Decoder& decoder() { return *decoder_; }
+  Writer& writer() { return *writer_; }
+  // Null where the network answers alone.
+  Mixture* mixture() { return Mixture::is_in(model_.file()) ? &mixture_ : nullptr; }
+  SelfTest self_test() { return engine::self_test(model_.file(), model_.shape(), *decoder_); }
+
+ private:
+  static constexpr std::size_t kRowsAtOnce = 64;
+
+  Model model_;
+  Tokenizer tokenizer_;
+  Characters characters_;
+  Crew crew_;
+  const Kernels* kernels_ = nullptr;
+  Mixture mixture_;
+  Decoder* decoder_ = nullptr;
+  Writer* writer_ = nullptr;
+};
+
+}  // namespace engine

@@ -1,0 +1,144 @@
+#include "sampling.h"
+
+#include "angles.h"
+
+namespace engine {
+namespace {
+
+constexpr float kNever = -1e30f;
+
+}  // namespace
+
+bool Sampler::make(std::size_t vocab_size) {
+  vocab_size_ = vocab_size;
+  padded_ = num_tiles(vocab_size, kTileRows) * kTileRows;
+  return shares_.make(padded_) && heap_.make(vocab_size);
+}
+
+std::int32_t Sampler::draw(float* logits, const Sampling& sampling, const std::uint8_t* allowed,
+                           const std::int32_t* recent, std::size_t num_recent, double chance) {
+  for (std::size_t v = vocab_size_; v < padded_; ++v) logits[v] = kNever;
+  if (allowed != nullptr) {
+    for (std::size_t v = 0; v < vocab_size_; ++v) {
+      if (!allowed[v]) logits[v] = kNever;
+    }
+  }
+  if (sampling.repetition_penalty != 1.0f && num_recent > 0) {
+    const std::size_t count = num_recent < kRecent ? num_recent : kRecent;
+    penalise(logits, sampling.repetition_penalty, recent + num_recent - count, count);
+  }
+  const float top = kernels_.largest(logits, padded_);
+  if (sampling.temperature == 0.0f) {
+    std::int32_t id = 0;
+    while (static_cast<std::size_t>(id) + 1 < vocab_size_ && logits[id] != top) ++id;
+    return id;
+  }
+  kernels_.shares(logits, padded_, top, 1.0f / sampling.temperature, shares_.data());
+  const bool is_cut = (sampling.top_k > 0 && sampling.top_k < vocab_size_) ||
+                      sampling.top_p < 1.0f || sampling.min_p > 0.0f;
+  return is_cut ? draw_from_likeliest(sampling, chance) : draw_from_all(chance);
+}
+
+// Source: Keskar et al. 2019, arXiv:1909.05858, section 4.1, on logarithms of probabilities.
+void Sampler::penalise(float* logits, float penalty, const std::int32_t* recent,
+                       std::size_t count) {
+  const float top = kernels_.largest(logits, padded_);
+  const double total = kernels_.shares(logits, padded_, top, 1.0f, shares_.data());
+  const auto whole = static_cast<float>(logarithm(total)) + top;
+  for (std::size_t v = 0; v < vocab_size_; ++v) {
+    if (logits[v] != kNever) logits[v] -= whole;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    bool is_first = true;
+    for (std::size_t before = 0; before < i; ++before) is_first &= recent[before] != recent[i];
+    float& logit = logits[recent[i]];
+    if (is_first && logit != kNever) logit *= penalty;
+  }
+}
+
+std::int32_t Sampler::draw_from_all(double chance) const {
+  double total = 0.0;
+  for (std::size_t v = 0; v < vocab_size_; ++v) total += static_cast<double>(shares_[v]);
+  const double wanted = chance * total;
+  double sum = 0.0;
+  std::int32_t last = 0;
+  for (std::size_t v = 0; v < vocab_size_; ++v) {
+    if (shares_[v] == 0.0f) continue;
+    last = static_cast<std::int32_t>(v);
+    sum += static_cast<double>(shares_[v]);
+    if (sum > wanted) break;
+  }
+  // Rounding may point behind the last id that has any share.
+  return last;
+}
+
+// The larger share first, the lower id of equals.
+void Sampler::sink(std::size_t place, std::size_t count) {
+  const auto is_before = [](const Kept& a, const Kept& b) {
+    return a.share != b.share ? a.share > b.share : a.id < b.id;
+  };
+  for (;;) {
+    std::size_t best = place;
+    for (std::size_t child = 2 * place + 1; child <= 2 * place + 2 && child < count; ++child) {
+      if (is_before(heap_[child], heap_[best])) best = child;
+    }
+    if (best == place) return;
+    const Kept moved = heap_[place];
+    heap_[place] = heap_[best];
+    heap_[best] = moved;
+    place = best;
+  }
+}
+
+// Puts the likeliest ids behind one another at the end of the heap's room; returns how many.
+std::size_t Sampler::keep_likeliest(const Sampling& sampling) {
+  double total = 0.0;
+  std::size_t count = 0;
+  // Whatever is below min_p of the likeliest (which has 1) is left out by all three rules alike.
+  for (std::size_t v = 0; v < vocab_size_; ++v) {
+    total += static_cast<double>(shares_[v]);
+    if (shares_[v] > 0.0f) heap_[count++] = {shares_[v], static_cast<std::int32_t>(v)};
+  }
+  for (std::size_t place = count / 2; place > 0; --place) sink(place - 1, count);
+  const std::size_t all = count;
+  const std::size_t most = sampling.top_k > 0 && sampling.top_k < all ? sampling.top_k : all;
+  const bool has_p = sampling.top_p < 1.0f;
+  double sum = 0.0;
+  // Of the k likeliest ids the probabilities are taken anew.
+  double whole = total;
+  std::size_t kept = 0;
+  while (kept < most) {
+    const Kept best = heap_[0];
+    if (best.share < sampling.min_p && !has_p) break;
+    heap_[0] = heap_[--count];
+    sink(0, count);
+    heap_[count] = best;
+    sum += static_cast<double>(best.share);
+    ++kept;
+    if (has_p && most == all && sum >= static_cast<double>(sampling.top_p) * whole) break;
+  }
+  if (!has_p || most == all) return kept;
+  whole = sum;
+  sum = 0.0;
+  for (std::size_t i = 0; i < kept; ++i) {
+    sum += static_cast<double>(heap_[all - 1 - i].share);
+    if (sum >= static_cast<double>(sampling.top_p) * whole) return i + 1;
+  }
+  return kept;
+}
+
+std::int32_t Sampler::draw_from_likeliest(const Sampling& sampling, double chance) {
+  std::size_t num_positive = 0;
+  for (std::size_t v = 0; v < vocab_size_; ++v) num_positive += shares_[v] > 0.0f;
+  std::size_t kept = keep_likeliest(sampling);
+  while (kept > 1 && heap_[num_positive - kept].share < sampling.min_p) --kept;
+  // Drawn in the order of ids, as from all.
+  for (std::size_t v = 0; v < vocab_size_; ++v) shares_[v] = 0.0f;
+  for (std::size_t i = 0; i < kept; ++i) {
+    const Kept& one = heap_[num_positive - 1 - i];
+    shares_[static_cast<std::size_t>(one.id)] = one.share;
+  }
+  return draw_from_all(chance);
+}
+
+}  // namespace engine

@@ -1,0 +1,43 @@
+#include "self_test.h"
+
+namespace engine {
+namespace {
+
+constexpr std::size_t kMostIds = 64;
+
+}  // namespace
+
+bool golden_hash(const Shape& shape, Decoder& decoder, const std::int32_t* ids, std::size_t count,
+                 std::uint64_t& hash) {
+  Session session;
+  Room<float> logits;
+  if (!session.make(shape) || !logits.make(decoder.logits_stride())) return false;
+  decoder.read(session, ids, count, logits.data());
+  hash = 0xCBF29CE484222325u;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(logits.data());
+  for (std::size_t i = 0; i < shape.vocab_size * sizeof(float); ++i) {
+    hash = (hash ^ bytes[i]) * 0x100000001B3u;
+  }
+  return true;
+}
+
+SelfTest self_test(const Gguf& file, const Shape& shape, Decoder& decoder) {
+  const Gguf::Entry* entry = file.entry("sparrow.golden.ids");
+  const Gguf::Entry* expected = file.entry("sparrow.golden.hash");
+  if (entry == nullptr || expected == nullptr) return SelfTest::kAbsent;
+  const bool is_whole = entry->is_array && entry->kind == Gguf::Kind::kInt32 && entry->count > 0 &&
+                        entry->count <= kMostIds && !expected->is_array &&
+                        expected->kind == Gguf::Kind::kUint64;
+  if (!is_whole) return SelfTest::kFailed;
+  std::int32_t ids[kMostIds];
+  __builtin_memcpy(ids, entry->value, entry->count * sizeof(std::int32_t));
+  for (std::size_t i = 0; i < entry->count; ++i) {
+    if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= shape.vocab_size) return SelfTest::kFailed;
+  }
+  std::uint64_t wanted, found;
+  __builtin_memcpy(&wanted, expected->value, sizeof wanted);
+  const bool is_equal = golden_hash(shape, decoder, ids, entry->count, found) && found == wanted;
+  return is_equal ? SelfTest::kPassed : SelfTest::kFailed;
+}
+
+}  // namespace engine

@@ -1,0 +1,216 @@
+#include "transformer.h"
+
+namespace engine {
+namespace {
+
+std::size_t padded(std::size_t count, std::size_t size) { return num_tiles(count, size) * size; }
+
+struct Products {
+  const Kernels* kernels;
+  const Product* products;
+  std::size_t count, groups;
+};
+
+// Every part takes neighbouring groups of 16 rows, across the borders of matrices.
+void multiply_part(void* job, std::size_t part, std::size_t num_parts) {
+  const auto& all = *static_cast<const Products*>(job);
+  std::size_t first = all.groups * part / num_parts, last = all.groups * (part + 1) / num_parts;
+  for (std::size_t i = 0; i < all.count && last > 0; ++i) {
+    const std::size_t groups = all.products[i].matrix->groups();
+    if (first < groups) all.kernels->product(all.products[i], first, last < groups ? last : groups);
+    first = first < groups ? 0 : first - groups;
+    last = last < groups ? 0 : last - groups;
+  }
+}
+
+}  // namespace
+
+const char* Shape::complaint() const {
+  constexpr std::size_t kMost = 1u << 20, kMostAngles = 1u << 22;
+  const std::size_t sizes[] = {vocab_size, width, num_layers, num_heads, num_kv_heads, head_width,
+                               inner_width, context};
+  for (const std::size_t size : sizes) {
+    if (size == 0 || size > kMost) return "a size is 0 or above 2^20";
+  }
+  if (width % kTileRows != 0) return "the width is no multiple of 16";
+  if (head_width % kTileRows != 0) return "the width of a head is no multiple of 16";
+  if (num_heads % num_kv_heads != 0) return "heads of keys do not divide heads of queries";
+  if (num_heads * head_width > kMost) return "the heads are too wide";
+  // Angles are tabled when the file is opened, which must not take seconds.
+  if (context * (head_width / 2) > kMostAngles) return "the context is too long";
+  if (!(epsilon >= 0.0f && epsilon < 1.0f)) return "epsilon is not within 0 to 1";
+  return nullptr;
+}
+
+bool Memory::make(const Shape& shape, std::size_t capacity) {
+  length = 0;
+  capacity_ = padded(capacity, kTileRows);
+  num_heads_ = shape.num_kv_heads;
+  head_width_ = shape.head_width;
+  return numbers_.make(2 * shape.num_layers * num_heads_ * capacity_ * head_width_);
+}
+
+bool Memory::copy(const Memory& other, const Shape& shape) {
+  if (capacity_ < other.length) return false;
+  const std::size_t count = padded(other.length, kTileRows) * head_width_;
+  for (std::size_t half = 0; half < 2 * shape.num_layers; ++half) {
+    for (std::size_t head = 0; head < num_heads_; ++head) {
+      const std::size_t from = (half * num_heads_ + head) * other.capacity_ * head_width_;
+      __builtin_memcpy(place(half, head), other.numbers_.data() + from, count * sizeof(float));
+    }
+  }
+  length = other.length;
+  return true;
+}
+
+Transformer::Transformer(const Shape& shape, const Weights& weights, const Kernels& kernels,
+                         Crew& crew, std::size_t most_rows)
+    : shape_(shape), weights_(weights), kernels_(kernels), crew_(crew), most_rows_(most_rows) {}
+
+bool Transformer::Buffers::make(std::size_t columns, std::size_t num_rows) {
+  inputs.blocks = num_tiles(columns, kTileColumns);
+  const bool is_made = values.make(inputs.width() * num_rows) &&
+                       codes.make(inputs.width() * num_rows) &&
+                       scales.make(inputs.blocks * num_rows) && sums.make(inputs.blocks * num_rows);
+  inputs.values = values.data();
+  inputs.codes = codes.data();
+  inputs.scales = scales.data();
+  inputs.sums = sums.data();
+  return is_made;
+}
+
+bool Transformer::make() {
+  stride_ = padded(shape_.width, kTileColumns);
+  query_stride_ = shape_.query_width();
+  key_stride_ = shape_.key_width();
+  inner_stride_ = padded(shape_.inner_width, kTileRows);
+  return stream_.make(stride_ * most_rows_) && queries_.make(query_stride_ * most_rows_) &&
+         keys_.make(key_stride_ * most_rows_) && values_.make(key_stride_ * most_rows_) &&
+         gates_.make(inner_stride_ * most_rows_) && ups_.make(inner_stride_ * most_rows_) &&
+         scores_.make(padded(shape_.context, kTileRows) * crew_.size()) &&
+         normed_.make(shape_.width, most_rows_) && mixed_.make(query_stride_, most_rows_) &&
+         inner_.make(shape_.inner_width, most_rows_);
+}
+
+void Transformer::embed(std::size_t id, std::size_t row) {
+  kernels_.row(weights_.embedding, id, stream_.data() + row * stride_);
+}
+
+void Transformer::read(const Place* places, std::size_t num_rows) {
+  for (std::size_t number = 0; number < shape_.num_layers; ++number) {
+    const Layer& layer = weights_.layers[number];
+    attend(layer, number, places, num_rows);
+    feed_forward(layer, num_rows);
+  }
+  for (std::size_t row = 0; row < num_rows; ++row) {
+    float* states = stream_.data() + row * stride_;
+    kernels_.norm(states, weights_.final_norm, shape_.width, shape_.width, shape_.epsilon, states);
+  }
+}
+
+void Transformer::score(const std::size_t* rows, std::size_t num_rows, float* logits) {
+  for (std::size_t i = 0; i < num_rows; ++i) {
+    __builtin_memcpy(normed_.inputs.values + i * normed_.inputs.width(),
+                     stream_.data() + rows[i] * stride_, shape_.width * sizeof(float));
+  }
+  const Product product{&weights_.embedding, &normed_.inputs, num_rows,
+                        logits, logits_stride(), false};
+  if (is_integer(weights_.embedding.format)) kernels_.round(normed_.inputs, num_rows);
+  multiply(&product, 1);
+}
+
+void Transformer::norm(const float* weight, std::size_t num_rows) {
+  for (std::size_t row = 0; row < num_rows; ++row) {
+    kernels_.norm(stream_.data() + row * stride_, weight, shape_.width, shape_.width,
+                  shape_.epsilon, normed_.inputs.values + row * normed_.inputs.width());
+  }
+}
+
+// All of them read the same inputs.
+void Transformer::multiply(const Product* products, std::size_t count) {
+  Products all{&kernels_, products, count, 0};
+  bool is_rounded = false;
+  for (std::size_t i = 0; i < count; ++i) {
+    all.groups += products[i].matrix->groups();
+    is_rounded = is_rounded || is_integer(products[i].matrix->format);
+  }
+  if (is_rounded) kernels_.round(*products[0].inputs, products[0].num_rows);
+  crew_.run(multiply_part, &all);
+}
+
+void Transformer::attend(const Layer& layer, std::size_t number, const Place* places,
+                         std::size_t num_rows) {
+  norm(layer.attention_norm, num_rows);
+  const Product products[] = {
+      {&layer.query, &normed_.inputs, num_rows, queries_.data(), query_stride_, false},
+      {&layer.key, &normed_.inputs, num_rows, keys_.data(), key_stride_, false},
+      {&layer.value, &normed_.inputs, num_rows, values_.data(), key_stride_, false}};
+  multiply(products, 3);
+  for (std::size_t row = 0; row < num_rows; ++row) remember(layer, number, places[row], row);
+  Heads heads{this, places, number, num_rows * shape_.num_heads};
+  crew_.run(
+      [](void* job, std::size_t part, std::size_t num_parts) {
+        const auto& all = *static_cast<const Heads*>(job);
+        Transformer& self = *all.self;
+        self.attend_heads(all.layer, all.places, all.count * part / num_parts,
+                          all.count * (part + 1) / num_parts,
+                          self.scores_.data() + part * padded(self.shape_.context, kTileRows));
+      },
+      &heads);
+  const Product out{&layer.out, &mixed_.inputs, num_rows, stream_.data(), stride_, true};
+  multiply(&out, 1);
+}
+
+// Norms and turns queries and keys, and keeps keys and values.
+void Transformer::remember(const Layer& layer, std::size_t number, const Place& place,
+                           std::size_t row) {
+  const std::size_t width = shape_.head_width, position = place.position;
+  const float* cosines = weights_.cosines + position * (width / 2);
+  const float* sines = weights_.sines + position * (width / 2);
+  const float scale = 1.0f / __builtin_sqrtf(static_cast<float>(width));
+  for (std::size_t head = 0; head < shape_.num_heads; ++head) {
+    float* query = queries_.data() + row * query_stride_ + head * width;
+    kernels_.norm(query, layer.query_norm, width, width, shape_.epsilon, query);
+    kernels_.turn(query, cosines, sines, width, scale);
+  }
+  for (std::size_t head = 0; head < shape_.num_kv_heads; ++head) {
+    float* key = keys_.data() + row * key_stride_ + head * width;
+    kernels_.norm(key, layer.key_norm, width, width, shape_.epsilon, key);
+    kernels_.turn(key, cosines, sines, width, 1.0f);
+    float* kept = place.memory->keys(number, head) +
+                  position / kTileRows * kTileRows * width + position % kTileRows;
+    for (std::size_t e = 0; e < width; ++e) kept[e * kTileRows] = key[e];
+    __builtin_memcpy(place.memory->values(number, head) + position * width,
+                     values_.data() + row * key_stride_ + head * width, width * sizeof(float));
+  }
+}
+
+// Heads first to last - 1 of all rows, each with room of its own for its scores.
+void Transformer::attend_heads(std::size_t number, const Place* places, std::size_t first,
+                               std::size_t last, float* scores) {
+  const std::size_t width = shape_.head_width, group = shape_.num_heads / shape_.num_kv_heads;
+  for (std::size_t i = first; i < last; ++i) {
+    const std::size_t row = i / shape_.num_heads, head = i % shape_.num_heads;
+    Memory& memory = *places[row].memory;
+    kernels_.attend({queries_.data() + row * query_stride_ + head * width,
+                     memory.keys(number, head / group), memory.values(number, head / group),
+                     places[row].num_visible, width, scores,
+                     mixed_.inputs.values + row * mixed_.inputs.width() + head * width});
+  }
+}
+
+void Transformer::feed_forward(const Layer& layer, std::size_t num_rows) {
+  norm(layer.feed_forward_norm, num_rows);
+  const Product products[] = {
+      {&layer.gate, &normed_.inputs, num_rows, gates_.data(), inner_stride_, false},
+      {&layer.up, &normed_.inputs, num_rows, ups_.data(), inner_stride_, false}};
+  multiply(products, 2);
+  for (std::size_t row = 0; row < num_rows; ++row) {
+    kernels_.gate(gates_.data() + row * inner_stride_, ups_.data() + row * inner_stride_,
+                  inner_stride_, inner_.inputs.values + row * inner_.inputs.width());
+  }
+  const Product down{&layer.down, &inner_.inputs, num_rows, stream_.data(), stride_, true};
+  multiply(&down, 1);
+}
+
+}  // namespace engine

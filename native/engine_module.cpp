@@ -1,0 +1,327 @@
+// The engine as Python sees it.
+#include "arrays.h"
+
+#include "engine/characters.h"
+#include "engine/model.h"
+#include "engine/open_model.h"
+#include "engine/packing.h"
+#include "engine/sampling.h"
+#include "engine/self_test.h"
+#include "engine/session.h"
+#include "engine/tokenizer.h"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+
+namespace {
+
+using engine::Format;
+using Bytes = nb::ndarray<const std::uint8_t, nb::numpy, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+const engine::Kernels& kernels_called(const std::string& name) {
+  const engine::Kernels* tables[8];
+  const std::size_t count = engine::runnable_kernels(tables, 8);
+  if (name.empty()) return *tables[0];
+  for (std::size_t i = 0; i < count; ++i) {
+    if (name == tables[i]->name) return *tables[i];
+  }
+  throw std::invalid_argument("no such kernels on this machine: " + name);
+}
+
+// A model, and what runs it. The bytes belong to the array, which is kept.
+class NativeDecoder {
+ public:
+  NativeDecoder(Bytes bytes, const std::string& kernels, std::size_t num_threads,
+                std::size_t most_rows)
+      : bytes_(bytes), kernels_(kernels_called(kernels)), crew_(num_threads) {
+    engine::Complaint complaint;
+    if (!model_.open(bytes_.data(), bytes_.size(), complaint)) {
+      throw std::invalid_argument(complaint.text());
+    }
+    decoder_ = std::make_unique<engine::Decoder>(model_.shape(), model_.weights(), kernels_, crew_,
+                                                 most_rows);
+    if (!decoder_->make()) throw std::bad_alloc();
+  }
+
+  std::size_t vocab_size() const { return model_.shape().vocab_size; }
+  std::size_t most_rows() const { return decoder_->most_rows(); }
+  std::string kernels() const { return kernels_.name; }
+
+  std::unique_ptr<engine::Session> start() const {
+    auto session = std::make_unique<engine::Session>();
+    if (!session->make(model_.shape())) throw std::bad_alloc();
+    return session;
+  }
+
+  std::unique_ptr<engine::Session> branch(const engine::Session& session) const {
+    auto copy = std::make_unique<engine::Session>();
+    if (!copy->copy(session, model_.shape())) throw std::bad_alloc();
+    return copy;
+  }
+
+  auto read(engine::Session& session, InputVector<std::int32_t> ids, bool is_last_only) {
+    check(ids);
+    const std::size_t num_rows = is_last_only ? 1 : ids.size();
+    std::vector<float> logits(num_rows * decoder_->logits_stride());
+    {
+      nb::gil_scoped_release unlocked;
+      const std::lock_guard<std::mutex> held(lock_);
+      if (is_last_only) {
+        decoder_->read(session, ids.data(), ids.size(), logits.data());
+      } else {
+        decoder_->read_all(session, ids.data(), ids.size(), logits.data());
+      }
+    }
+    return rows_of(std::move(logits), num_rows);
+  }
+
+  auto read_one_each(const std::vector<engine::Session*>& sessions, InputVector<std::int32_t> ids) {
+    check(ids);
+    if (sessions.size() != ids.size() || ids.size() > decoder_->most_rows()) {
+      throw std::invalid_argument("one id for each session, at most most_rows");
+    }
+    std::vector<float> logits(ids.size() * decoder_->logits_stride());
+    {
+      nb::gil_scoped_release unlocked;
+      const std::lock_guard<std::mutex> held(lock_);
+      decoder_->read_one_each(sessions.data(), ids.data(), ids.size(), logits.data());
+    }
+    return rows_of(std::move(logits), ids.size());
+  }
+
+  // "absent", "passed" or "failed".
+  std::string self_test() {
+    nb::gil_scoped_release unlocked;
+    const std::lock_guard<std::mutex> held(lock_);
+    switch (engine::self_test(model_.file(), model_.shape(), *decoder_)) {
+      case engine::SelfTest::kAbsent: return "absent";
+      case engine::SelfTest::kPassed: return "passed";
+      default: return "failed";
+    }
+  }
+
+  std::uint64_t golden_hash(InputVector<std::int32_t> ids) {
+    check(ids);
+    std::uint64_t hash = 0;
+    if (!engine::golden_hash(model_.shape(), *decoder_, ids.data(), ids.size(), hash)) {
+      throw std::bad_alloc();
+    }
+    return hash;
+  }
+
+  // Takes the likeliest id, again and again.
+  auto continue_greedily(engine::Session& session, std::int32_t first, std::size_t count) {
+    std::vector<float> logits(decoder_->logits_stride());
+    std::vector<std::int32_t> ids;
+    {
+      nb::gil_scoped_release unlocked;
+      const std::lock_guard<std::mutex> held(lock_);
+      std::int32_t id = first;
+      for (std::size_t i = 0; i < count; ++i) {
+        decoder_->read(session, &id, 1, logits.data());
+        id = 0;
+        for (std::size_t v = 1; v < vocab_size(); ++v) {
+          if (logits[v] > logits[static_cast<std::size_t>(id)]) id = static_cast<std::int32_t>(v);
+        }
+        ids.push_back(id);
+      }
+    }
+    return as_array(std::move(ids));
+  }
+
+ private:
+  void check(const InputVector<std::int32_t>& ids) const {
+    if (ids.size() == 0) throw std::invalid_argument("at least one id");
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (ids.data()[i] < 0 || static_cast<std::size_t>(ids.data()[i]) >= vocab_size()) {
+        throw std::invalid_argument("an id is outside of the vocabulary");
+      }
+    }
+  }
+
+  // Scores without the filling behind the last id.
+  nb::ndarray<nb::numpy, float, nb::ndim<2>> rows_of(std::vector<float>&& logits,
+                                                     std::size_t num_rows) const {
+    auto* kept = new std::vector<float>(std::move(logits));
+    nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<float>*>(p); });
+    const auto stride = static_cast<std::int64_t>(decoder_->logits_stride());
+    const std::size_t sizes[] = {num_rows, vocab_size()};
+    const std::int64_t strides[] = {stride, 1};
+    return nb::ndarray<nb::numpy, float, nb::ndim<2>>(kept->data(), 2, sizes, owner, strides);
+  }
+
+  Bytes bytes_;
+  std::mutex lock_;  // of the decoder's buffers
+  const engine::Kernels& kernels_;
+  engine::Crew crew_;
+  engine::Model model_;
+  std::unique_ptr<engine::Decoder> decoder_;
+};
+
+// A whole model: prompts in, texts out.
+class NativeModel {
+ public:
+  explicit NativeModel(Bytes bytes) : bytes_(bytes), open_(1) {
+    engine::Complaint complaint;
+    if (!open_.open(bytes_.data(), bytes_.size(), "", complaint)) {
+      throw std::invalid_argument(complaint.text());
+    }
+  }
+
+  nb::bytes generate(nb::bytes prompt, std::size_t most_tokens, std::uint64_t seed,
+                     float temperature) {
+    engine::Wish wish;
+    wish.sampling.temperature = temperature;
+    wish.seed = seed;
+    wish.most_tokens = most_tokens;
+    engine::Growing<char> text;
+    {
+      nb::gil_scoped_release unlocked;
+      const std::lock_guard<std::mutex> held(lock_);
+      bool goes_on = open_.writer().begin({prompt.c_str(), prompt.size()}, wish);
+      while (goes_on) goes_on = open_.writer().advance(text);
+    }
+    return nb::bytes(text.data(), text.size());
+  }
+
+ private:
+  Bytes bytes_;
+  std::mutex lock_;
+  engine::OpenModel open_;
+};
+
+// The tokenizer of a file.
+class NativeTokenizer {
+ public:
+  explicit NativeTokenizer(Bytes bytes) : bytes_(bytes) {
+    engine::Complaint complaint;
+    engine::Gguf file;
+    if (!file.open(bytes_.data(), bytes_.size(), complaint)) {
+      throw std::invalid_argument(complaint.text());
+    }
+    const engine::Gguf::Entry* tokens = file.entry("tokenizer.ggml.tokens");
+    if (!tokenizer_.open(file, tokens == nullptr ? 0 : tokens->count, complaint)) {
+      throw std::invalid_argument(complaint.text());
+    }
+  }
+
+  std::size_t size() const { return tokenizer_.size(); }
+
+  auto encode(nb::bytes text) const {
+    engine::Ids ids;
+    if (!tokenizer_.encode({text.c_str(), text.size()}, ids)) throw std::bad_alloc();
+    return as_array(std::vector<std::int32_t>(ids.data(), ids.data() + ids.size()));
+  }
+
+  nb::bytes piece(std::size_t id) const {
+    if (id >= size()) throw std::invalid_argument("an id is outside of the vocabulary");
+    const engine::Text piece = tokenizer_.piece(static_cast<std::int32_t>(id));
+    return nb::bytes(piece.data, piece.size);
+  }
+
+ private:
+  Bytes bytes_;
+  engine::Tokenizer tokenizer_;
+};
+
+// Draws ids; keeps the room it needs.
+class NativeSampler {
+ public:
+  explicit NativeSampler(std::size_t vocab_size)
+      : sampler_(engine::best_kernels()), logits_((vocab_size + 15) / 16 * 16),
+        vocab_size_(vocab_size) {
+    if (!sampler_.make(vocab_size)) throw std::bad_alloc();
+  }
+
+  std::int32_t draw(InputVector<float> logits, InputVector<bool> allowed,
+                    InputVector<std::int32_t> recent, double chance, float temperature,
+                    std::size_t top_k, float top_p, float min_p, float repetition_penalty) {
+    if (logits.size() != vocab_size_ || (allowed.size() != 0 && allowed.size() != vocab_size_)) {
+      throw std::invalid_argument("scores and permissions of every id");
+    }
+    for (std::size_t i = 0; i < recent.size(); ++i) {
+      if (recent.data()[i] < 0 || static_cast<std::size_t>(recent.data()[i]) >= vocab_size_) {
+        throw std::invalid_argument("an id is outside of the vocabulary");
+      }
+    }
+    std::copy(logits.data(), logits.data() + vocab_size_, logits_.begin());
+    const auto* mask =
+        allowed.size() == 0 ? nullptr : reinterpret_cast<const std::uint8_t*>(allowed.data());
+    return sampler_.draw(logits_.data(), {temperature, top_k, top_p, min_p, repetition_penalty},
+                         mask, recent.data(), recent.size(), chance);
+  }
+
+ private:
+  engine::Sampler sampler_;
+  std::vector<float> logits_;
+  std::size_t vocab_size_;
+};
+
+std::vector<std::string> kernel_names() {
+  const engine::Kernels* tables[8];
+  const std::size_t count = engine::runnable_kernels(tables, 8);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) names.emplace_back(tables[i]->name);
+  return names;
+}
+
+auto packed_codes(InputMatrix<std::int8_t> codes, InputMatrix<std::uint16_t> scales,
+                  std::uint32_t bits) {
+  engine::Matrix matrix{static_cast<Format>(bits), codes.shape(0), codes.shape(1), nullptr};
+  if (!engine::is_format(bits) || !engine::is_integer(matrix.format)) {
+    throw std::invalid_argument("bits are 3, 4, 5, 6 or 8");
+  }
+  if (scales.shape(0) != matrix.rows || scales.shape(1) != matrix.blocks()) {
+    throw std::invalid_argument("one scale for each block of 32 columns");
+  }
+  std::vector<std::uint8_t> tiles(matrix.bytes());
+  if (!engine::pack_codes(codes.data(), scales.data(), matrix, tiles.data())) {
+    throw std::invalid_argument("a code is out of range, or a scale not finite");
+  }
+  return as_array(std::move(tiles));
+}
+
+}  // namespace
+
+void define_engine(nb::module_& module) {
+  nb::class_<engine::Session>(module, "Session")
+      .def_prop_ro("length", &engine::Session::length)
+      .def("cut", &engine::Session::cut);
+  nb::class_<NativeDecoder>(module, "Decoder")
+      .def(nb::init<Bytes, const std::string&, std::size_t, std::size_t>(), nb::arg("file"),
+           nb::arg("kernels") = "", nb::arg("num_threads") = 1, nb::arg("most_rows") = 64)
+      .def_prop_ro("vocab_size", &NativeDecoder::vocab_size)
+      .def_prop_ro("most_rows", &NativeDecoder::most_rows)
+      .def_prop_ro("kernels", &NativeDecoder::kernels)
+      .def("start", &NativeDecoder::start)
+      .def("branch", &NativeDecoder::branch)
+      .def("read", &NativeDecoder::read, nb::arg("session"), nb::arg("ids"),
+           nb::arg("is_last_only") = true)
+      .def("read_one_each", &NativeDecoder::read_one_each)
+      .def("self_test", &NativeDecoder::self_test)
+      .def("golden_hash", &NativeDecoder::golden_hash)
+      .def("continue_greedily", &NativeDecoder::continue_greedily);
+  nb::class_<NativeModel>(module, "Model")
+      .def(nb::init<Bytes>(), nb::arg("file"))
+      .def("generate", &NativeModel::generate, nb::arg("prompt"), nb::arg("most_tokens") = 200,
+           nb::arg("seed") = 0, nb::arg("temperature") = 0.8f);
+  nb::class_<NativeTokenizer>(module, "Tokenizer")
+      .def(nb::init<Bytes>(), nb::arg("file"))
+      .def_prop_ro("size", &NativeTokenizer::size)
+      .def("encode", &NativeTokenizer::encode)
+      .def("piece", &NativeTokenizer::piece);
+  nb::class_<NativeSampler>(module, "Sampler")
+      .def(nb::init<std::size_t>(), nb::arg("vocab_size"))
+      .def("draw", &NativeSampler::draw, nb::arg("logits"), nb::arg("allowed"), nb::arg("recent"),
+           nb::arg("chance"), nb::arg("temperature"), nb::arg("top_k"), nb::arg("top_p"),
+           nb::arg("min_p"), nb::arg("repetition_penalty"));
+  module.def("kernel_names", &kernel_names);
+  module.def("packed_codes", &packed_codes, nb::arg("codes"), nb::arg("scales"), nb::arg("bits"));
+}

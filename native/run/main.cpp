@@ -1,0 +1,159 @@
+// sparrow-run: a model in one GGUF file, run without Python.
+#include "../engine/open_model.h"
+#include "mapped_file.h"
+#include "options.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+namespace {
+
+enum Code { kDone = 0, kFailed = 1, kWrongUse = 2 };
+
+bool speaks_chinese() {
+  const char* const names[] = {"SPARROW_LANG", "LC_ALL", "LC_MESSAGES", "LANG"};
+  for (const char* name : names) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && *value != '\0') return std::strncmp(value, "zh", 2) == 0;
+  }
+  return false;
+}
+
+Code fail(Code code, const char* english, const char* chinese, const char* detail) {
+  std::fprintf(stderr, "sparrow-run: %s: %s\n", speaks_chinese() ? chinese : english, detail);
+  return code;
+}
+
+bool read_input(engine::Growing<char>& text) {
+  char buffer[1 << 14];
+  while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, stdin)) {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!text.push(buffer[i])) return false;
+    }
+  }
+  return true;
+}
+
+double now() {
+  std::timespec time;
+  std::timespec_get(&time, TIME_UTC);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// Another one at every start.
+std::uint64_t some_seed() {
+  std::uint64_t seed = 0;
+  if (std::FILE* file = std::fopen("/dev/urandom", "rb")) {
+    const bool is_read = std::fread(&seed, sizeof seed, 1, file) == 1;
+    std::fclose(file);
+    if (is_read) return seed >> 1;
+  }
+  std::timespec time;
+  std::timespec_get(&time, TIME_UTC);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1000000007u ^
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+class Program {
+ public:
+  explicit Program(const Options& options) : open_(options.num_threads) {}
+
+  Code open(const Options& options) {
+    if (engine::kernels_called(options.kernels) == nullptr) {
+      return fail(kWrongUse, "this machine does not have these kernels", "本机没有这种内核",
+                  options.kernels);
+    }
+    if (!file_.open(options.model)) {
+      return fail(kFailed, "there is no such file", "没有这个文件", options.model);
+    }
+    engine::Complaint complaint;
+    if (!open_.open(file_.bytes(), file_.size(), options.kernels, complaint)) {
+      return fail(kFailed, "the file cannot be used", "无法使用该文件", complaint.text());
+    }
+    return kDone;
+  }
+
+  Code test() {
+    switch (open_.self_test()) {
+      case engine::SelfTest::kPassed:
+        std::printf("%s: %s\n", open_.kernels(), speaks_chinese() ? "每一位都相同" : "the same, to the last bit");
+        return kDone;
+      case engine::SelfTest::kAbsent:
+        return fail(kFailed, "the file has nothing to compare with", "文件里没有可比较的数",
+                    open_.kernels());
+      default:
+        return fail(kFailed, "other numbers than those in the file", "与文件里的数不同",
+                    open_.kernels());
+    }
+  }
+
+  Code print_ids(engine::Text prompt) {
+    engine::Ids ids;
+    if (!open_.tokenizer().encode(prompt, ids)) return kFailed;
+    for (std::size_t i = 0; i < ids.size(); ++i) std::printf(i == 0 ? "%d" : " %d", ids[i]);
+    std::printf("\n");
+    return kDone;
+  }
+
+  Code write(engine::Text prompt, const Options& options) {
+    for (std::size_t i = 0; i < options.num_stops; ++i) {
+      open_.writer().stops().add({options.stops[i], std::strlen(options.stops[i])});
+    }
+    const double began = now();
+    if (!open_.writer().begin(prompt, options.wish)) return kFailed;
+    const double read = now();
+    engine::Growing<char> text;
+    bool goes_on = true;
+    while (goes_on) {
+      text.clear();
+      goes_on = open_.writer().advance(text);
+      std::fwrite(text.data(), 1, text.size(), stdout);
+      std::fflush(stdout);
+    }
+    std::printf("\n");
+    if (options.shows_speed) show_speed(read - began, now() - read);
+    return kDone;
+  }
+
+ private:
+  void show_speed(double reading, double writing) {
+    const auto per_second = [](std::size_t count, double seconds) {
+      return seconds > 0.0 ? static_cast<double>(count) / seconds : 0.0;
+    };
+    std::fprintf(stderr, "%zu tokens read, %.0f a second; %zu tokens written, %.0f a second\n",
+                 open_.writer().num_read(), per_second(open_.writer().num_read(), reading),
+                 open_.writer().num_drawn(), per_second(open_.writer().num_drawn(), writing));
+  }
+
+  MappedFile file_;
+  engine::OpenModel open_;
+};
+
+}  // namespace
+
+int main(int count, char** words) {
+  Options options;
+  options.wish.seed = some_seed() & 0x7FFFFFFFFFFFFFFFu;
+  const char* wrong = "";
+  if (!read_options(count, words, options, wrong)) {
+    return fail(kWrongUse, "this is not understood, see --help", "看不懂，见 --help", wrong);
+  }
+  if (options.shows_help || options.model == nullptr) {
+    std::fputs(speaks_chinese() ? kHelpChinese : kHelp, options.shows_help ? stdout : stderr);
+    return options.shows_help ? kDone : kWrongUse;
+  }
+  engine::Growing<char> input;
+  if (options.prompt == nullptr && !options.tests_itself && !read_input(input)) return kFailed;
+  const engine::Text prompt = options.prompt != nullptr
+                                  ? engine::Text{options.prompt, std::strlen(options.prompt)}
+                                  : engine::Text{input.data(), input.size()};
+  // Ends with the process: nothing has to be given back.
+  auto* program = engine::made<Program>(options);
+  if (program == nullptr) return kFailed;
+  const Code code = program->open(options);
+  if (code != kDone) return code;
+  if (options.tests_itself) return program->test();
+  return options.shows_ids ? program->print_ids(prompt) : program->write(prompt, options);
+}

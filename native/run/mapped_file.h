@@ -1,0 +1,23 @@
+// The bytes of a file, mapped into memory, so that only what is used is read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+class MappedFile {
+ public:
+  MappedFile() = default;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  bool open(const char* path);
+  const std::uint8_t* bytes() const { return bytes_; }
+  std::size_t size() const { return size_; }
+  // The pages that were read may go; they come back when they are touched.
+  void release();
+
+ private:
+  const std::uint8_t* bytes_ = nullptr;
+  std::size_t size_ = 0;
+};

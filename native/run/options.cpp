@@ -1,0 +1,136 @@
+#include "options.h"
+
+#include <cstdlib>
+#include <cstring>
+
+const char kHelp[] =
+    "sparrow-run MODEL.gguf [PROMPT]    continue a text with a small language model\n"
+    "\n"
+    "Without PROMPT, or with -, the prompt is read from standard input.\n"
+    "\n"
+    "  -n, --max-tokens N        draw at most N tokens (200)\n"
+    "  -t, --temperature X       1 as learnt, less is more cautious, 0 the likeliest (0.8)\n"
+    "      --top-k K             draw from the K likeliest tokens\n"
+    "      --top-p P             draw from the likeliest tokens that make up P, 0 to 1\n"
+    "      --min-p P             leave out what is less than P times as likely as the likeliest\n"
+    "      --repetition-penalty X   above 1 avoids the last 64 tokens (1)\n"
+    "  -s, --seed N              the same seed gives the same text (another one every time)\n"
+    "      --stop TEXT           end before TEXT; may be given several times\n"
+    "      --threads N           more than 1 pays for large models only (1)\n"
+    "      --kernels NAME        portable, avx2, ...: the text is the same with all of them\n"
+    "      --ids                 print the prompt's token ids and end\n"
+    "      --self-test           does this machine compute what the file's maker did?\n"
+    "      --speed               tokens per second, on standard error\n"
+    "  -h, --help                this page\n"
+    "\n"
+    "Example: sparrow-run stories.gguf \"Once upon a time\" -n 100 --seed 1\n";
+
+const char kHelpChinese[] =
+    "sparrow-run 模型.gguf [开头]    用小语言模型续写\n"
+    "\n"
+    "不写开头，或写 -，则从标准输入读取。\n"
+    "\n"
+    "  -n, --max-tokens N        最多生成 N 个词元（200）\n"
+    "  -t, --temperature X       1 为所学，越小越稳，0 取最可能（0.8）\n"
+    "      --top-k K             只在最可能的 K 个词元里抽取\n"
+    "      --top-p P             只在概率合计为 P 的最可能词元里抽取，0 到 1\n"
+    "      --min-p P             去掉概率不到最大者 P 倍的词元\n"
+    "      --repetition-penalty X   大于 1 时避免重复最近 64 个词元（1）\n"
+    "  -s, --seed N              同一种子得到同一文本（默认每次不同）\n"
+    "      --stop 文本           遇到它之前结束；可多次给出\n"
+    "      --threads N           只有大模型才值得多于 1 个线程（1）\n"
+    "      --kernels 名称        portable、avx2 等：结果都一样\n"
+    "      --ids                 只打印开头的词元编号\n"
+    "      --self-test           本机算出的与制作此文件的机器一样吗？\n"
+    "      --speed               在标准错误输出每秒词元数\n"
+    "  -h, --help                本页\n"
+    "\n"
+    "例：sparrow-run 故事.gguf \"从前\" -n 100 --seed 1\n";
+
+namespace {
+
+bool is(const char* word, const char* one, const char* other = "") {
+  return std::strcmp(word, one) == 0 || (*other != '\0' && std::strcmp(word, other) == 0);
+}
+
+bool read_number(const char* text, double least, double most, double& value) {
+  char* end = nullptr;
+  value = std::strtod(text, &end);
+  return end != text && *end == '\0' && value >= least && value <= most;
+}
+
+bool read_whole(const char* text, unsigned long long most, unsigned long long& value) {
+  char* end = nullptr;
+  if (*text == '-') return false;
+  value = std::strtoull(text, &end, 10);
+  return end != text && *end == '\0' && value <= most;
+}
+
+bool read_value(const char* name, const char* text, Options& options) {
+  engine::Sampling& sampling = options.wish.sampling;
+  double number = 0.0;
+  unsigned long long whole = 0;
+  if (is(name, "--max-tokens", "-n")) {
+    if (!read_whole(text, 1u << 30, whole)) return false;
+    options.wish.most_tokens = static_cast<std::size_t>(whole);
+  } else if (is(name, "--temperature", "-t")) {
+    if (!read_number(text, 0.0, 1e6, number)) return false;
+    sampling.temperature = static_cast<float>(number);
+  } else if (is(name, "--top-k")) {
+    if (!read_whole(text, 1u << 30, whole) || whole < 1) return false;
+    sampling.top_k = static_cast<std::size_t>(whole);
+  } else if (is(name, "--top-p")) {
+    if (!read_number(text, 1e-9, 1.0, number)) return false;
+    sampling.top_p = static_cast<float>(number);
+  } else if (is(name, "--min-p")) {
+    if (!read_number(text, 0.0, 1.0, number)) return false;
+    sampling.min_p = static_cast<float>(number);
+  } else if (is(name, "--repetition-penalty")) {
+    if (!read_number(text, 1e-9, 1e6, number)) return false;
+    sampling.repetition_penalty = static_cast<float>(number);
+  } else if (is(name, "--seed", "-s")) {
+    if (!read_whole(text, 0x7FFFFFFFFFFFFFFFull, whole)) return false;
+    options.wish.seed = whole;
+  } else if (is(name, "--threads")) {
+    if (!read_whole(text, 256, whole) || whole < 1) return false;
+    options.num_threads = static_cast<std::size_t>(whole);
+  } else if (is(name, "--kernels")) {
+    options.kernels = text;
+  } else if (is(name, "--stop") && options.num_stops < 16) {
+    options.stops[options.num_stops++] = text;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool read_options(int count, char** words, Options& options, const char*& wrong) {
+  options.wish.sampling.temperature = 0.8f;
+  bool is_prompt_read = false;
+  for (int i = 1; i < count; ++i) {
+    const char* word = words[i];
+    wrong = word;
+    if (is(word, "--help", "-h")) {
+      options.shows_help = true;
+    } else if (is(word, "--speed")) {
+      options.shows_speed = true;
+    } else if (is(word, "--self-test")) {
+      options.tests_itself = true;
+    } else if (is(word, "--ids")) {
+      options.shows_ids = true;
+    } else if (word[0] == '-' && word[1] != '\0') {
+      if (i + 1 >= count || !read_value(word, words[i + 1], options)) return false;
+      ++i;
+    } else if (options.model == nullptr) {
+      options.model = word;
+    } else if (!is_prompt_read) {
+      is_prompt_read = true;
+      options.prompt = is(word, "-") ? nullptr : word;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}

@@ -1,0 +1,21 @@
+// What the command line of sparrow-run says.
+#pragma once
+
+#include "../engine/generation.h"
+
+struct Options {
+  const char* model = nullptr;
+  const char* prompt = nullptr;  // null: standard input
+  engine::Wish wish;
+  const char* stops[16] = {};
+  std::size_t num_stops = 0;
+  const char* kernels = "";
+  std::size_t num_threads = 1;
+  bool shows_help = false, shows_speed = false, shows_ids = false, tests_itself = false;
+};
+
+// False: *wrong is the word that is not understood.
+bool read_options(int count, char** words, Options& options, const char*& wrong);
+
+extern const char kHelp[];
+extern const char kHelpChinese[];

@@ -1,0 +1,175 @@
+// A small language model in a browser or in Node: this file, sparrow.wasm, and a model.gguf, from
+// any static file server. One thread, no memory taken ahead, nothing loaded from elsewhere.
+//
+//   import { Sparrow } from "./sparrow.js";
+//   const model = await Sparrow.load("model.gguf");
+//   for await (const piece of model.stream("Once upon a time", { seed: 1 })) show(piece);
+
+const FRAME_MS = 12; // how long the page may wait for us before it draws again
+
+/**
+ * @typedef {object} Wishes
+ * @property {number} [temperature] 0 takes the likeliest token; 0.8 unless said
+ * @property {number} [topK] draw from so many; 0 keeps all
+ * @property {number} [topP] above 0 to 1; 1 keeps all
+ * @property {number} [minP] 0 to 1; 0 keeps all
+ * @property {number} [repetitionPenalty] above 1 avoids the last 64 tokens
+ * @property {number|bigint} [seed] 0 to 2^63 - 1; the same seed gives the same text
+ * @property {number} [maxTokens] at most so many; 200 unless said
+ * @property {string[]} [stop] the text ends before the first of these
+ * @property {AbortSignal} [signal] ends a stream
+ */
+
+export class Sparrow {
+  #wasm;
+  #page;
+  #decoder = new TextDecoder();
+
+  /**
+   * Load a model.
+   *
+   * @param {string|URL|ArrayBuffer|Uint8Array} model where it is, or its bytes
+   * @param {{wasm?: string|URL|ArrayBuffer|Uint8Array}} [where] the program; beside this file
+   *     unless said
+   * @returns {Promise<Sparrow>}
+   * @throws {Error} nothing is there, or it cannot be used; the message says why
+   */
+  static async load(model, { wasm = new URL("sparrow.wasm", import.meta.url) } = {}) {
+    const [program, bytes] = await Promise.all([bytesOf(wasm), bytesOf(model)]);
+    const { instance } = await WebAssembly.instantiate(program, {});
+    return new Sparrow(instance.exports, bytes);
+  }
+
+  /** @private */
+  constructor(wasm, bytes) {
+    this.#wasm = wasm;
+    this.#page = wasm.open(this.#put(bytes), bytes.length);
+    if (this.#page === 0) throw new Error("sparrow: there is not enough memory");
+    const complaint = this.#textAt(wasm.complaint(this.#page));
+    if (complaint) throw new Error(`sparrow: ${complaint}`);
+  }
+
+  /**
+   * Continue a text, piece by piece, letting the page breathe in between.
+   *
+   * @param {string} prompt
+   * @param {Wishes} [wishes]
+   * @yields {string} whole characters
+   */
+  async *stream(prompt, wishes = {}) {
+    let drawn = now();
+    for (const piece of this.pieces(prompt, wishes)) {
+      if (piece) yield piece;
+      if (now() - drawn > FRAME_MS) {
+        await new Promise((resume) => setTimeout(resume));
+        drawn = now();
+      }
+      if (wishes.signal?.aborted) return;
+    }
+  }
+
+  /**
+   * Continue a text and return all of it at once.
+   *
+   * @param {string} prompt
+   * @param {Wishes} [wishes]
+   * @returns {string}
+   */
+  generate(prompt, wishes = {}) {
+    return [...this.pieces(prompt, wishes)].join("");
+  }
+
+  /**
+   * Continue a text, one piece for every token, without a break.
+   *
+   * @param {string} prompt
+   * @param {Wishes} [wishes]
+   * @yields {string} whole characters; "" where a token completes none
+   */
+  *pieces(prompt, wishes = {}) {
+    const wasm = this.#wasm;
+    this.#wish(wishes);
+    this.#withBytes(prompt, (place, size) => {
+      if (!wasm.begin(this.#page, place, size)) throw new Error("sparrow: there is not enough memory");
+    });
+    let goesOn = true;
+    while (goesOn) {
+      goesOn = wasm.advance(this.#page) !== 0;
+      yield this.#decoder.decode(
+        new Uint8Array(wasm.memory.buffer, wasm.text(this.#page), wasm.text_size(this.#page)),
+      );
+    }
+  }
+
+  /**
+   * @param {string} text
+   * @returns {Int32Array} the ids of a text
+   */
+  encode(text) {
+    const wasm = this.#wasm;
+    const count = this.#withBytes(text, (place, size) => wasm.encode(this.#page, place, size));
+    return new Int32Array(wasm.memory.buffer, wasm.ids(this.#page), count).slice();
+  }
+
+  /** @returns {"absent"|"passed"|"failed"} whether this machine computes what the file's maker did */
+  selfTest() {
+    return ["absent", "passed", "failed"][this.#wasm.self_test(this.#page)];
+  }
+
+  /** @returns {number} bytes of memory in use */
+  get memory() {
+    return this.#wasm.memory.buffer.byteLength;
+  }
+
+  #wish({
+    temperature = 0.8, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, seed, maxTokens = 200,
+    stop = [],
+  }) {
+    const chosen = BigInt(seed ?? Math.floor(Math.random() * 2 ** 52));
+    this.#wasm.wish(
+      this.#page, temperature, topK, topP, minP, repetitionPenalty,
+      Number(chosen & 0xffffffffn), Number(chosen >> 32n), maxTokens,
+    );
+    this.#wasm.clear_stops(this.#page);
+    for (const text of stop) {
+      this.#withBytes(text, (place, size) => this.#wasm.add_stop(this.#page, place, size));
+    }
+  }
+
+  #withBytes(text, work) {
+    const bytes = new TextEncoder().encode(text);
+    const place = this.#put(bytes);
+    try {
+      return work(place, bytes.length);
+    } finally {
+      this.#wasm.release(place);
+    }
+  }
+
+  #put(bytes) {
+    const place = this.#wasm.allocate(bytes.length) >>> 0;
+    if (place === 0) throw new Error("sparrow: there is not enough memory");
+    new Uint8Array(this.#wasm.memory.buffer, place, bytes.length).set(bytes);
+    return place;
+  }
+
+  #textAt(place) {
+    const bytes = new Uint8Array(this.#wasm.memory.buffer, place);
+    return this.#decoder.decode(bytes.subarray(0, bytes.indexOf(0)));
+  }
+}
+
+const now = () => globalThis.performance.now();
+
+async function bytesOf(source) {
+  if (source instanceof Uint8Array) return source;
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  const url = String(source);
+  if (url.startsWith("file:") && globalThis.process?.versions?.node) {
+    const { readFile } = await import("node:fs/promises");
+    return new Uint8Array(await readFile(new URL(url)));
+  }
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`sparrow: ${url}: ${answer.status} ${answer.statusText}`);
+  return new Uint8Array(await answer.arrayBuffer());
+}

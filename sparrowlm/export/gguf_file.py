@@ -1,0 +1,230 @@
+"""One file with everything that is needed to run a model: GGUF, version 3.
+
+A decoder alone, in forms that llama.cpp knows (gguf_blocks.COMMON_FORMS), has the architecture
+"qwen3", and llama.cpp opens the file; everything else has "sparrow" and is for our own engine. The
+output matrix is the embedding and is never written twice.
+
+Source: ggml's description of GGUF; names of settings and tensors: llama.cpp's for Qwen3.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sparrowlm.export.gguf_blocks import (
+    BITS,
+    COMMON_FORMS,
+    Form,
+    StoredTensor,
+    stored_codes,
+    stored_floats,
+)
+from sparrowlm.export.gguf_tokens import TokenSettings, token_settings
+from sparrowlm.foundation import atomic
+from sparrowlm.foundation.errors import DependencyError
+from sparrowlm.models.architectures import TransformerShape
+from sparrowlm.models.block_codes import BlockCodes, rounded_blocks
+from sparrowlm.models.native_part import native_part
+from sparrowlm.runtime.gguf_files import FILE_PREFIX, MANIFEST_KEY
+from sparrowlm.text.tokenizers import TokenCodec
+
+FORMAT_VERSION = 1
+_MATRIX = 2
+_GOLDEN_IDS, _LANES = 4, 16
+_LAYER_PARTS = {
+    "input_layernorm": "attn_norm",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.q_norm": "attn_q_norm",
+    "self_attn.k_norm": "attn_k_norm",
+    "self_attn.o_proj": "attn_output",
+    "post_attention_layernorm": "ffn_norm",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+
+Tensors = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GgufNetwork:
+    """A decoder.
+
+    Attributes:
+        shape: its sizes.
+        tensors: weights by their names in model.safetensors.
+        codec: the tokenizer.
+        form: of matrices, see gguf_blocks.
+        forms: of single matrices, by name.
+        codes: matrices that are rounded already, by name; their form is theirs.
+    """
+
+    shape: TransformerShape
+    tensors: Tensors
+    codec: TokenCodec
+    form: Form = "int8"
+    forms: Mapping[str, Form] = field(default_factory=dict)
+    codes: Mapping[str, BlockCodes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GgufParts:
+    """What goes into the file.
+
+    Attributes:
+        network: a decoder, if there is one.
+        files: of a model directory, by name, byte for byte.
+        manifest: the content of sparrow.json.
+    """
+
+    network: GgufNetwork | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_gguf(path: Path, parts: GgufParts) -> None:
+    """Write the file atomically.
+
+    Args:
+        path: the file to replace.
+        parts: see GgufParts.
+
+    Raises:
+        DependencyError: the package gguf is missing, or a form needs the compiled part.
+        ResourceError: disk full or not writable.
+    """
+    network = parts.network
+    stored = {} if network is None else _network_tensors(network)
+    for name, content in parts.files.items():
+        data = np.frombuffer(content, dtype=np.int8)
+        stored[FILE_PREFIX + name] = StoredTensor(data, "I8")
+    with atomic.replaced(Path(path)) as temporary:
+        _write(temporary, parts, stored, None)
+        golden_hash = None if network is None else _golden_hash(temporary, network.shape)
+        if golden_hash is not None:
+            _write(temporary, parts, stored, golden_hash)
+
+
+def _network_tensors(network: GgufNetwork) -> dict[str, StoredTensor]:
+    return {gguf_name(name): _stored(name, network) for name in network.tensors}
+
+
+def _write(
+    path: Path, parts: GgufParts, stored: Mapping[str, StoredTensor], golden_hash: int | None
+) -> None:
+    try:
+        from gguf import GGUFWriter
+    except ImportError as error:
+        raise DependencyError.for_extra("gguf", "train") from error
+    is_common = all(tensor.type_name != "I8" for tensor in stored.values())
+    writer = GGUFWriter(path, "qwen3" if is_common else "sparrow")
+    writer.add_uint32("sparrow.format_version", FORMAT_VERSION)
+    if parts.network is not None:
+        _write_shape(writer, parts.network.shape)
+        _write_tokens(writer, token_settings(parts.network.codec))
+    if parts.manifest:
+        writer.add_string(MANIFEST_KEY, json.dumps(parts.manifest, ensure_ascii=False))
+    if golden_hash is not None and parts.network is not None:
+        writer.add_array("sparrow.golden.ids", _golden_ids(parts.network.shape))
+        writer.add_uint64("sparrow.golden.hash", golden_hash)
+    for name, tensor in stored.items():
+        _write_tensor(writer, name, tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _golden_ids(shape: TransformerShape) -> list[int]:
+    """Return some ids from all over the vocabulary, for the self-test."""
+    count = min(_GOLDEN_IDS, shape.context_tokens)
+    return [number * shape.vocab_size // count for number in range(count)]
+
+
+def _golden_hash(path: Path, shape: TransformerShape) -> int | None:
+    """Compute what every machine must compute from this file; None without the compiled part."""
+    native = native_part()
+    if native is None or shape.width % _LANES or shape.head_width % _LANES:
+        return None
+    decoder = native.Decoder(np.fromfile(path, dtype=np.uint8), "", 1, _GOLDEN_IDS)
+    return int(decoder.golden_hash(np.array(_golden_ids(shape), dtype=np.int32)))
+
+
+def gguf_name(name: str) -> str:
+    """Return a tensor's name in GGUF.
+
+    >>> gguf_name("model.layers.3.mlp.down_proj.weight")
+    'blk.3.ffn_down.weight'
+    """
+    whole = {"model.embed_tokens.weight": "token_embd", "model.norm.weight": "output_norm"}
+    if name in whole:
+        return f"{whole[name]}.weight"
+    number, part = name.removeprefix("model.layers.").removesuffix(".weight").split(".", 1)
+    return f"blk.{number}.{_LAYER_PARTS[part]}.weight"
+
+
+def is_common_form(form: str) -> bool:
+    """Say whether llama.cpp reads it."""
+    return form in COMMON_FORMS
+
+
+def _stored(name: str, network: GgufNetwork) -> StoredTensor:
+    tensor = np.asarray(network.tensors[name], dtype=np.float32)
+    if tensor.ndim < _MATRIX:
+        return stored_floats(tensor)
+    if name in network.codes:
+        return stored_codes(network.codes[name])
+    form = network.forms.get(name, network.form)
+    if form in BITS:
+        return stored_codes(rounded_blocks(tensor, BITS[form]))
+    return stored_floats(tensor, form)
+
+
+def _write_shape(writer: Any, shape: TransformerShape) -> None:  # noqa: ANN401 - GGUFWriter
+    writer.add_context_length(shape.context_tokens)
+    writer.add_embedding_length(shape.width)
+    writer.add_block_count(shape.num_layers)
+    writer.add_feed_forward_length(shape.feed_forward_width)
+    writer.add_head_count(shape.num_heads)
+    writer.add_head_count_kv(shape.num_kv_heads)
+    # A head may be wider or narrower than width / heads.
+    writer.add_key_length(shape.head_width)
+    writer.add_value_length(shape.head_width)
+    writer.add_layer_norm_rms_eps(shape.norm_epsilon)
+    writer.add_rope_freq_base(shape.rope_base)
+    writer.add_rope_dimension_count(shape.head_width)
+    writer.add_vocab_size(shape.vocab_size)
+
+
+def _write_tokens(writer: Any, tokens: TokenSettings) -> None:  # noqa: ANN401 - GGUFWriter
+    writer.add_tokenizer_model(tokens.model)
+    if tokens.pre:
+        writer.add_tokenizer_pre(tokens.pre)
+    writer.add_token_list(tokens.names)
+    writer.add_token_types(tokens.types)
+    if tokens.scores:
+        writer.add_token_scores(tokens.scores)
+    if tokens.merges:
+        writer.add_token_merges(tokens.merges)
+    for add in (writer.add_bos_token_id, writer.add_eos_token_id, writer.add_pad_token_id):
+        add(0)
+    # Every text begins behind a separator; no separator closes a prompt.
+    writer.add_add_bos_token(True)
+    writer.add_add_eos_token(False)
+    writer.add_add_space_prefix(False)
+    writer.add_string("sparrow.tokenizer.kind", tokens.kind)
+    writer.add_bool("sparrow.tokenizer.is_uncased", tokens.is_uncased)
+
+
+def _write_tensor(writer: Any, name: str, tensor: StoredTensor) -> None:  # noqa: ANN401
+    from gguf import GGMLQuantizationType
+
+    writer.add_tensor(name, tensor.data, raw_dtype=GGMLQuantizationType[tensor.type_name])

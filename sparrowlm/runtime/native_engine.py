@@ -1,0 +1,114 @@
+"""A decoder run by the compiled engine, straight from the bytes of a GGUF file.
+
+Shape letters: B rows, T positions, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
+from sparrowlm.foundation.errors import DependencyError
+from sparrowlm.models.native_part import native_part
+from sparrowlm.runtime.engines import ScoresInPieces, log_softmax, target_surprisals
+
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+_ROWS_AT_ONCE = 64
+
+
+@dataclass
+class NativeCache:
+    """What has been read, one session for each row."""
+
+    sessions: list[Any]
+
+
+class NativeEngine(ScoresInPieces):
+    """Runs a decoder; the same numbers with any kernels and any number of threads.
+
+    Args:
+        content: the bytes of a GGUF file; kept.
+        context_tokens: of the model.
+        kernels: name of an instruction set, see kernel_names; "" takes the fastest.
+        num_threads: more than one pays for large models only.
+
+    Raises:
+        DependencyError: the compiled part was not built or is switched off.
+        ValueError: the file cannot be used; the sentence says why.
+    """
+
+    def __init__(
+        self, content: Bytes, context_tokens: int, kernels: str = "", num_threads: int = 1
+    ) -> None:
+        native = native_part()
+        if native is None:
+            raise DependencyError("runtime.no-native")
+        self._decoder = native.Decoder(content, kernels, num_threads, _ROWS_AT_ONCE)
+        self._context_tokens = context_tokens
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids, V."""
+        return int(self._decoder.vocab_size)
+
+    @property
+    def kernels(self) -> str:
+        """Name of the instruction set that runs."""
+        return str(self._decoder.kernels)
+
+    def start(self) -> NativeCache:
+        """Return a cache of one row that has seen nothing."""
+        return NativeCache([self._decoder.start()])
+
+    def branch(self, cache: NativeCache, rows: Sequence[int]) -> NativeCache:
+        """Return a cache whose row i continues row rows[i]."""
+        return NativeCache([self._decoder.branch(cache.sessions[row]) for row in rows])
+
+    def step(
+        self, ids_T: Int64[np.ndarray, " time"], cache: NativeCache, *, is_last_only: bool = False
+    ) -> Float32[np.ndarray, "rows vocab"]:
+        """Feed ids to one row; see Engine.step."""
+        logits_TV: Matrix = self._decoder.read(
+            cache.sessions[0], np.ascontiguousarray(ids_T, dtype=np.int32), is_last_only
+        )
+        return logits_TV
+
+    def step_rows(
+        self, ids_B: Int64[np.ndarray, " batch"], cache: NativeCache
+    ) -> Float32[np.ndarray, "batch vocab"]:
+        """Feed one id to every row."""
+        ids = np.ascontiguousarray(ids_B, dtype=np.int32)
+        pieces = [
+            self._decoder.read_one_each(
+                cache.sessions[first : first + _ROWS_AT_ONCE], ids[first : first + _ROWS_AT_ONCE]
+            )
+            for first in range(0, len(ids), _ROWS_AT_ONCE)
+        ]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def surprisal_pieces(
+        self, ids_T: Int[np.ndarray, " time"]
+    ) -> Iterator[Float64[np.ndarray, " _"]]:
+        """Score a text; see Engine.surprisal_pieces."""
+        return target_surprisals(self.predictions(ids_T), ids_T)
+
+    def predictions(
+        self, ids_T: Int[np.ndarray, " time"]
+    ) -> Iterator[Float32[np.ndarray, "_ vocab"]]:
+        """Yield log-probabilities of what follows each of ids_T[:-1], in order."""
+        inputs_T = np.ascontiguousarray(ids_T[:-1], dtype=np.int32)
+        session = self._decoder.start()
+        for first in range(0, len(inputs_T), _ROWS_AT_ONCE):
+            piece_T = inputs_T[first : first + _ROWS_AT_ONCE]
+            yield log_softmax(self._decoder.read(session, piece_T, False))
+
+
+def kernel_names() -> list[str]:
+    """Return the names of the instruction sets that this machine can run, fastest first."""
+    native = native_part()
+    return [] if native is None else list(native.kernel_names())

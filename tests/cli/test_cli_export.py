@@ -1,0 +1,83 @@
+"""sparrow export and self-test: one file, compared before it is announced."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from gguf_models import gguf_model
+from small_models import small_model
+
+import sparrowlm as sp
+from sparrowlm.api.exporting import export_model, self_tested
+from sparrowlm.cli.guard import run_guarded as main
+from sparrowlm.export.gguf_blocks import FORMS
+from sparrowlm.foundation.errors import ModelError, SettingError
+from sparrowlm.models.native_part import native_part
+
+has_native = pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
+
+
+@pytest.mark.parametrize("kind", ["transformer", "mixture", "lstm", "ngram"])
+def test_a_model_is_exported_and_answers(tmp_path, capsys, kind):
+    model, output = small_model(tmp_path / "m", kind), tmp_path / "m.gguf"
+    assert main(["export", str(model), "-o", str(output), "--form", "float32", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["bytes"] == output.stat().st_size
+    assert facts["architecture"] == ("qwen3" if kind == "transformer" else "sparrow")
+    if kind in ("transformer", "mixture"):
+        assert facts["same_likeliest"] == 1.0
+        assert facts["nats_per_token_after"] == pytest.approx(facts["nats_per_token_before"])
+    wishes = ["--prompt", "The cat", "--seed", "1", "--max-tokens", "20"]
+    assert main(["generate", str(model), *wishes]) == 0
+    expected = capsys.readouterr().out
+    assert main(["generate", str(output), *wishes]) == 0
+    assert capsys.readouterr().out == expected
+    assert sp.load(output).next("The", k=2)
+
+
+@has_native
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_written_and_opened(tmp_path, form):
+    model = small_model(tmp_path / "m", "transformer")
+    facts = export_model(model, tmp_path / "m.gguf", form)
+    assert facts["same_likeliest"] > 0.2
+    assert facts["architecture"] == "sparrow" or form not in ("int6", "int3")
+
+
+@has_native
+def test_the_self_test_passes_and_fails(tmp_path, capsys):
+    path = gguf_model(tmp_path / "m.gguf", width=64, feed_forward_width=96)
+    assert main(["self-test", str(path)]) == 0
+    assert "portable: passed" in capsys.readouterr().out
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    assert main(["self-test", str(path), "--json"]) == 1
+    seen = capsys.readouterr()
+    assert set(json.loads(seen.out).values()) == {"failed"}
+    assert "portable" in seen.err
+
+
+@has_native
+def test_nothing_to_compare_with_is_said(tmp_path):
+    export_model(small_model(tmp_path / "m", "ngram"), tmp_path / "m.gguf")
+    with pytest.raises(ModelError, match=r"nothing|没有"):
+        self_tested(tmp_path / "m.gguf")
+
+
+@pytest.mark.parametrize(
+    ("words", "known"), [(["--form", "int7"], "int8"), (["--form", ""], "int8")]
+)
+def test_unknown_forms_are_refused(tmp_path, capsys, words, known):
+    model = small_model(tmp_path / "m", "ngram")
+    assert main(["export", str(model), "-o", str(tmp_path / "m.gguf"), *words]) == 2
+    assert known in capsys.readouterr().err
+
+
+def test_another_ending_is_refused(tmp_path):
+    model = small_model(tmp_path / "m", "ngram")
+    with pytest.raises(SettingError, match=r"\.gguf"):
+        export_model(model, tmp_path / "m.bin")
+    with pytest.raises(SettingError, match=r"\.gguf"):
+        self_tested(model)

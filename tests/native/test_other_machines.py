@@ -1,0 +1,146 @@
+"""The programs for other machines compute what this one does, to the last bit.
+
+They are built by native/build_programs.py with ziglang; ARM runs under qemu-user, WebAssembly in
+Node. Where one of them is missing the test says so.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gguf_models import gguf_mixture, gguf_model
+
+from sparrowlm.export.gguf_blocks import FORMS
+from sparrowlm.models.native_part import native_part
+from sparrowlm.runtime.decoding import Decoder, DecodingSettings
+from sparrowlm.runtime.engines import log_softmax
+from sparrowlm.runtime.loading import open_model
+from sparrowlm.runtime.sampling import SamplingSettings
+
+ROOT = Path(__file__).parents[2]
+QEMU = os.environ.get("SPARROW_QEMU") or shutil.which("qemu-aarch64-static")
+NODE = shutil.which("node")
+ZIG_PYTHON = os.environ.get("SPARROW_ZIG_PYTHON") or (
+    sys.executable if importlib.util.find_spec("ziglang") else None
+)
+needs_zig = pytest.mark.skipif(ZIG_PYTHON is None, reason="ziglang is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    needs_zig,
+    pytest.mark.skipif(native_part() is None, reason="the compiled part is not built"),
+]
+PROMPTS = ["The cat", "人工智能", ""]
+NODE_PROGRAM = """
+import { Sparrow } from "./sparrow.js";
+const [, , model, ...prompts] = process.argv;
+const sparrow = await Sparrow.load(new URL(`file://${model}`));
+const wishes = { seed: 3, maxTokens: 40, temperature: 1 };
+const texts = prompts.map((text) => sparrow.generate(text, wishes));
+let streamed = "";
+for await (const piece of sparrow.stream(prompts[0], wishes)) streamed += piece;
+const stopped = sparrow.generate(prompts[0], { ...wishes, stop: [texts[0].slice(5, 8)] });
+const ids = [...sparrow.encode("猫 cat")];
+let refused = "";
+try { await Sparrow.load(new Uint8Array(64)); } catch (error) { refused = error.message; }
+console.log(JSON.stringify({ test: sparrow.selfTest(), texts, streamed, stopped, ids, refused }));
+"""
+
+
+def built(target: str, folder: Path) -> Path:
+    """Build and return the file that the script names first."""
+    script = ROOT / "native" / "build_programs.py"
+    done = subprocess.run(
+        [str(ZIG_PYTHON), str(script), "-o", str(folder), target], check=True, capture_output=True
+    )
+    return Path(done.stdout.decode().split()[0])
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("models")
+    networks = [gguf_model(folder / f"{form}.gguf", form) for form in FORMS]
+    return [*networks, gguf_mixture(folder / "mixture.gguf")]
+
+
+def texts_of(path: Path) -> list[str]:
+    model = open_model(path)
+    settings = DecodingSettings(sampling=SamplingSettings(seed=3), max_tokens=40)
+    decoder = Decoder(model.engine, model.codec)
+    return ["".join(decoder.stream(prompt, settings)) for prompt in PROMPTS]
+
+
+@pytest.mark.skipif(QEMU is None, reason="qemu-aarch64-static is not installed")
+def test_arm_computes_the_same_bits(tmp_path, models):
+    program = built("aarch64-linux-musl", tmp_path)
+    assert program.stat().st_size < 500_000
+
+    def run(*words: str) -> str:
+        done = subprocess.run(
+            [str(QEMU), str(program), *words], check=True, capture_output=True,
+            env={**os.environ, "SPARROW_LANG": "en"},
+        )  # fmt: skip
+        return done.stdout.decode()
+
+    for path in models:
+        for kernels in ("neon", "neon-dotprod", "portable"):
+            assert "the same" in run(str(path), "--self-test", "--kernels", kernels)
+    for prompt, text in zip(PROMPTS, texts_of(models[0]), strict=True):
+        words = [prompt, "-n", "40", "-s", "3", "-t", "1", "--threads", "2"]
+        assert run(str(models[0]), *words) == text + "\n"
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+def test_webassembly_computes_the_same_bits(tmp_path, models):
+    import json
+
+    program = built("wasm", tmp_path)
+    assert program.stat().st_size < 150_000
+    (tmp_path / "test.mjs").write_text(NODE_PROGRAM, encoding="utf-8")
+    for path in models:
+        done = subprocess.run(
+            [str(NODE), str(tmp_path / "test.mjs"), str(path), *PROMPTS],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        found = json.loads(done.stdout)
+        assert found["test"] == "passed", path
+        assert found["texts"] == texts_of(path)
+        assert found["streamed"] == found["texts"][0]
+        assert found["stopped"] == found["texts"][0][:5]
+        assert found["ids"] == open_model(path).codec.encode("猫 cat")
+        assert "GGUF" in found["refused"]
+
+
+@pytest.mark.parametrize("make", [gguf_model, gguf_mixture])
+def test_a_program_in_c_says_what_the_house_says(tmp_path, make):
+    library, path = built("c", tmp_path), make(tmp_path / "m.gguf")
+    program = tmp_path / "example"
+    subprocess.run(
+        [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(tmp_path / "example.c"), str(library),
+         "-I", str(tmp_path), "-lpthread", "-lm", "-o", str(program)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    words = [str(program), str(path), "The c", "5"]
+    said = subprocess.run(words, check=True, capture_output=True).stdout
+    model = open_model(path)
+    ids = np.array([0, *model.codec.encode("The c")], dtype=np.int64)
+    logits = model.engine.step(ids, model.engine.start(), is_last_only=True)
+    probabilities = np.exp(log_softmax(logits)[0])
+    for token_id in np.argsort(-probabilities, kind="stable")[:3]:
+        # A token may be a line end, or half a character.
+        piece = model.codec.token_bytes(int(token_id))
+        shown, said = float(said[:6]), said[8:]
+        assert shown == pytest.approx(probabilities[token_id], abs=2e-4)
+        assert said.startswith(piece + b"\n")
+        said = said[len(piece) + 1 :]
+    settings = DecodingSettings(sampling=SamplingSettings(seed=5, temperature=0.8), max_tokens=60)
+    text = "".join(Decoder(model.engine, model.codec).stream("The c", settings))
+    assert said.decode() == f"The c{text}\n"
+    refused = subprocess.run([str(program), "nowhere", "x"], check=False, capture_output=True)
+    assert refused.returncode == 1 and b"nowhere" in refused.stderr
