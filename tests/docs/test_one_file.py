@@ -42,5 +42,8 @@ def test_the_commands_work(language, tmp_path):
 
 
 def test_both_languages_have_the_same_commands():
-    english, chinese = ([words[:4] for words in commands(at)] for at in ("en", "zh"))
-    assert english == chinese
+    # Prompts differ.
+    english, chinese = (
+        [[w for w in c if w.isascii()] for c in commands(at)] for at in ("en", "zh")
+    )
+    assert [[w for w in c if w != "Once"] for c in english] == chinese
