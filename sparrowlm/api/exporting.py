@@ -10,7 +10,7 @@ import numpy as np
 from sparrowlm.api.model import Model
 from sparrowlm.export.gguf_blocks import FORMS, Form
 from sparrowlm.export.gguf_model import export_gguf
-from sparrowlm.foundation.errors import ModelError, SettingError
+from sparrowlm.foundation.errors import DependencyError, ModelError, SettingError
 from sparrowlm.foundation.randomness import random_generator
 from sparrowlm.models.native_part import native_part
 from sparrowlm.runtime.engines import Engine, log_softmax
@@ -110,8 +110,6 @@ def self_tested(path: str | Path) -> dict[str, str]:
         ModelError: there is no such file, or nothing in it to compare with.
         DependencyError: the compiled part is missing.
     """
-    from sparrowlm.foundation.errors import DependencyError
-
     native = native_part()
     if native is None:
         raise DependencyError("runtime.no-native")

@@ -22,8 +22,6 @@ from sparrowlm.models.native_part import native_part
 
 Form = Literal["float32", "float16", "bfloat16", "int8", "int6", "int5", "int4", "int3"]
 FORMS: tuple[Form, ...] = get_args(Form)
-# What llama.cpp reads too.
-COMMON_FORMS = frozenset(FORMS) - {"int6", "int3"}
 BITS: dict[str, int] = {form: int(form[3:]) for form in FORMS if form.startswith("int")}
 _TYPES = {
     "float32": "F32", "float16": "F16", "bfloat16": "BF16",

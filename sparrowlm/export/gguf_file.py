@@ -1,6 +1,6 @@
 """One file with everything that is needed to run a model: GGUF, version 3.
 
-A decoder alone, in forms that llama.cpp knows (gguf_blocks.COMMON_FORMS), has the architecture
+A decoder alone, in forms that llama.cpp knows (see gguf_blocks), has the architecture
 "qwen3", and llama.cpp opens the file; everything else has "sparrow" and is for our own engine. The
 output matrix is the embedding and is never written twice.
 
@@ -19,7 +19,6 @@ import numpy as np
 
 from sparrowlm.export.gguf_blocks import (
     BITS,
-    COMMON_FORMS,
     Form,
     StoredTensor,
     stored_codes,
@@ -32,24 +31,14 @@ from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.models.block_codes import BlockCodes, rounded_blocks
 from sparrowlm.models.native_part import native_part
 from sparrowlm.runtime.gguf_files import FILE_PREFIX, MANIFEST_KEY
+from sparrowlm.runtime.gguf_loading import LAYER_PARTS
+from sparrowlm.runtime.native_engine import has_lanes_for
 from sparrowlm.text.tokenizers import TokenCodec
 
 FORMAT_VERSION = 1
 _MATRIX = 2
-_GOLDEN_IDS, _LANES = 4, 16
-_LAYER_PARTS = {
-    "input_layernorm": "attn_norm",
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.q_norm": "attn_q_norm",
-    "self_attn.k_norm": "attn_k_norm",
-    "self_attn.o_proj": "attn_output",
-    "post_attention_layernorm": "ffn_norm",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-}
+_GOLDEN_IDS = 4
+_PARTS = {own: part for part, own in LAYER_PARTS.items()}
 
 Tensors = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
 
@@ -152,7 +141,7 @@ def _golden_ids(shape: TransformerShape) -> list[int]:
 def _golden_hash(path: Path, shape: TransformerShape) -> int | None:
     """Compute what every machine must compute from this file; None without the compiled part."""
     native = native_part()
-    if native is None or shape.width % _LANES or shape.head_width % _LANES:
+    if native is None or not has_lanes_for(shape):
         return None
     decoder = native.Decoder(np.fromfile(path, dtype=np.uint8), "", 1, _GOLDEN_IDS)
     return int(decoder.golden_hash(np.array(_golden_ids(shape), dtype=np.int32)))
@@ -168,12 +157,7 @@ def gguf_name(name: str) -> str:
     if name in whole:
         return f"{whole[name]}.weight"
     number, part = name.removeprefix("model.layers.").removesuffix(".weight").split(".", 1)
-    return f"blk.{number}.{_LAYER_PARTS[part]}.weight"
-
-
-def is_common_form(form: str) -> bool:
-    """Say whether llama.cpp reads it."""
-    return form in COMMON_FORMS
+    return f"blk.{number}.{_PARTS[part]}.weight"
 
 
 def _stored(name: str, network: GgufNetwork) -> StoredTensor:

@@ -14,12 +14,11 @@ from typing import NamedTuple
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.text.tokenizers.byte_pair import byte_alphabet
 from sparrowlm.text.tokenizers.codec import SEPARATOR, byte_token_name
+from sparrowlm.text.tokenizers.rebuilding import SPACE_SIGN
 from sparrowlm.text.tokenizers.uncased import Described, UncasedCodec
 
 _NORMAL, _CONTROL, _BYTE = 1, 3, 6
 _NUM_BYTES = 256
-# How llama.cpp writes a space inside a token.
-_SPACE = "\u2581"
 
 
 class TokenSettings(NamedTuple):
@@ -55,7 +54,7 @@ def token_settings(codec: TokenCodec) -> TokenSettings:
     names = [SEPARATOR, *map(byte_token_name, range(_NUM_BYTES))]
     first = len(names)
     own = (codec.token_bytes(token_id) for token_id in range(first, codec.vocab_size))
-    names += [piece.decode("utf-8").replace(" ", _SPACE) for piece in own]
+    names += [piece.decode("utf-8").replace(" ", SPACE_SIGN) for piece in own]
     types = [_CONTROL] + [_BYTE] * _NUM_BYTES + [_NORMAL] * (codec.vocab_size - first)
     if not isinstance(described, Described):
         scores = [0.0] * codec.vocab_size

@@ -11,11 +11,13 @@ from sparrowlm.models.native_part import native_part
 from sparrowlm.runtime.engines import NeuralEngine
 from sparrowlm.runtime.gguf_reading import GgufFile
 from sparrowlm.runtime.gguf_tensors import Matrix, plain_tensor
+from sparrowlm.runtime.native_engine import NativeEngine, has_lanes_for
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.text.tokenizers.rebuilding import codec_from_parts
 
 _ARCHITECTURES = ("qwen3", "sparrow")
-_LAYER_PARTS = {
+# Names in GGUF and in model.safetensors.
+LAYER_PARTS = {
     "attn_norm": "input_layernorm",
     "attn_q": "self_attn.q_proj",
     "attn_k": "self_attn.k_proj",
@@ -81,7 +83,7 @@ def gguf_tensors(file: GgufFile, shape: TransformerShape) -> dict[str, Matrix]:
         "model.norm.weight": ("output_norm.weight", (width,)),
     }
     for layer in range(shape.num_layers):
-        for part, own in _LAYER_PARTS.items():
+        for part, own in LAYER_PARTS.items():
             name = f"model.layers.{layer}.{own}.weight"
             wanted[name] = (f"blk.{layer}.{part}.weight", sizes[part])
     return {name: _plain(file, *place) for name, place in wanted.items()}
@@ -93,9 +95,7 @@ def gguf_engine(file: GgufFile, shape: TransformerShape) -> NeuralEngine[Any]:
     Raises:
         DamagedFileError: the file cannot be used.
     """
-    if native_part() is not None and not _is_too_narrow(shape):
-        from sparrowlm.runtime.native_engine import NativeEngine
-
+    if native_part() is not None and has_lanes_for(shape):
         try:
             return NativeEngine(file.content, shape.context_tokens)
         except ValueError as error:
@@ -121,11 +121,6 @@ def gguf_codec(file: GgufFile) -> TokenCodec:
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise _damaged(file, f"tokenizer: {error}") from error
-
-
-def _is_too_narrow(shape: TransformerShape) -> bool:
-    """Say whether the widths are none of those that the compiled engine has lanes for."""
-    return bool(shape.width % 16 or shape.head_width % 16)
 
 
 def _plain(file: GgufFile, name: str, sizes: tuple[int, ...]) -> Matrix:

@@ -13,12 +13,13 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
 from sparrowlm.foundation.errors import DependencyError
+from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.models.native_part import native_part
 from sparrowlm.runtime.engines import ScoresInPieces, log_softmax, target_surprisals
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
-_ROWS_AT_ONCE = 64
+_ROWS_AT_ONCE, _LANES = 64, 16
 
 
 @dataclass
@@ -106,6 +107,11 @@ class NativeEngine(ScoresInPieces):
         for first in range(0, len(inputs_T), _ROWS_AT_ONCE):
             piece_T = inputs_T[first : first + _ROWS_AT_ONCE]
             yield log_softmax(self._decoder.read(session, piece_T, False))
+
+
+def has_lanes_for(shape: TransformerShape) -> bool:
+    """Say whether the compiled engine runs networks of these widths."""
+    return shape.width % _LANES == 0 and shape.head_width % _LANES == 0
 
 
 def kernel_names() -> list[str]:

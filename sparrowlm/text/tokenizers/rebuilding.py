@@ -12,7 +12,8 @@ from sparrowlm.text.tokenizers.word import WordCodec, build_word_codec
 
 # The separator and 256 bytes.
 _NUM_OTHERS = 257
-_SPACE = "\u2581"
+# How a space inside a token is written there.
+SPACE_SIGN = "\u2581"
 
 
 def codec_from_parts(
@@ -35,7 +36,7 @@ def codec_from_parts(
     Raises:
         ValueError: the lists do not fit each other, or the kind is unknown.
     """
-    spelled = [name.replace(_SPACE, " ") for name in names[_NUM_OTHERS:]]
+    spelled = [name.replace(SPACE_SIGN, " ") for name in names[_NUM_OTHERS:]]
     if kind == "character":
         return CharacterCodec(spelled)
     codec: BytePairCodec | WordCodec
