@@ -9,7 +9,7 @@ import numpy as np
 
 from sparrowlm.api.model import Model
 from sparrowlm.export.gguf_blocks import FORMS, Form
-from sparrowlm.export.gguf_model import export_gguf
+from sparrowlm.export.gguf_model import export_gguf, network_of
 from sparrowlm.foundation.errors import DependencyError, ModelError, SettingError
 from sparrowlm.foundation.randomness import random_generator
 from sparrowlm.models.native_part import native_part
@@ -52,22 +52,32 @@ def export_model(model: str | Path, output: str | Path, form: str = "int8") -> d
         raise SettingError("api.export-ending", received=output)
     files = model_files(Path(model))
     export_gguf(files, output, form)
-    Model(output)
-    written = GgufModelFiles(output)
-    facts: dict[str, Any] = {
-        "bytes": written.num_bytes(),
-        "architecture": written.file.settings["general.architecture"],
-    }
-    if not written.holds_network:
+    facts: dict[str, Any] = {"bytes": output.stat().st_size, **tested(output)}
+    if network_of(files) is None:
         return facts
-    native = native_part()
-    if native is not None and "sparrow.golden.hash" in written.file.settings:
-        facts["self_test"] = native.Decoder(written.file.content, "", 1, 1).self_test()
     if files.manifest["kind"] in (*NEURAL_KINDS, "mixture"):
         facts |= compared(open_model(Path(model)).engine, open_model(output).engine)
         if facts["nats_per_token_after"] > facts["nats_per_token_before"] + _LARGEST_LOSS_NATS:
             output.unlink()
             raise ModelError("api.export-differs", path=output, **facts)
+    return facts
+
+
+def tested(path: Path) -> dict[str, Any]:
+    """Open a file that was just written, and let this machine compute what its maker did.
+
+    Returns:
+        "architecture"; "self_test" ("passed" or "failed") where there is something to compare.
+
+    Raises:
+        DamagedFileError: it is not what was written.
+    """
+    Model(path)
+    written = GgufModelFiles(path)
+    facts: dict[str, Any] = {"architecture": written.file.settings["general.architecture"]}
+    native = native_part()
+    if native is not None and "sparrow.golden.hash" in written.file.settings:
+        facts["self_test"] = native.Decoder(written.file.content, "", 1, 1).self_test()
     return facts
 
 

@@ -61,7 +61,7 @@ def rounded_blocks(matrix_OI: Float32[np.ndarray, "rows columns"], bits: int) ->
         bits: one of CODE_BITS.
     """
     blocks_ONW = as_blocks(matrix_OI)
-    scales_ON = _widest_scales(blocks_ONW) if bits == 8 else _best_scales(blocks_ONW, bits)
+    scales_ON = best_scales(blocks_ONW, bits)
     codes_ONW = nearest_codes(blocks_ONW, scales_ON, bits)
     codes_OI = codes_ONW.reshape(len(matrix_OI), -1)[:, : matrix_OI.shape[1]]
     return BlockCodes(bits, np.ascontiguousarray(codes_OI), scales_ON)
@@ -94,7 +94,18 @@ def _widest_scales(blocks_ONW: Matrix) -> np.ndarray[Any, np.dtype[np.float16]]:
     return scales_ON
 
 
-def _best_scales(blocks_ONW: Matrix, bits: int) -> np.ndarray[Any, np.dtype[np.float16]]:
+def best_scales(
+    blocks_ONW: Matrix, bits: int, weights_NW: Float32[np.ndarray, "blocks columns"] | None = None
+) -> Float[np.ndarray, "rows blocks"]:
+    """Return the scale of every block: with 8 bits the widest, below the one with the least error.
+
+    Args:
+        blocks_ONW: values.
+        bits: one of CODE_BITS.
+        weights_NW: how much the squared error of each column counts, >= 0; None: all the same.
+    """
+    if bits == 8:
+        return _widest_scales(blocks_ONW)
     places_ON1 = np.abs(blocks_ONW).argmax(axis=2)[..., None]
     outermost_ON = np.take_along_axis(blocks_ONW, places_ON1, axis=2)[..., 0]
     whole_ON = outermost_ON / np.float32(code_range(bits)[0])
@@ -104,7 +115,8 @@ def _best_scales(blocks_ONW: Matrix, bits: int) -> np.ndarray[Any, np.dtype[np.f
         scales_ON = (whole_ON * cut).astype(np.float16)
         codes_ONW = nearest_codes(blocks_ONW, scales_ON, bits)
         errors_ONW = codes_ONW * scales_ON.astype(np.float32)[..., None] - blocks_ONW
-        errors_ON = np.square(errors_ONW).sum(axis=2)
+        squares_ONW = np.square(errors_ONW)
+        errors_ON = (squares_ONW if weights_NW is None else squares_ONW * weights_NW).sum(axis=2)
         is_better_ON = errors_ON < least_ON
         best_ON[is_better_ON] = scales_ON[is_better_ON]
         least_ON[is_better_ON] = errors_ON[is_better_ON]

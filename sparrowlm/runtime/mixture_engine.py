@@ -55,7 +55,7 @@ class MixtureEngine(ScoresInPieces):
     def __init__(self, ngram: NgramEngine, neural: NeuralEngine[Any], gate: Gate) -> None:
         self.ngram = ngram
         self.neural = neural
-        self._gate = gate
+        self.gate = gate
 
     @property
     def vocab_size(self) -> int:
@@ -118,7 +118,7 @@ class MixtureEngine(ScoresInPieces):
 
     def _pieces_by_part(self, ids_T: Int[np.ndarray, " time"]) -> Iterator[dict[str, Losses]]:
         for experts_TK, features_TF in self._expert_views(ids_T):
-            mixed_T = (self._gate.weights(features_TF) * experts_TK).sum(axis=1)
+            mixed_T = (self.gate.weights(features_TF) * experts_TK).sum(axis=1)
             yield {
                 "ngram": nats(experts_TK[:, self.ngram.model.order - 1]),
                 "neural": nats(experts_TK[:, -1]),
@@ -152,7 +152,7 @@ class MixtureEngine(ScoresInPieces):
         features_BF = gate_features(
             view.context_counts_BN, view.num_continuations_BN, recent_BF, logs_BV
         )
-        weights_BK = self._gate.weights(features_BF)
+        weights_BK = self.gate.weights(features_BF)
         mixed_BV = np.einsum("bn,bnv->bv", weights_BK[:, :-2], view.probabilities_BNV)
         mixed_BV += weights_BK[:, -2:-1] * recent_BV
         mixed_BV += weights_BK[:, -1:] * np.exp(logs_BV)

@@ -51,7 +51,8 @@ class TransformerEngine(ScoresInPieces):
             tensors, "model.embed_tokens.weight", (shape.vocab_size, shape.width), path
         )
         self._final_norm_D = take(tensors, "model.norm.weight", (shape.width,), path)
-        self._blocks = [read_block(shape, tensors, n, path) for n in range(shape.num_layers)]
+        self.blocks = [read_block(shape, tensors, n, path) for n in range(shape.num_layers)]
+        self.multiply = product
         self._cosine_CE, self._sine_CE = rotary_tables(shape)
 
     @property
@@ -107,9 +108,12 @@ class TransformerEngine(ScoresInPieces):
         In parallel windows; the same numbers as feeding the text id by id.
         """
         context = self.shape.context_tokens
-        return window_predictions(ids_T, context, self.vocab_size, self._read, self._logits)
+        return window_predictions(ids_T, context, self.vocab_size, self.window_states, self._logits)
 
-    def _read(self, windows_BT: Int64[np.ndarray, "batch time"]) -> Matrix:
+    def window_states(
+        self, windows_BT: Int64[np.ndarray, "batch time"]
+    ) -> Float32[np.ndarray, "batch time width"]:
+        """Read texts from a fresh start each, at most context_tokens ids; normed last states."""
         num_rows, window = windows_BT.shape
         cache = TransformerCache(self.shape, num_rows, capacity=window)
         return self._forward(windows_BT, cache)
@@ -155,14 +159,14 @@ class TransformerEngine(ScoresInPieces):
         x_BTD = self._embedding_VD[ids_BT]
         # exp(-x) may overflow to infinity: x / inf is 0.
         with np.errstate(over="ignore"), one_thread_per_product():
-            for layer, block in enumerate(self._blocks):
+            for layer, block in enumerate(self.blocks):
                 normed_BTD = rms_norm(x_BTD, block.attention_norm_D, self.shape.norm_epsilon)
-                qkv_BTP = product(normed_BTD, block.qkv_PD)
+                qkv_BTP = self.multiply(normed_BTD, block.qkv_PD)
                 mixed_BTQ = self._attention(qkv_BTP, (cosine_T1E, sine_T1E), block, layer, cache)
-                x_BTD += product(mixed_BTQ, block.out_DQ)
+                x_BTD += self.multiply(mixed_BTQ, block.out_DQ)
                 normed_BTD = rms_norm(x_BTD, block.feed_forward_norm_D, self.shape.norm_epsilon)
-                inner_BTF = swiglu(product(normed_BTD, block.gate_up_GD))
-                x_BTD += product(inner_BTF, block.down_DF)
+                inner_BTF = swiglu(self.multiply(normed_BTD, block.gate_up_GD))
+                x_BTD += self.multiply(inner_BTF, block.down_DF)
         return rms_norm(x_BTD, self._final_norm_D, self.shape.norm_epsilon)
 
     def _attention(

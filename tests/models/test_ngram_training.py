@@ -10,6 +10,7 @@ import pytest
 from ngram_reference import random_text
 
 from sparrowlm.foundation.errors import DamagedFileError, DataError, SettingError
+from sparrowlm.foundation.progress import SilentProgress
 from sparrowlm.models.ngram import NgramModel, counting, recount_ngram, train_ngram
 
 
@@ -128,6 +129,22 @@ def test_a_size_limit_is_kept_and_sums_stay_one(share, tmp_path):
         scores = small.score(ids, leave_one_out=left_out)
         assert scores.probabilities_TN.min() > 0
         assert scores.probabilities_TN.max() <= 1
+
+
+@pytest.mark.parametrize("steps", [(0.5,), (0.8, 0.5), (0.9, 0.7, 0.5)])
+def test_a_finished_model_is_pruned_as_one_that_was_just_counted(steps, tmp_path):
+    ids = random_text(np.random.default_rng(0), 9, 20_000)
+    whole = train_ngram(ids, 9, order=5)
+    small = whole
+    for share in steps:
+        small = small.pruned(int(whole.size_bytes() * share), SilentProgress())
+    counted = train_ngram(ids, 9, order=5, max_bytes=int(whole.size_bytes() * steps[-1]))
+    if len(steps) == 1:
+        assert same_bits(small, counted, tmp_path)
+    assert small.size_bytes() <= int(whole.size_bytes() * steps[-1])
+    assert nats(small, ids) == pytest.approx(nats(counted, ids), rel=0.01)
+    rows = small.predict([1, 2, 3, 4]).probabilities_NV
+    np.testing.assert_allclose(rows.sum(axis=1), 1, atol=2e-6)
 
 
 def test_pruning_drops_what_matters_least():

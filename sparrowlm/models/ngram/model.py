@@ -11,7 +11,9 @@ import numpy as np
 from sparrowlm.foundation.array_types import Float32, Float64, Integer
 from sparrowlm.foundation.errors import DataError
 from sparrowlm.foundation.mapped_bytes import FileSource
+from sparrowlm.foundation.progress import Progress
 from sparrowlm.models.ngram import files
+from sparrowlm.models.ngram.pruning import counted_levels, pruned_to_size
 from sparrowlm.models.ngram.scoring import (
     NgramPrediction,
     NgramPredictions,
@@ -114,6 +116,20 @@ class NgramModel:
         reach = self.order - 1
         ids = [self._checked(context_T[-reach:] if reach else []) for context_T in contexts]
         return predict(self.table, self.discounts_NC, ids)
+
+    def pruned(self, max_bytes: int, progress: Progress) -> NgramModel:
+        """Return a model without the n-grams that matter least.
+
+        Args:
+            max_bytes: of the file that save writes.
+            progress: told how much was kept.
+
+        Raises:
+            SettingError: single ids alone need more.
+        """
+        levels = counted_levels(self.table)
+        table = pruned_to_size(self.table, levels, self.discounts_NC, max_bytes, progress)
+        return NgramModel(table, self.discounts_NC)
 
     def save(self, path: Path) -> None:
         """Write the model as one file, atomically.

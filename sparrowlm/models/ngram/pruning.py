@@ -14,6 +14,7 @@ Stolcke 1998, "Entropy-based pruning of backoff language models"; Siivola, Hirsi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +28,7 @@ from sparrowlm.models.ngram.counting import Level
 from sparrowlm.models.ngram.files import size_bytes
 from sparrowlm.models.ngram.scoring import distribution
 from sparrowlm.models.ngram.statistics import class_of
-from sparrowlm.models.ngram.table import Table, compacted
+from sparrowlm.models.ngram.table import SmallCounts, Table, compacted
 
 _NUM_THRESHOLDS = 4096
 
@@ -57,7 +58,8 @@ def pruned_to_size(
     if size_bytes(table, discounts_NC) <= max_bytes:
         return table
     worth = ngram_worth(table, levels, discounts_NC)
-    best = pruned(levels, worth, np.inf, table.vocab_size)
+    lost = [level.lost for level in table.levels]
+    best = pruned(levels, worth, np.inf, lost)
     needed = size_bytes(best, discounts_NC)
     if needed > max_bytes:
         raise SettingError("models.ngram-limit-too-small", needed=needed, received=max_bytes)
@@ -72,10 +74,10 @@ def pruned_to_size(
         else:
             low = middle + 1
     # The estimate leaves out the exceptions of large counts: a step or two more.
-    best = pruned(levels, worth, thresholds[low], table.vocab_size)
+    best = pruned(levels, worth, thresholds[low], lost)
     while size_bytes(best, discounts_NC) > max_bytes:
         low += 1
-        best = pruned(levels, worth, thresholds[low], table.vocab_size)
+        best = pruned(levels, worth, thresholds[low], lost)
     num_kept = sum(len(level.counts.small) for level in best.levels)
     total = sum(len(level.tokens) for level in levels)
     progress.note(say("models.ngram-pruned", kept=num_kept, total=total, bytes=max_bytes))
@@ -120,7 +122,8 @@ def ngram_worth(table: Table, levels: tuple[Level, ...], discounts_NC: Discounts
         sums = table.sums(n, parents)
         weights = table.levels[n].weights.all()
         kept = (weights - np.array([0.0, *discounts_NC[n]])[class_of(weights)]) / sums.mass
-        free = discounts_NC[n] @ np.stack([sums.ones, sums.twos, sums.more]) / sums.mass
+        taken = discounts_NC[n] @ np.stack([sums.ones, sums.twos, sums.more])
+        free = (taken + sums.lost) / sums.mass
         whole = kept + free * lower[shorter]
         without = (free + kept) * lower[shorter]
         # The counted text flatters what it holds: elsewhere an n-gram comes less often, by about D.
@@ -132,9 +135,19 @@ def ngram_worth(table: Table, levels: tuple[Level, ...], discounts_NC: Discounts
 
 
 def pruned(
-    levels: tuple[Level, ...], worth: list[Array], threshold: float, vocab_size: int
+    levels: tuple[Level, ...],
+    worth: list[Array],
+    threshold: float,
+    lost_before: Sequence[SmallCounts | None],
 ) -> Table:
-    """Drop the n-grams worth no more than threshold that no kept n-gram goes on from."""
+    """Drop the n-grams worth no more than threshold that no kept n-gram goes on from.
+
+    Args:
+        levels: what there is.
+        worth: see ngram_worth.
+        threshold: in nats.
+        lost_before: per order the A of what an earlier pruning has dropped, or None.
+    """
     kept = _kept(levels, worth, threshold)
     left = list(levels)
     lost: list[Array | None] = [None] * len(levels)
@@ -144,12 +157,36 @@ def pruned(
         num_children = np.bincount(parents[kept[n]], minlength=size)
         weights = level.counts if n == len(levels) - 1 else level.adjusted
         gone = np.bincount(parents, weights=weights * ~kept[n], minlength=size)
+        before = lost_before[n - 1]
+        if before is not None:
+            gone = gone + before.all()
         # A context without continuations backs off as one that was never seen.
         lost[n - 1] = np.where(num_children > 0, gone, 0).astype(np.int64)
         left[n - 1] = replace(levels[n - 1], num_children=num_children.astype(np.uint32))
     chosen = [_rows(level, rows) for level, rows in zip(left, kept, strict=True)]
     gone_rows = [g if g is None else g[rows] for g, rows in zip(lost, kept, strict=True)]
-    return compacted(chosen, gone_rows, vocab_size)
+    return compacted(chosen, gone_rows, len(levels[0].tokens))
+
+
+def counted_levels(table: Table) -> tuple[Level, ...]:
+    """Return the n-grams of a table as they were when they were counted, but for what is lost."""
+    ids = np.arange(table.vocab_size, dtype=np.uint32)
+    return tuple(
+        Level(
+            tokens=ids if level.tokens is None else level.tokens.astype(np.uint32),
+            counts=level.counts.all().astype(np.uint32),
+            num_children=_values(level.num_children, level.counts),
+            adjusted=_values(level.adjusted, level.counts),
+            num_separated=0,
+        )
+        for level in table.levels
+    )
+
+
+def _values(counts: SmallCounts | None, alike: SmallCounts) -> Array:
+    if counts is None:
+        return np.zeros(len(alike.small), dtype=np.uint32)
+    return counts.all().astype(np.uint32)
 
 
 def _kept(levels: tuple[Level, ...], worth: list[Array], threshold: float) -> list[Array]:

@@ -61,18 +61,30 @@ class BitsPerCharacter:
             block), nats_per_character, num_characters, num_documents.
         """
         nats_N, characters_N = np.array(self.block_nats), np.array(self.block_characters)
-        total = max(float(characters_N.sum()), 1.0)
-        ratio = float(nats_N.sum()) / total
-        half_width = 0.0
-        if len(nats_N) > 1:
-            residuals_N: Losses = nats_N - ratio * characters_N
-            variance = float((residuals_N**2).sum()) * len(nats_N) / (len(nats_N) - 1)
-            half_width = _NORMAL_QUANTILE * math.sqrt(variance) / total
+        bits, half_width = ratio_interval(nats_N, characters_N)
         return {
-            "bits_per_character": ratio * BITS_PER_NAT,
-            "interval_low": max(ratio - half_width, 0.0) * BITS_PER_NAT,
-            "interval_high": (ratio + half_width) * BITS_PER_NAT,
-            "nats_per_character": ratio,
-            "num_characters": int(total),
+            "bits_per_character": bits,
+            "interval_low": max(bits - half_width, 0.0),
+            "interval_high": bits + half_width,
+            "nats_per_character": bits / BITS_PER_NAT,
+            "num_characters": int(max(float(characters_N.sum()), 1.0)),
             "num_documents": self.num_documents,
         }
+
+
+def ratio_interval(
+    nats_N: Float64[np.ndarray, " blocks"], characters_N: Float64[np.ndarray, " blocks"]
+) -> tuple[float, float]:
+    """Return bits per character and half of the width of the 95 % interval, 0 for one block.
+
+    Args:
+        nats_N: sums of losses, or of differences of losses.
+        characters_N: characters of the same blocks.
+    """
+    total = max(float(characters_N.sum()), 1.0)
+    ratio, half_width = float(nats_N.sum()) / total, 0.0
+    if len(nats_N) > 1:
+        residuals_N: Losses = nats_N - ratio * characters_N
+        variance = float((residuals_N**2).sum()) * len(nats_N) / (len(nats_N) - 1)
+        half_width = _NORMAL_QUANTILE * math.sqrt(variance) / total
+    return ratio * BITS_PER_NAT, half_width * BITS_PER_NAT

@@ -1,0 +1,143 @@
+"""A model that completes text as something to compress: what can be chosen, written, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from sparrowlm.api.compression_figures import TextLosses, text_losses
+from sparrowlm.compression.choices import Choice
+from sparrowlm.compression.counts import NGRAM, NgramWays, ngram_ways
+from sparrowlm.compression.matrices import MatrixWays, matrix_ways
+from sparrowlm.compression.samples import every_fifth_apart, own_documents, windows
+from sparrowlm.export.gguf_file import GgufParts, write_gguf
+from sparrowlm.export.gguf_model import listed, network_of, other_files
+from sparrowlm.foundation.errors import DataError
+from sparrowlm.foundation.messages import say
+from sparrowlm.foundation.progress import Progress
+from sparrowlm.runtime.directory import ModelFiles
+from sparrowlm.runtime.engines import Engine
+from sparrowlm.runtime.loading import open_model
+from sparrowlm.runtime.mixture_engine import MixtureEngine
+from sparrowlm.runtime.ngram_engine import NgramEngine
+from sparrowlm.runtime.scoring import document_ids
+
+# Ids that matrices are rounded by, and ids that measuring takes at most.
+_SEEN_TOKENS, _MEASURED_TOKENS = 65_536, 100_000
+_OWN_TOKENS = 40_960
+_NGRAM_WINDOW = 128
+
+Ids = np.ndarray[Any, np.dtype[np.int64]]
+
+
+class TextCompression:
+    """Everything that can be chosen about a model.
+
+    Args:
+        files: of the model.
+        texts: documents to compress by and to measure on; none: what the model writes itself.
+        bits: that a matrix may have.
+        progress: told about everything.
+
+    Attributes:
+        choices: for every part.
+        is_own_text: the model wrote what is measured on.
+
+    Raises:
+        DataError: the texts are too short to measure on.
+    """
+
+    def __init__(
+        self, files: ModelFiles, texts: Sequence[str], bits: Sequence[int], progress: Progress
+    ) -> None:
+        self._files = files
+        self._model = open_model(files.path)
+        self._network = network_of(files)
+        self._content = other_files(files, has_network=self._network is not None)
+        self.is_own_text = not texts
+        seen, self._measured = self._documents(texts, progress)
+        self._ngram = self._ngram_ways(seen, progress)
+        self._matrices = self._matrix_ways(seen, bits, progress)
+        self.choices: dict[str, Sequence[Choice]] = {}
+        if self._ngram is not None:
+            self.choices[NGRAM] = self._ngram.choices
+        if self._matrices is not None:
+            self.choices.update(self._matrices.choices)
+
+    def write(self, path: Path, chosen: Mapping[str, Choice], facts: Mapping[str, Any]) -> None:
+        """Write the model as one file.
+
+        Args:
+            path: of the file.
+            chosen: one of the choices for every part.
+            facts: for the manifest.
+        """
+        network, content = self._network, dict(self._content)
+        if self._ngram is not None:
+            content[NGRAM] = _file_of(self._ngram, chosen[NGRAM].way)
+        if network is not None and self._matrices is not None:
+            bits = {name: chosen[name].way for name in self._matrices.choices}
+            network = replace(network, codes=self._matrices.chosen(bits))
+        manifest = {**self._files.manifest, "files": listed(content), "compression": dict(facts)}
+        write_gguf(path, GgufParts(network=network, files=content, manifest=manifest))
+
+    def losses(self, path: Path | None = None) -> TextLosses:
+        """Measure the model, or a file that was written."""
+        model = self._model if path is None else open_model(path)
+        return text_losses(model, self._measured)
+
+    def _documents(self, texts: Sequence[str], progress: Progress) -> tuple[list[Ids], list[Ids]]:
+        codec, engine = self._model.codec, self._model.engine
+        if texts:
+            ids = [document_ids(codec, text).astype(np.int64) for text in texts]
+            documents = [one for one in ids if len(one) > 1]
+        else:
+            progress.start(say("compression.writing"), None, say("compression.unit-texts"))
+            documents = own_documents(engine, _OWN_TOKENS, self._window())
+            progress.finish()
+        if sum(map(len, documents)) < 2 * len(documents) + 8:
+            raise DataError("compression.too-little-text")
+        seen, measured = every_fifth_apart(documents)
+        return seen, _at_most(measured, _MEASURED_TOKENS)
+
+    def _window(self) -> int:
+        return _NGRAM_WINDOW if self._network is None else self._network.shape.context_tokens
+
+    def _matrix_ways(
+        self, seen: Sequence[Ids], bits: Sequence[int], progress: Progress
+    ) -> MatrixWays | None:
+        if self._network is None:
+            return None
+        windows_BT = windows(seen, self._window(), _SEEN_TOKENS)
+        return matrix_ways(self._network.shape, self._network.tensors, windows_BT, progress, bits)
+
+    def _ngram_ways(self, seen: Sequence[Ids], progress: Progress) -> NgramWays | None:
+        engine: Engine[Any] = self._model.engine
+        if isinstance(engine, MixtureEngine):
+            counted = engine.ngram.model
+            return ngram_ways(counted, seen, progress, engine.neural, engine.gate)
+        if not isinstance(engine, NgramEngine):
+            return None
+        return ngram_ways(engine.model, seen, progress)
+
+
+def _file_of(ways: NgramWays, percent: int) -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / NGRAM
+        ways.tables[percent].save(path)
+        return path.read_bytes()
+
+
+def _at_most(documents: Sequence[Ids], num_tokens: int) -> list[Ids]:
+    """Return the first ids of documents, at least one of each that is taken at all."""
+    found, left = [], num_tokens
+    for document in documents:
+        if left > 1:
+            found.append(document[:left])
+            left -= len(document)
+    return found

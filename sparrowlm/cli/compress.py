@@ -1,0 +1,65 @@
+"""`sparrow compress`: a model made small, with what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from sparrowlm.cli.output import JsonFlag, ModelPath, write_json, write_line
+from sparrowlm.foundation.messages import say
+
+
+def compress_command(
+    model: ModelPath,
+    *,
+    output: Annotated[Path, Parameter(name=("-o", "--output"), help=say("cli.export-output"))],
+    to: Annotated[str | None, Parameter(help=say("cli.compress-to"))] = None,
+    max_loss: Annotated[str | None, Parameter(help=say("cli.compress-max-loss"))] = None,
+    on: Annotated[
+        tuple[Path, ...], Parameter(consume_multiple=True, help=say("cli.compress-on"))
+    ] = (),
+    llama_cpp: Annotated[bool, Parameter(negative="", help=say("cli.compress-llama-cpp"))] = False,
+    encoding: Annotated[str | None, Parameter(help=say("cli.encoding"))] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Write a small model and say what it lost."""
+    from sparrowlm.api.compressing import compress
+    from sparrowlm.foundation.progress import watching_progress
+
+    facts = compress(
+        model, output, to=to, max_loss=max_loss, on=on, encoding=encoding,
+        is_common=llama_cpp, progress=watching_progress(),
+    )  # fmt: skip
+    if json:
+        write_json(facts)
+    else:
+        _write(facts)
+
+
+def _write(facts: Mapping[str, Any]) -> None:
+    from sparrowlm.foundation.quantities import format_size
+
+    sizes = {name: format_size(facts[key]) for name, key in _SIZES.items()}
+    write_line(say("cli.compress-sizes", **sizes))
+    difference = facts["difference"]
+    write_line(
+        say(
+            "cli.compress-bits",
+            before=facts["before"]["bits_per_character"],
+            after=facts["after"]["bits_per_character"],
+            mean=difference["bits_per_character"],
+            low=difference["interval_low"],
+            high=difference["interval_high"],
+            share=facts["loss_share"],
+        )
+    )
+    is_own = facts["measured_on"] == "own text"
+    write_line(say("cli.compress-measured-own" if is_own else "cli.compress-measured-given"))
+    forms = ", ".join(f"{name} {count}" for name, count in facts["forms"].items())
+    write_line(say("cli.compress-forms", forms=forms))
+
+
+_SIZES = {"before": "bytes_before", "after": "bytes", "download": "download_bytes"}

@@ -1,0 +1,170 @@
+"""The matrices of a decoder in several numbers of bits, and what each choice costs.
+
+The cost of a choice is what the whole model's predictions lose: nats per token between them before
+and after (Kullback and Leibler's divergence). That is measured for one number of bits, matrix by
+matrix; for the others it goes as the squared error of the matrix's products does.
+
+Shape letters: B windows, T positions, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sparrowlm.compression.choices import Choice
+from sparrowlm.compression.inputs import EMBEDDING, input_products
+from sparrowlm.compression.rounding import product_error, rounded_for_inputs
+from sparrowlm.foundation.array_types import Float32, Int64
+from sparrowlm.foundation.messages import say
+from sparrowlm.foundation.progress import Progress
+from sparrowlm.models.architectures import TransformerShape
+from sparrowlm.models.block_codes import BLOCK_COLUMNS, CODE_BITS, BlockCodes, rounded_blocks
+from sparrowlm.runtime.engines import log_softmax
+from sparrowlm.runtime.threads import spread
+from sparrowlm.runtime.transformer_engine import TransformerEngine
+
+_MATRIX = 2
+_TILE_ROWS = 16
+# Bits for which the loss is measured: with fewer it is no longer small, with more it is noise.
+_MEASURED_BITS = 4
+# Multiplications that measuring may take, and the least number of positions to look at.
+_MOST_WORK, _LEAST_TOKENS, _MOST_TOKENS = 4e12, 512, 8192
+_MOST_SCORES = 16_000_000
+# The embedding is read by the ids as well: its rows are doubted more than other inputs.
+_EMBEDDING_DAMPING = 0.1
+
+Tensors = Mapping[str, np.ndarray[Any, np.dtype[np.float32]]]
+
+
+@dataclass(frozen=True)
+class MatrixWays:
+    """Ways to store the matrices.
+
+    Attributes:
+        codes: for every matrix and number of bits.
+        choices: the same with bytes and costs.
+    """
+
+    codes: Mapping[tuple[str, int], BlockCodes]
+    choices: Mapping[str, Sequence[Choice]]
+
+    def chosen(self, bits: Mapping[str, int]) -> dict[str, BlockCodes]:
+        """Return the codes of one choice."""
+        return {name: self.codes[name, count] for name, count in bits.items()}
+
+
+def code_bytes(rows: int, columns: int, bits: int) -> int:
+    """Return what a matrix of codes takes in a file.
+
+    >>> code_bytes(16, 64, 8), code_bytes(16, 64, 4), code_bytes(1, 64, 3)
+    (1088, 576, 448)
+    """
+    blocks = -(-columns // BLOCK_COLUMNS)
+    is_tiled = bits in (6, 3) or columns % BLOCK_COLUMNS
+    stored_rows = -(-rows // _TILE_ROWS) * _TILE_ROWS if is_tiled else rows
+    return stored_rows * blocks * (4 * bits + 2)
+
+
+def matrix_ways(
+    shape: TransformerShape,
+    tensors: Tensors,
+    windows_BT: Int64[np.ndarray, "batch time"],
+    progress: Progress,
+    bits: Sequence[int] = CODE_BITS,
+) -> MatrixWays:
+    """Round every matrix to several numbers of bits and measure what that costs.
+
+    Args:
+        shape: of the decoder.
+        tensors: weights by their names in model.safetensors, float32.
+        windows_BT: texts to look at, at most context_tokens ids each.
+        progress: told about it.
+        bits: to choose from.
+    """
+    engine = TransformerEngine(shape, tensors, "")
+    names = [name for name, tensor in tensors.items() if tensor.ndim == _MATRIX]
+    products = input_products(engine, windows_BT)
+    work = [(name, count) for name in names for count in bits]
+    progress.start(say("compression.rounding"), len(work), say("compression.unit-matrices"))
+    rounded = spread(lambda one: _rounded(tensors[one[0]], products[one[0]], *one), work)
+    codes = {}
+    for one, found in zip(work, rounded, strict=True):
+        codes[one] = found
+        progress.advance(1)
+    errors = {
+        (name, count): product_error(found.plain() - tensors[name], products[name])
+        for (name, count), found in codes.items()
+    }
+    measured = {name: rounded_blocks(tensors[name], _MEASURED_BITS).plain() for name in names}
+    progress.start(say("compression.weighing"), len(names), say("compression.unit-matrices"))
+    losses = _divergences(shape, tensors, measured, _probe(shape, tensors, windows_BT), progress)
+    progress.finish()
+    choices = {}
+    for name in names:
+        error = product_error(measured[name] - tensors[name], products[name])
+        slope = losses[name] / error if error > 0 else 0.0
+        rows, columns = tensors[name].shape
+        choices[name] = [
+            Choice(count, code_bytes(rows, columns, count), slope * errors[name, count])
+            for count in bits
+        ]
+    return MatrixWays(codes, choices)
+
+
+def _rounded(
+    matrix: np.ndarray[Any, np.dtype[np.float32]],
+    products: np.ndarray[Any, np.dtype[np.float64]],
+    name: str,
+    bits: int,
+) -> BlockCodes:
+    if bits == max(CODE_BITS):
+        return rounded_blocks(matrix, bits)
+    if name == EMBEDDING:
+        return rounded_for_inputs(matrix, products, bits, _EMBEDDING_DAMPING)
+    return rounded_for_inputs(matrix, products, bits)
+
+
+def _probe(
+    shape: TransformerShape, tensors: Tensors, windows_BT: Int64[np.ndarray, "batch time"]
+) -> Int64[np.ndarray, "batch time"]:
+    """Return as many windows as there is time for."""
+    parameters = sum(tensor.size for tensor in tensors.values())
+    num_matrices = sum(tensor.ndim == _MATRIX for tensor in tensors.values())
+    tokens = int(np.clip(_MOST_WORK / (parameters * num_matrices), _LEAST_TOKENS, _MOST_TOKENS))
+    tokens = min(tokens, _MOST_SCORES // shape.vocab_size)
+    return windows_BT[: max(tokens // windows_BT.shape[1], 1)]
+
+
+def _divergences(
+    shape: TransformerShape,
+    tensors: Tensors,
+    others: Tensors,
+    windows_BT: Int64[np.ndarray, "batch time"],
+    progress: Progress,
+) -> dict[str, float]:
+    """Return nats per token between the model's predictions and those with one other matrix."""
+    logs_NV = _predictions(shape, tensors, windows_BT)
+    shares_NV = np.exp(logs_NV)
+
+    def divergence(name: str) -> float:
+        other_NV = _predictions(shape, {**tensors, name: others[name]}, windows_BT)
+        lost_N = np.einsum("nv,nv->n", shares_NV, logs_NV - other_NV)
+        return max(float(lost_N.mean()), 0.0)
+
+    found = {}
+    for name, loss in zip(others, spread(divergence, list(others)), strict=True):
+        found[name] = loss
+        progress.advance(1)
+    return found
+
+
+def _predictions(
+    shape: TransformerShape, tensors: Tensors, windows_BT: Int64[np.ndarray, "batch time"]
+) -> Float32[np.ndarray, "positions vocab"]:
+    engine = TransformerEngine(shape, tensors, "")
+    states_ND = engine.window_states(windows_BT).reshape(-1, shape.width)
+    return log_softmax(states_ND @ tensors[EMBEDDING].T)
