@@ -9,23 +9,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from sparrowlm.api.benching import bench_apart
 from sparrowlm.api.compressing_text import TextCompression
 from sparrowlm.api.compression_figures import TextLosses
 from sparrowlm.api.exporting import tested
 from sparrowlm.compression.choices import Choice, best_choices, least_bytes
+from sparrowlm.compression.counts import NGRAM
+from sparrowlm.compression.matrices import FLOAT16
+from sparrowlm.export.compression_page import compression_page
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import ModelError, SettingError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress, SilentProgress
 from sparrowlm.foundation.quantities import format_size, parse_size
-from sparrowlm.models.block_codes import CODE_BITS
 from sparrowlm.runtime.gguf_files import model_files
 from sparrowlm.runtime.gguf_reading import SUFFIX
 from sparrowlm.tasks.complete.examples import read_documents
 
-# Bits of matrices in files that llama.cpp opens as well.
-_COMMON_BITS = (4, 5, 8)
-_MOST_TRIES = 7
+_MOST_TRIES, _PLOTTED_SIZES = 7, 6
 # Room for the facts that are written in the end.
 _FACTS_BYTES = 2048
 _DEFAULT_MAX_LOSS = 0.005
@@ -43,6 +44,7 @@ class CompressRequest:
         on: texts to compress by and to measure on; none: what the model writes itself.
         encoding: of text files; None finds it for each.
         is_common: only forms that llama.cpp knows.
+        report: page to write, with further sizes tried for its plot.
     """
 
     model: Path
@@ -52,6 +54,7 @@ class CompressRequest:
     on: tuple[Path, ...] = ()
     encoding: str | None = None
     is_common: bool = False
+    report: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,16 @@ class _Found:
     num_bytes: int
 
 
-def compress(
+def compress(  # noqa: PLR0913 - the public dials, each with its default
     model: str | Path,
     output: str | Path,
     *,
     to: str | int | None = None,
-    max_loss: str | float | None = None,
+    max_loss: str | float | int | None = None,
     on: Sequence[str | Path] = (),
     encoding: str | None = None,
     is_common: bool = False,
+    report: str | Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Make a model small, as one GGUF file, and measure what that costs.
@@ -83,11 +87,14 @@ def compress(
             model writes some itself.
         encoding: of text files; None finds it for each.
         is_common: only forms that llama.cpp opens as well (4, 5 and 8 bits).
+        report: page to write, with figures and a plot; further sizes are tried for it.
         progress: told about everything; None is silent.
 
     Returns:
-        "bytes_before", "bytes", "download_bytes", "before", "after" and "difference" (bits per
-        character with 95 % intervals), "loss_share", "forms", "measured_on", "self_test".
+        "bytes_before", "bytes", "download_bytes" (with Zstandard); "before", "after" and
+        "difference" (bits per character with 95 % intervals), "loss_share", "measured_on",
+        "forms", "self_test"; "speed" before and after, see api.benching; "tried", the sizes that
+        were measured with what they lose.
 
     Raises:
         SettingError: a dial is wrong, or the size cannot be reached.
@@ -96,39 +103,27 @@ def compress(
         DependencyError: the package gguf is missing, or a form needs the compiled part.
         ResourceError: disk full or not writable.
     """
-    request = checked(model, output, to, max_loss, on, encoding, is_common=is_common)
-    return _Compressing(request, progress or SilentProgress()).run()
-
-
-def checked(
-    model: str | Path,
-    output: str | Path,
-    to: str | int | None,
-    max_loss: str | float | None,
-    on: Sequence[str | Path],
-    encoding: str | None,
-    *,
-    is_common: bool,
-) -> CompressRequest:
-    """Check the dials; see compress.
-
-    Raises:
-        SettingError: one is wrong.
-    """
-    output = Path(output)
-    if output.suffix != SUFFIX:
-        raise SettingError("api.export-ending", received=output)
     if to is not None and max_loss is not None:
         raise SettingError("api.compress-both")
     share = parse_share(_DEFAULT_MAX_LOSS if max_loss is None else max_loss)
-    return CompressRequest(
-        model=Path(model), output=output, most_bytes=None if to is None else parse_size(to),
-        max_loss=share if to is None else None, on=tuple(map(Path, on)), encoding=encoding,
-        is_common=is_common,
+    request = CompressRequest(
+        model=Path(model), output=_checked_output(Path(output)),
+        most_bytes=None if to is None else parse_size(to), max_loss=share if to is None else None,
+        on=tuple(map(Path, on)), encoding=encoding, is_common=is_common,
+        report=None if report is None else Path(report),
     )  # fmt: skip
+    return _Compressing(request, progress or SilentProgress()).run()
 
 
-def parse_share(received: str | float) -> float:
+def _checked_output(output: Path) -> Path:
+    if output.suffix != SUFFIX:
+        raise SettingError("api.export-ending", received=output)
+    if not output.parent.is_dir():
+        raise SettingError("api.compress-folder", path=output.parent)
+    return output
+
+
+def parse_share(received: str | float | int) -> float:
     """Read a share: a number, or per cent.
 
     Raises:
@@ -157,26 +152,56 @@ class _Compressing:
 
     def __init__(self, request: CompressRequest, progress: Progress) -> None:
         self._request, self._progress = request, progress
+        self._tries: list[_Found] = []
         files = model_files(request.model)
         if files.manifest["kind"] not in ("transformer", "mixture", "ngram"):
             raise ModelError("api.compress-kind", path=request.model, kind=files.manifest["kind"])
         self._bytes_before = files.num_bytes()
         texts = list(read_documents(request.on, request.encoding)) if request.on else []
-        bits = _COMMON_BITS if request.is_common else CODE_BITS
-        self._model = TextCompression(files, texts, bits, progress)
+        self._model = TextCompression(files, texts, progress, is_common=request.is_common)
 
     def run(self) -> dict[str, Any]:
-        with TemporaryDirectory(dir=_folder(self._request.output)) as folder:
+        with TemporaryDirectory(dir=self._request.output.parent) as folder:
             self._place = Path(folder) / f"try{SUFFIX}"
             self._before = self._model.losses()
             self._fixed_bytes = self._bytes_of_the_rest()
             found = self._smallest_good() if self._request.most_bytes is None else self._best()
+            if self._request.report is not None:
+                self._try_further_sizes()
             facts = self._facts(found)
             self._model.write(self._place, found.chosen, facts)
             facts |= tested(self._place) | _sizes(self._place)
             with atomic.replaced(self._request.output) as temporary:
                 self._place.replace(temporary)
-        return {"bytes_before": self._bytes_before, **facts}
+        facts = {"bytes_before": self._bytes_before, **facts, **self._further_facts()}
+        if self._request.report is not None:
+            page = compression_page(facts, self._request.model.name)
+            atomic.write_text(self._request.report, page)
+        return facts
+
+    def _further_facts(self) -> dict[str, Any]:
+        """Return what is not written into the file: it is true of this machine, or of others."""
+        places = {"before": self._request.model, "after": self._request.output}
+        tried = sorted((found.num_bytes, self._share(found)) for found in self._tries)
+        return {
+            "speed": {name: bench_apart(place) for name, place in places.items()},
+            "tried": [{"bytes": size, "loss_share": share} for size, share in tried],
+        }
+
+    def _try_further_sizes(self) -> None:
+        low, high = self._extremes()
+        steps = range(1, _PLOTTED_SIZES)
+        sizes = [low, *(round(low * (high / low) ** (n / _PLOTTED_SIZES)) for n in steps), high]
+        self._progress.start(say("compression.trying"), len(sizes), say("compression.unit-tries"))
+        for size in sizes:
+            self._tried(size)
+        self._progress.finish()
+
+    def _extremes(self) -> tuple[int, int]:
+        """Return the sizes of the files with the least and with the most of everything."""
+        choices = self._model.choices.values()
+        most = sum(max(choice.num_bytes for choice in ways) for ways in choices)
+        return self._fixed_bytes + least_bytes(self._model.choices), self._fixed_bytes + most
 
     def _bytes_of_the_rest(self) -> int:
         """Return what the file takes beside what can be chosen."""
@@ -197,11 +222,8 @@ class _Compressing:
 
     def _smallest_good(self) -> _Found:
         """Return the smallest that loses no more than was allowed, between the two extremes."""
-        choices, allowed = self._model.choices, self._request.max_loss or 0.0
-        low = self._fixed_bytes + least_bytes(choices)
-        high = self._fixed_bytes + sum(
-            max(choice.num_bytes for choice in ways) for ways in choices.values()
-        )
+        allowed = self._request.max_loss or 0.0
+        low, high = self._extremes()
         self._progress.start(
             say("compression.trying"), _MOST_TRIES + 2, say("compression.unit-tries")
         )
@@ -225,7 +247,9 @@ class _Compressing:
         self._model.write(self._place, chosen, {})
         losses = self._model.losses(self._place)
         self._progress.advance(1)
-        return _Found(chosen, losses, self._place.stat().st_size)
+        found = _Found(chosen, losses, self._place.stat().st_size)
+        self._tries.append(found)
+        return found
 
     def _share(self, found: _Found) -> float:
         return found.losses.loss_share(self._before)
@@ -241,18 +265,13 @@ class _Compressing:
         }
 
 
-def _folder(output: Path) -> Path:
-    if not output.parent.is_dir():
-        raise SettingError("api.compress-folder", path=output.parent)
-    return output.parent
-
-
 def _forms(chosen: Mapping[str, Choice]) -> dict[str, int]:
     """Return how many matrices have how many bits, and the percentage of a table that is left."""
-    matrices = Counter(f"int{choice.way}" for name, choice in chosen.items() if name != "ngram.bin")
+    ways = [choice.way for name, choice in chosen.items() if name != NGRAM]
+    matrices = Counter("float16" if way == FLOAT16 else f"int{way}" for way in ways)
     forms = dict(sorted(matrices.items()))
-    if "ngram.bin" in chosen:
-        forms["ngram_percent"] = chosen["ngram.bin"].way
+    if NGRAM in chosen:
+        forms["ngram_percent"] = chosen[NGRAM].way
     return forms
 
 

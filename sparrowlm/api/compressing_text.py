@@ -41,8 +41,8 @@ class TextCompression:
     Args:
         files: of the model.
         texts: documents to compress by and to measure on; none: what the model writes itself.
-        bits: that a matrix may have.
         progress: told about everything.
+        is_common: only forms that llama.cpp knows.
 
     Attributes:
         choices: for every part.
@@ -53,7 +53,7 @@ class TextCompression:
     """
 
     def __init__(
-        self, files: ModelFiles, texts: Sequence[str], bits: Sequence[int], progress: Progress
+        self, files: ModelFiles, texts: Sequence[str], progress: Progress, *, is_common: bool
     ) -> None:
         self._files = files
         self._model = open_model(files.path)
@@ -62,7 +62,7 @@ class TextCompression:
         self.is_own_text = not texts
         seen, self._measured = self._documents(texts, progress)
         self._ngram = self._ngram_ways(seen, progress)
-        self._matrices = self._matrix_ways(seen, bits, progress)
+        self._matrices = self._matrix_ways(seen, progress, is_common=is_common)
         self.choices: dict[str, Sequence[Choice]] = {}
         if self._ngram is not None:
             self.choices[NGRAM] = self._ngram.choices
@@ -81,8 +81,9 @@ class TextCompression:
         if self._ngram is not None:
             content[NGRAM] = _file_of(self._ngram, chosen[NGRAM].way)
         if network is not None and self._matrices is not None:
-            bits = {name: chosen[name].way for name in self._matrices.choices}
-            network = replace(network, codes=self._matrices.chosen(bits))
+            ways = {name: chosen[name].way for name in self._matrices.choices}
+            codes = self._matrices.chosen(ways)
+            network = replace(network, codes=codes, form="float16")
         manifest = {**self._files.manifest, "files": listed(content), "compression": dict(facts)}
         write_gguf(path, GgufParts(network=network, files=content, manifest=manifest))
 
@@ -109,12 +110,13 @@ class TextCompression:
         return _NGRAM_WINDOW if self._network is None else self._network.shape.context_tokens
 
     def _matrix_ways(
-        self, seen: Sequence[Ids], bits: Sequence[int], progress: Progress
+        self, seen: Sequence[Ids], progress: Progress, *, is_common: bool
     ) -> MatrixWays | None:
         if self._network is None:
             return None
         windows_BT = windows(seen, self._window(), _SEEN_TOKENS)
-        return matrix_ways(self._network.shape, self._network.tensors, windows_BT, progress, bits)
+        shape, tensors = self._network.shape, self._network.tensors
+        return matrix_ways(shape, tensors, windows_BT, progress, is_common=is_common)
 
     def _ngram_ways(self, seen: Sequence[Ids], progress: Progress) -> NgramWays | None:
         engine: Engine[Any] = self._model.engine

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sparrowlm.foundation.array_types import Float32
     from sparrowlm.runtime.decoding import DecodingSettings
     from sparrowlm.runtime.encoding import Filling, TextEncoder
+    from sparrowlm.runtime.engines import Engine
     from sparrowlm.runtime.loading import LoadedModel
     from sparrowlm.runtime.next_words import NextWord
     from sparrowlm.runtime.scoring import Score
@@ -67,6 +68,15 @@ class Model:
     def kind(self) -> str:
         """Name what it is: ngram, vectors, rnn, lstm, transformer, mixture, encoder or a task."""
         return str(self._files.manifest.get("kind"))
+
+    def num_bytes(self) -> int:
+        """Return what the model takes on disk."""
+        return self._files.num_bytes()
+
+    @property
+    def engine(self) -> Engine[Any]:
+        """What gives the scores of ids (models that complete text); raises as next."""
+        return self._loaded.engine
 
     @cached_property
     def _loaded(self) -> LoadedModel:
@@ -338,11 +348,11 @@ class Model:
         if self.kind not in (*TASK_KINDS, "encoder"):
             facts["vocabulary"] = self._loaded.codec.vocab_size
             facts["tokenizer"] = self._loaded.codec.kind
-        facts["bytes"] = self._files.num_bytes()
+        facts["bytes"] = self.num_bytes()
         plan = manifest.get("plan") or {}
         if plan and manifest.get("neural"):
             facts["parameters"] = plan.get("num_parameters")
-        for name in ("task", "recipe", "measured", "machine", "data", "version"):
+        for name in ("task", "recipe", "compression", "measured", "machine", "data", "version"):
             if manifest.get(name) is not None:
                 facts[name] = manifest[name]
         if self.kind in TASK_KINDS:

@@ -12,7 +12,7 @@ from sparrowlm.cli.output import JsonFlag, ModelPath, write_json, write_line
 from sparrowlm.foundation.messages import say
 
 
-def compress_command(
+def compress_command(  # noqa: PLR0913 - the dials, each with its default
     model: ModelPath,
     *,
     output: Annotated[Path, Parameter(name=("-o", "--output"), help=say("cli.export-output"))],
@@ -22,6 +22,7 @@ def compress_command(
         tuple[Path, ...], Parameter(consume_multiple=True, help=say("cli.compress-on"))
     ] = (),
     llama_cpp: Annotated[bool, Parameter(negative="", help=say("cli.compress-llama-cpp"))] = False,
+    report: Annotated[Path | None, Parameter(help=say("cli.compress-report"))] = None,
     encoding: Annotated[str | None, Parameter(help=say("cli.encoding"))] = None,
     json: JsonFlag = False,
 ) -> None:
@@ -31,7 +32,7 @@ def compress_command(
 
     facts = compress(
         model, output, to=to, max_loss=max_loss, on=on, encoding=encoding,
-        is_common=llama_cpp, progress=watching_progress(),
+        is_common=llama_cpp, report=report, progress=watching_progress(),
     )  # fmt: skip
     if json:
         write_json(facts)
@@ -56,6 +57,10 @@ def _write(facts: Mapping[str, Any]) -> None:
             share=facts["loss_share"],
         )
     )
+    for name, shown in (("tokens_per_second", "speed"), ("memory_mib", "memory")):
+        before, after = (facts["speed"][when].get(name) for when in ("before", "after"))
+        if before is not None and after is not None:
+            write_line(say(f"cli.compress-{shown}", before=before, after=after))
     is_own = facts["measured_on"] == "own text"
     write_line(say("cli.compress-measured-own" if is_own else "cli.compress-measured-given"))
     forms = ", ".join(f"{name} {count}" for name, count in facts["forms"].items())

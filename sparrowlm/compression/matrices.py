@@ -27,6 +27,9 @@ from sparrowlm.runtime.engines import log_softmax
 from sparrowlm.runtime.threads import spread
 from sparrowlm.runtime.transformer_engine import TransformerEngine
 
+# The way of a matrix that has no codes.
+FLOAT16 = 16
+_COMMON_BITS = (4, 5, 8)
 _MATRIX = 2
 _TILE_ROWS = 16
 # Bits for which the loss is measured: with fewer it is no longer small, with more it is noise.
@@ -52,9 +55,9 @@ class MatrixWays:
     codes: Mapping[tuple[str, int], BlockCodes]
     choices: Mapping[str, Sequence[Choice]]
 
-    def chosen(self, bits: Mapping[str, int]) -> dict[str, BlockCodes]:
-        """Return the codes of one choice."""
-        return {name: self.codes[name, count] for name, count in bits.items()}
+    def chosen(self, ways: Mapping[str, int]) -> dict[str, BlockCodes]:
+        """Return the codes of one choice, of those that are rounded to codes."""
+        return {name: self.codes[name, way] for name, way in ways.items() if way != FLOAT16}
 
 
 def code_bytes(rows: int, columns: int, bits: int) -> int:
@@ -74,7 +77,8 @@ def matrix_ways(
     tensors: Tensors,
     windows_BT: Int64[np.ndarray, "batch time"],
     progress: Progress,
-    bits: Sequence[int] = CODE_BITS,
+    *,
+    is_common: bool = False,
 ) -> MatrixWays:
     """Round every matrix to several numbers of bits and measure what that costs.
 
@@ -83,10 +87,14 @@ def matrix_ways(
         tensors: weights by their names in model.safetensors, float32.
         windows_BT: texts to look at, at most context_tokens ids each.
         progress: told about it.
-        bits: to choose from.
+        is_common: only what llama.cpp reads: 4, 5 and 8 bits, and float16 where 32 does not divide
+            the length of a row.
     """
+    bits = _COMMON_BITS if is_common else CODE_BITS
     engine = TransformerEngine(shape, tensors, "")
     names = [name for name, tensor in tensors.items() if tensor.ndim == _MATRIX]
+    plain = [name for name in names if is_common and tensors[name].shape[1] % BLOCK_COLUMNS]
+    names = [name for name in names if name not in plain]
     products = input_products(engine, windows_BT)
     work = [(name, count) for name in names for count in bits]
     progress.start(say("compression.rounding"), len(work), say("compression.unit-matrices"))
@@ -103,7 +111,7 @@ def matrix_ways(
     progress.start(say("compression.weighing"), len(names), say("compression.unit-matrices"))
     losses = _divergences(shape, tensors, measured, _probe(shape, tensors, windows_BT), progress)
     progress.finish()
-    choices = {}
+    choices = {name: [Choice(FLOAT16, 2 * tensors[name].size, 0.0)] for name in plain}
     for name in names:
         error = product_error(measured[name] - tensors[name], products[name])
         slope = losses[name] / error if error > 0 else 0.0
@@ -130,7 +138,7 @@ def _rounded(
 
 def _probe(
     shape: TransformerShape, tensors: Tensors, windows_BT: Int64[np.ndarray, "batch time"]
-) -> Int64[np.ndarray, "batch time"]:
+) -> Int64[np.ndarray, "some time"]:
     """Return as many windows as there is time for."""
     parameters = sum(tensor.size for tensor in tensors.values())
     num_matrices = sum(tensor.ndim == _MATRIX for tensor in tensors.values())

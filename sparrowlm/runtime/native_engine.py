@@ -38,6 +38,9 @@ class NativeEngine(ScoresInPieces):
         kernels: name of an instruction set, see kernel_names; "" takes the fastest.
         num_threads: more than one pays for large models only.
 
+    Attributes:
+        context_tokens: what it sees at once.
+
     Raises:
         DependencyError: the compiled part was not built or is switched off.
         ValueError: the file cannot be used; the sentence says why.
@@ -50,7 +53,7 @@ class NativeEngine(ScoresInPieces):
         if native is None:
             raise DependencyError("runtime.no-native")
         self._decoder = native.Decoder(content, kernels, num_threads, _ROWS_AT_ONCE)
-        self._context_tokens = context_tokens
+        self.context_tokens = context_tokens
 
     @property
     def vocab_size(self) -> int:

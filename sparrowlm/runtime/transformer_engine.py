@@ -53,6 +53,7 @@ class TransformerEngine(ScoresInPieces):
         self._final_norm_D = take(tensors, "model.norm.weight", (shape.width,), path)
         self.blocks = [read_block(shape, tensors, n, path) for n in range(shape.num_layers)]
         self.multiply = product
+        self.context_tokens = shape.context_tokens
         self._cosine_CE, self._sine_CE = rotary_tables(shape)
 
     @property

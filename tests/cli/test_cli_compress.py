@@ -1,0 +1,151 @@
+"""sparrow compress and bench: small files whose loss is measured and said."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from gguf_models import gguf_model
+from small_models import CHINESE, ENGLISH, small_model
+
+import sparrowlm as sp
+from sparrowlm.api import compressing, compressing_text
+from sparrowlm.api.compressing import compress, parse_share
+from sparrowlm.cli.guard import run_guarded as main
+from sparrowlm.foundation.errors import DataError, ModelError, SettingError
+from sparrowlm.models.native_part import native_part
+from sparrowlm.runtime.gguf_files import GgufModelFiles
+
+needs_native = pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Spare the processes that measure speed, and most of what a model would write."""
+    monkeypatch.setattr(compressing, "bench_apart", lambda path: {"tokens_per_second": 1.0})
+    monkeypatch.setattr(compressing_text, "_OWN_TOKENS", 4096)
+
+
+@pytest.fixture
+def texts(tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_text("\n\n".join([*ENGLISH, *CHINESE] * 8), encoding="utf-8")
+    return path
+
+
+@needs_native
+@pytest.mark.parametrize("kind", ["transformer", "mixture", "ngram"])
+def test_a_model_becomes_as_small_as_was_asked_for(tmp_path, texts, capsys, kind):
+    model, output = small_model(tmp_path / "m", kind, width=64, head_width=16), tmp_path / "s.gguf"
+    largest = {"transformer": 50_000, "mixture": 55_000, "ngram": 10_500}[kind]
+    words = ["--to", f"{largest}B", "--on", str(texts), "--report", str(tmp_path / "r.html")]
+    assert main(["compress", str(model), "-o", str(output), *words, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["bytes"] == output.stat().st_size <= largest
+    assert facts["download_bytes"] < facts["bytes"]
+    assert kind == "ngram" or facts["bytes"] < facts["bytes_before"] / 4
+    assert facts["measured_on"] == "given text"
+    before, after = (facts[when]["bits_per_character"] for when in ("before", "after"))
+    assert after - before == pytest.approx(facts["difference"]["bits_per_character"], abs=1e-9)
+    assert facts["loss_share"] == pytest.approx(after / before - 1)
+    assert len(facts["tried"]) >= 5
+    if kind == "transformer":
+        assert facts["self_test"] == "passed"
+    opened = sp.load(output)
+    assert opened.generate("The cat", max_tokens=20, seed=1)
+    assert opened.info()["compression"]["forms"] == facts["forms"]
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<svg" in page
+    assert f"{before:.4f}" in page
+
+
+@pytest.mark.usefixtures("quick")
+@needs_native
+def test_more_room_loses_less(tmp_path, texts):
+    model = small_model(tmp_path / "m", "transformer", width=64, head_width=16)
+    lost = []
+    for name, size in (("a", 50_000), ("b", 100_000)):
+        facts = compress(model, tmp_path / f"{name}.gguf", to=size, on=[texts])
+        lost.append(abs(facts["loss_share"]))
+    assert lost[1] < lost[0]
+
+
+@pytest.mark.usefixtures("quick")
+@needs_native
+def test_a_loss_is_kept_and_the_file_is_no_larger_than_it_needs(tmp_path, texts):
+    model = small_model(tmp_path / "m", "mixture", width=64, head_width=16)
+    facts = compress(model, tmp_path / "s.gguf", max_loss="2%", on=[texts])
+    assert facts["loss_share"] <= 0.02
+    smaller = [one for one in facts["tried"] if one["bytes"] < facts["bytes"] * 0.95]
+    assert all(one["loss_share"] > 0.02 for one in smaller)
+
+
+@pytest.mark.usefixtures("quick")
+@needs_native
+def test_without_texts_the_model_writes_some(tmp_path, capsys):
+    model = small_model(tmp_path / "m", "transformer", width=64, head_width=16)
+    assert main(["compress", str(model), "-o", str(tmp_path / "s.gguf"), "--llama-cpp"]) == 0
+    assert "wrote itself" in capsys.readouterr().out
+    written = GgufModelFiles(tmp_path / "s.gguf")
+    assert written.file.settings["general.architecture"] == "qwen3"
+    assert not {"int3", "int6"} & set(written.manifest["compression"]["forms"])
+
+
+@pytest.mark.usefixtures("quick")
+@needs_native
+def test_a_file_is_compressed_further(tmp_path, texts):
+    first = gguf_model(tmp_path / "m.gguf", "float32", width=64)
+    facts = compress(first, tmp_path / "s.gguf", max_loss=0.05, on=[texts])
+    assert facts["bytes"] < facts["bytes_before"] / 3
+
+
+@pytest.mark.parametrize(
+    ("dials", "kind"),
+    [
+        ({"to": "1MB", "max_loss": "1%"}, SettingError),
+        ({"max_loss": "-1%"}, SettingError),
+        ({"max_loss": "much"}, SettingError),
+        ({"to": "1 elephant"}, SettingError),
+        ({"to": "2kB"}, SettingError),
+        ({"on": ["nowhere.txt"]}, DataError),
+    ],
+)
+def test_dials_that_have_no_meaning(tmp_path, dials, kind):
+    model = small_model(tmp_path / "m", "ngram")
+    with pytest.raises(kind):
+        compress(model, tmp_path / "s.gguf", **dials)
+    assert not list(tmp_path.glob("*.gguf"))
+
+
+def test_what_cannot_be_written_or_compressed_is_said_first(tmp_path):
+    model = small_model(tmp_path / "m", "lstm")
+    with pytest.raises(ModelError, match="lstm"):
+        compress(model, tmp_path / "s.gguf")
+    with pytest.raises(SettingError, match=r"\.gguf"):
+        compress(model, tmp_path / "s.bin")
+    with pytest.raises(SettingError, match="folder"):
+        compress(model, tmp_path / "none" / "s.gguf")
+
+
+def test_too_little_text_is_an_error(tmp_path):
+    model = small_model(tmp_path / "m", "transformer", width=64, head_width=16)
+    (tmp_path / "t.txt").write_text("cat", encoding="utf-8")
+    with pytest.raises(DataError, match="too little"):
+        compress(model, tmp_path / "s.gguf", on=[tmp_path / "t.txt"])
+
+
+@pytest.mark.parametrize(("received", "share"), [("50%", 0.5), (1, 1.0), (" 0.25 ", 0.25)])
+def test_shares(received, share):
+    assert parse_share(received) == share
+
+
+@pytest.mark.parametrize("kind", ["transformer", "mixture", "ngram", "lstm"])
+def test_every_kind_is_measured(tmp_path, capsys, kind):
+    model = small_model(tmp_path / "m", kind)
+    assert main(["bench", str(model), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    speeds = [value for name, value in facts.items() if name.endswith(("second", "_ms"))]
+    assert len(speeds) == 5
+    assert all(np.isfinite(speeds))
+    assert min(speeds) > 0
