@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 from benchmarks.data import read_text
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.ngram import NgramModel, train_ngram
 
 _NOVELS = ("sanguo", "shuihu", "xiyou")

@@ -9,8 +9,10 @@ void define_output_kernels(nb::module_& module);
 void define_crf_decoding(nb::module_& module);
 void define_crf_lattice(nb::module_& module);
 void define_crf_training(nb::module_& module);
+void define_encoder(nb::module_& module);
 void define_engine(nb::module_& module);
 void define_ngram_counting(nb::module_& module);
+void define_ngram_features(nb::module_& module);
 void define_ngram_scoring(nb::module_& module);
 void define_word_vectors(nb::module_& module);
 
@@ -21,8 +23,10 @@ NB_MODULE(_native, module) {
   define_crf_decoding(module);
   define_crf_lattice(module);
   define_crf_training(module);
+  define_encoder(module);
   define_engine(module);
   define_ngram_counting(module);
+  define_ngram_features(module);
   define_ngram_scoring(module);
   define_word_vectors(module);
 }

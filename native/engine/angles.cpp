@@ -79,4 +79,17 @@ double exponential(double x) {
 
 double power(double base, double exponent) { return exponential(exponent * logarithm(base)); }
 
+void turn_tables(std::size_t context, std::size_t half, double base, float* cosines, float* sines) {
+  for (std::size_t e = 0; e < half; ++e) {
+    const auto frequency =
+        static_cast<float>(power(base, -static_cast<double>(e) / static_cast<double>(half)));
+    for (std::size_t position = 0; position < context; ++position) {
+      const float angle = static_cast<float>(position) * frequency;
+      const Turn turn = turn_of(static_cast<double>(angle));
+      cosines[position * half + e] = static_cast<float>(turn.cosine);
+      sines[position * half + e] = static_cast<float>(turn.sine);
+    }
+  }
+}
+
 }  // namespace engine

@@ -181,8 +181,6 @@ bool Model::vector(const char* name, std::size_t size, const float*& values,
   return true;
 }
 
-// Source: Su et al. 2021, arXiv:2104.09864, equation 34. Angles are rounded to float32 first, as
-// the training does.
 bool Model::turn_tables(Complaint& complaint) {
   const std::size_t half = shape_.head_width / 2, count = shape_.context * half;
   Room<float>&cosines = floats_[num_floats_], &sines = floats_[num_floats_ + 1];
@@ -196,16 +194,7 @@ bool Model::turn_tables(Complaint& complaint) {
   if (file_.entry(key.text()) != nullptr && !(file_.real(key.text(), base) && base >= 1.0)) {
     return complaint.say("the setting ", key.text(), " is damaged");
   }
-  for (std::size_t e = 0; e < half; ++e) {
-    const auto frequency =
-        static_cast<float>(power(base, -static_cast<double>(e) / static_cast<double>(half)));
-    for (std::size_t position = 0; position < shape_.context; ++position) {
-      const float angle = static_cast<float>(position) * frequency;
-      const Turn turn = turn_of(static_cast<double>(angle));
-      cosines[position * half + e] = static_cast<float>(turn.cosine);
-      sines[position * half + e] = static_cast<float>(turn.sine);
-    }
-  }
+  engine::turn_tables(shape_.context, half, base, cosines.data(), sines.data());
   weights_.cosines = cosines.data();
   weights_.sines = sines.data();
   return true;

@@ -28,7 +28,7 @@ void Decoder::place(Session& session, std::int32_t id, std::size_t row) {
   const std::size_t position = session.memory_.length;
   session.ids_[position] = id;
   session.memory_.length = position + 1;
-  places_[row] = {&session.memory_, position, position + 1};
+  places_[row] = {&session.memory_, position, position + 1, 0};
   transformer_.embed(static_cast<std::size_t>(id), row);
 }
 

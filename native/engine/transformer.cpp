@@ -177,10 +177,11 @@ void Transformer::remember(const Layer& layer, std::size_t number, const Place& 
     float* key = keys_.data() + row * key_stride_ + head * width;
     kernels_.norm(key, layer.key_norm, width, width, shape_.epsilon, key);
     kernels_.turn(key, cosines, sines, width, 1.0f);
+    const std::size_t kept_at = place.first + position;
     float* kept = place.memory->keys(number, head) +
-                  position / kTileRows * kTileRows * width + position % kTileRows;
+                  kept_at / kTileRows * kTileRows * width + kept_at % kTileRows;
     for (std::size_t e = 0; e < width; ++e) kept[e * kTileRows] = key[e];
-    __builtin_memcpy(place.memory->values(number, head) + position * width,
+    __builtin_memcpy(place.memory->values(number, head) + kept_at * width,
                      values_.data() + row * key_stride_ + head * width, width * sizeof(float));
   }
 }
@@ -192,8 +193,10 @@ void Transformer::attend_heads(std::size_t number, const Place* places, std::siz
   for (std::size_t i = first; i < last; ++i) {
     const std::size_t row = i / shape_.num_heads, head = i % shape_.num_heads;
     Memory& memory = *places[row].memory;
+    const std::size_t skipped = places[row].first * width;
     kernels_.attend({queries_.data() + row * query_stride_ + head * width,
-                     memory.keys(number, head / group), memory.values(number, head / group),
+                     memory.keys(number, head / group) + skipped,
+                     memory.values(number, head / group) + skipped,
                      places[row].num_visible, width, scores,
                      mixed_.inputs.values + row * mixed_.inputs.width() + head * width});
   }

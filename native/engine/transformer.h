@@ -73,6 +73,7 @@ struct Place {
   Memory* memory;
   std::size_t position;    // where it stands in its text
   std::size_t num_visible;  // how many positions it sees, itself included
+  std::size_t first = 0;   // where its text begins in the memory, a multiple of 16
 };
 
 class Transformer {

@@ -10,9 +10,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sparrowlm.api.benching import bench_apart
+from sparrowlm.api.compressing_tasks import TaskCompression
 from sparrowlm.api.compressing_text import TextCompression
-from sparrowlm.api.compression_figures import TextLosses
+from sparrowlm.api.compression_figures import Figures
 from sparrowlm.api.exporting import tested
+from sparrowlm.api.model import TASK_KINDS
 from sparrowlm.compression.choices import Choice, best_choices, least_bytes
 from sparrowlm.compression.counts import NGRAM
 from sparrowlm.compression.matrices import FLOAT16
@@ -22,6 +24,7 @@ from sparrowlm.foundation.errors import ModelError, SettingError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress, SilentProgress
 from sparrowlm.foundation.quantities import format_size, parse_size
+from sparrowlm.runtime.directory import CRF_FILE, LINEAR_FILE, ModelFiles
 from sparrowlm.runtime.gguf_files import model_files
 from sparrowlm.runtime.gguf_reading import SUFFIX
 from sparrowlm.tasks.complete.examples import read_documents
@@ -30,6 +33,8 @@ _MOST_TRIES, _PLOTTED_SIZES = 7, 6
 # Room for the facts that are written in the end.
 _FACTS_BYTES = 2048
 _DEFAULT_MAX_LOSS = 0.005
+# Parts of which a percentage is left.
+_TABLES = {NGRAM: "ngram_percent", LINEAR_FILE: "linear_percent", CRF_FILE: "crf_percent"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +65,7 @@ class CompressRequest:
 @dataclass(frozen=True)
 class _Found:
     chosen: Mapping[str, Choice]
-    losses: TextLosses
+    losses: Figures
     num_bytes: int
 
 
@@ -115,6 +120,19 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
     return _Compressing(request, progress or SilentProgress()).run()
 
 
+def _opened(
+    request: CompressRequest, files: ModelFiles, progress: Progress
+) -> TextCompression | TaskCompression:
+    """Find out what can be chosen about a model."""
+    kind = files.manifest["kind"]
+    if kind in TASK_KINDS:
+        return TaskCompression(files, request.on, request.encoding, progress)
+    if kind in ("transformer", "mixture", "ngram"):
+        texts = list(read_documents(request.on, request.encoding)) if request.on else []
+        return TextCompression(files, texts, progress, is_common=request.is_common)
+    raise ModelError("api.compress-kind", path=request.model, kind=kind)
+
+
 def _checked_output(output: Path) -> Path:
     if output.suffix != SUFFIX:
         raise SettingError("api.export-ending", received=output)
@@ -154,11 +172,8 @@ class _Compressing:
         self._request, self._progress = request, progress
         self._tries: list[_Found] = []
         files = model_files(request.model)
-        if files.manifest["kind"] not in ("transformer", "mixture", "ngram"):
-            raise ModelError("api.compress-kind", path=request.model, kind=files.manifest["kind"])
         self._bytes_before = files.num_bytes()
-        texts = list(read_documents(request.on, request.encoding)) if request.on else []
-        self._model = TextCompression(files, texts, progress, is_common=request.is_common)
+        self._model = _opened(request, files, progress)
 
     def run(self) -> dict[str, Any]:
         with TemporaryDirectory(dir=self._request.output.parent) as folder:
@@ -260,19 +275,17 @@ class _Compressing:
             "after": found.losses.figures(),
             "difference": found.losses.difference(self._before),
             "loss_share": self._share(found),
-            "measured_on": "own text" if self._model.is_own_text else "given text",
+            "measured_on": self._model.measured_on,
             "forms": _forms(found.chosen),
         }
 
 
 def _forms(chosen: Mapping[str, Choice]) -> dict[str, int]:
     """Return how many matrices have how many bits, and the percentage of a table that is left."""
-    ways = [choice.way for name, choice in chosen.items() if name != NGRAM]
+    ways = [choice.way for name, choice in chosen.items() if name not in _TABLES]
     matrices = Counter("float16" if way == FLOAT16 else f"int{way}" for way in ways)
     forms = dict(sorted(matrices.items()))
-    if NGRAM in chosen:
-        forms["ngram_percent"] = chosen[NGRAM].way
-    return forms
+    return forms | {form: chosen[name].way for name, form in _TABLES.items() if name in chosen}
 
 
 def _sizes(path: Path) -> dict[str, int]:

@@ -46,7 +46,7 @@ class TextCompression:
 
     Attributes:
         choices: for every part.
-        is_own_text: the model wrote what is measured on.
+        measured_on: "given text" or, where the model wrote it, "own text".
 
     Raises:
         DataError: the texts are too short to measure on.
@@ -59,7 +59,7 @@ class TextCompression:
         self._model = open_model(files.path)
         self._network = network_of(files)
         self._content = other_files(files, has_network=self._network is not None)
-        self.is_own_text = not texts
+        self.measured_on = "given text" if texts else "own text"
         seen, self._measured = self._documents(texts, progress)
         self._ngram = self._ngram_ways(seen, progress)
         self._matrices = self._matrix_ways(seen, progress, is_common=is_common)

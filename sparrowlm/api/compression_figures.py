@@ -6,15 +6,17 @@ difference, whose interval is much narrower than those of the two figures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from sparrowlm.runtime.loading import LoadedModel
 from sparrowlm.tasks.complete.metric import BitsPerCharacter, ratio_interval
 from sparrowlm.tasks.complete.task import character_counts
+
+_HEADLINES = ("accuracy", "span_f1", "word_f1", "f1", "hit_at_1")
 
 Ids = np.ndarray[Any, np.dtype[np.int64]]
 Losses = np.ndarray[Any, np.dtype[np.float64]]
@@ -52,6 +54,58 @@ class TextLosses:
     def loss_share(self, before: TextLosses) -> float:
         """Return the difference as a share of what was before."""
         return float(self.nats_N.sum() / before.nats_N.sum() - 1.0)
+
+
+@runtime_checkable
+class Figures(Protocol):
+    """What was measured of a model."""
+
+    def figures(self) -> dict[str, float | int]:
+        """Return the figure by its name, with "interval_low" and "interval_high"."""
+        ...
+
+    def difference(self, before: Any) -> dict[str, float]:  # noqa: ANN401 - of the same kind
+        """Return how much more it is than before."""
+        ...
+
+    def loss_share(self, before: Any) -> float:  # noqa: ANN401 - of the same kind
+        """Return by which share of what was before it is worse."""
+        ...
+
+
+@dataclass(frozen=True)
+class TaskFigures:
+    """The figure of a model with labels; more is better.
+
+    Attributes:
+        name: "accuracy", "span_f1", "word_f1", "f1" or "hit_at_1".
+        value: 0 to 1.
+        interval: 95 %.
+    """
+
+    name: str
+    value: float
+    interval: tuple[float, float]
+
+    @staticmethod
+    def of(table: Mapping[str, Any]) -> TaskFigures:
+        """Take the figure out of what `evaluate` returns."""
+        name = next(one for one in _HEADLINES if one in table)
+        low, high = table.get(f"{name}_interval", (table[name], table[name]))
+        return TaskFigures(name, float(table[name]), (float(low), float(high)))
+
+    def figures(self) -> dict[str, float | int]:
+        """Return the figure with its interval."""
+        low, high = self.interval
+        return {self.name: self.value, "interval_low": low, "interval_high": high}
+
+    def difference(self, before: TaskFigures) -> dict[str, float]:
+        """Return how much more it is than before; below 0 it got worse."""
+        return {self.name: self.value - before.value}
+
+    def loss_share(self, before: TaskFigures) -> float:
+        """Return by which share of what was before it is worse."""
+        return (before.value - self.value) / max(before.value, 1e-9)
 
 
 def text_losses(model: LoadedModel, documents: Sequence[Ids]) -> TextLosses:

@@ -11,8 +11,8 @@ from sparrowlm.api.model import Model
 from sparrowlm.export.gguf_blocks import FORMS, Form
 from sparrowlm.export.gguf_model import export_gguf, network_of
 from sparrowlm.foundation.errors import DependencyError, ModelError, SettingError
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.foundation.randomness import random_generator
-from sparrowlm.models.native_part import native_part
 from sparrowlm.runtime.engines import Engine, log_softmax
 from sparrowlm.runtime.gguf_files import GgufModelFiles, model_files
 from sparrowlm.runtime.gguf_reading import SUFFIX

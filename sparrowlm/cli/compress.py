@@ -45,26 +45,36 @@ def _write(facts: Mapping[str, Any]) -> None:
 
     sizes = {name: format_size(facts[key]) for name, key in _SIZES.items()}
     write_line(say("cli.compress-sizes", **sizes))
-    difference = facts["difference"]
-    write_line(
-        say(
-            "cli.compress-bits",
-            before=facts["before"]["bits_per_character"],
-            after=facts["after"]["bits_per_character"],
-            mean=difference["bits_per_character"],
-            low=difference["interval_low"],
-            high=difference["interval_high"],
-            share=facts["loss_share"],
-        )
-    )
-    for name, shown in (("tokens_per_second", "speed"), ("memory_mib", "memory")):
+    write_line(_loss(facts))
+    for name, shown in _SPEEDS:
         before, after = (facts["speed"][when].get(name) for when in ("before", "after"))
         if before is not None and after is not None:
             write_line(say(f"cli.compress-{shown}", before=before, after=after))
-    is_own = facts["measured_on"] == "own text"
-    write_line(say("cli.compress-measured-own" if is_own else "cli.compress-measured-given"))
+    write_line(say(_MEASURED_ON[facts["measured_on"]]))
     forms = ", ".join(f"{name} {count}" for name, count in facts["forms"].items())
     write_line(say("cli.compress-forms", forms=forms))
 
 
+def _loss(facts: Mapping[str, Any]) -> str:
+    """Say the figure before and after."""
+    before, after, difference = (facts[when] for when in ("before", "after", "difference"))
+    name = next(iter(before))
+    shown = {
+        "name": name.replace("_", " "), "before": before[name], "after": after[name],
+        "mean": difference[name], "share": facts["loss_share"],
+    }  # fmt: skip
+    if "interval_low" in difference:
+        ends = {"low": difference["interval_low"], "high": difference["interval_high"]}
+        return say("cli.compress-bits", **shown, **ends)
+    return say("cli.compress-figure", **shown)
+
+
+_MEASURED_ON = {
+    "own text": "cli.compress-measured-own",
+    "given text": "cli.compress-measured-given",
+    "given data": "cli.compress-measured-data",
+}
+_SPEEDS = (
+    ("tokens_per_second", "speed"), ("texts_per_second", "texts"), ("memory_mib", "memory"),
+)  # fmt: skip
 _SIZES = {"before": "bytes_before", "after": "bytes", "download": "download_bytes"}

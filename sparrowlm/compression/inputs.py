@@ -1,17 +1,18 @@
-"""What the matrices of a decoder read, summed up: for every matrix the products of its inputs.
+"""What the matrices of a Transformer read, summed up: for every matrix the products of its inputs.
 
 Shape letters: B windows, T positions, I columns of a matrix, D width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from sparrowlm.foundation.array_types import Float32, Float64, Int64
+from sparrowlm.foundation.array_types import Float64, Int64
+from sparrowlm.runtime.encoder_engine import EncoderEngine
 from sparrowlm.runtime.threads import spread
 from sparrowlm.runtime.transformer_engine import TransformerEngine
 from sparrowlm.runtime.transformer_layers import Block, Matrix, product
@@ -42,20 +43,17 @@ class _Watch:
         self.sums: dict[tuple[int, str], np.ndarray[Any, np.dtype[np.float64]]] = {}
 
     def multiply(self, x_BTI: Matrix, weight_OI: Matrix) -> Matrix:
-        key = self._keys[id(weight_OI)]
-        self.add(key, x_BTI.reshape(-1, x_BTI.shape[-1]))
-        return product(x_BTI, weight_OI)
-
-    def add(self, key: tuple[int, str], inputs_NI: Float32[np.ndarray, "inputs columns"]) -> None:
+        key, inputs_NI = self._keys[id(weight_OI)], x_BTI.reshape(-1, x_BTI.shape[-1])
         products_II = (inputs_NI.T @ inputs_NI).astype(np.float64)
         with self._lock:
             self.sums[key] = self.sums[key] + products_II if key in self.sums else products_II
+        return product(x_BTI, weight_OI)
 
 
 def input_products(
     engine: TransformerEngine, windows_BT: Int64[np.ndarray, "batch time"]
 ) -> Products:
-    """Sum x x^T over the inputs of every matrix.
+    """Sum x x^T over the inputs of every matrix of a decoder.
 
     Args:
         engine: of the decoder; changed while this runs.
@@ -64,16 +62,32 @@ def input_products(
     Returns:
         By names in model.safetensors; of the embedding what it reads where it gives the scores.
     """
-    watch = _Watch(engine.blocks)
     at_once = max(_TOKENS_AT_ONCE // windows_BT.shape[1], 1)
+    states_DD = np.zeros((engine.shape.width, engine.shape.width))
+
+    def read() -> None:
+        pieces = range(0, len(windows_BT), at_once)
+        some = [windows_BT[first : first + at_once] for first in pieces]
+        for states_BTD in spread(engine.window_states, some):
+            states_ND = states_BTD.reshape(-1, states_BTD.shape[-1])
+            np.add(states_DD, states_ND.T @ states_ND, out=states_DD)
+
+    return {**products_while(engine, read), EMBEDDING: states_DD}
+
+
+def products_while(
+    engine: TransformerEngine | EncoderEngine, run: Callable[[], object]
+) -> Products:
+    """Sum x x^T over the inputs of the matrices of all layers while something runs.
+
+    Args:
+        engine: runs in NumPy; changed meanwhile.
+        run: lets the engine read.
+    """
+    watch = _Watch(engine.blocks)
     engine.multiply = watch.multiply
     try:
-        states = spread(
-            engine.window_states,
-            [windows_BT[first : first + at_once] for first in range(0, len(windows_BT), at_once)],
-        )
-        for states_BTD in states:
-            watch.add((-1, EMBEDDING), states_BTD.reshape(-1, states_BTD.shape[-1]))
+        run()
     finally:
         engine.multiply = product
     return {
@@ -84,6 +98,4 @@ def input_products(
 
 
 def _names(layer: int, part: str) -> list[str]:
-    if layer < 0:
-        return [part]
     return [f"model.layers.{layer}.{name}.weight" for name in _JOINED[part]]

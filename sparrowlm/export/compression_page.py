@@ -29,7 +29,7 @@ def compression_page(facts: Mapping[str, Any], name: str) -> str:
             _rows(facts, at), [render(f"export.column-{one}", None, at) for one in heads]
         )
     )
-    measured = "given" if facts["measured_on"] == "given text" else "own"
+    measured = facts["measured_on"].replace(" ", "-")
     sections = [
         section("compression", note(f"compression-measured-{measured}") + figures),
         section("sizes", _sizes(facts)),
@@ -61,8 +61,8 @@ def _rows(facts: Mapping[str, Any], at: Language) -> list[tuple[str, ...]]:
 
 
 def _figure(figures: Mapping[str, float], name: str, sign: str = "") -> str:
-    if name not in figures:
-        return ""
+    if "interval_low" not in figures:
+        return f"{figures[name]:{sign}.4f}"
     low, high = figures["interval_low"], figures["interval_high"]
     return f"{figures[name]:{sign}.4f} [{low:{sign}.4f}, {high:{sign}.4f}]"
 

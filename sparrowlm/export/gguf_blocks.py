@@ -17,8 +17,9 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from sparrowlm.foundation.errors import DependencyError
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.block_codes import BLOCK_COLUMNS, BlockCodes
-from sparrowlm.models.native_part import native_part
+from sparrowlm.models.tiles import TILE_ROWS, packed
 
 Form = Literal["float32", "float16", "bfloat16", "int8", "int6", "int5", "int4", "int3"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -89,7 +90,6 @@ def _tiles(codes: BlockCodes) -> np.ndarray[Any, np.dtype[np.int8]]:
     native = native_part()
     if native is None:
         raise DependencyError("export.tiles-need-native", bits=codes.bits)
-    scales_ON = np.ascontiguousarray(codes.scales_ON).view(np.uint16)
-    flat: Bytes = native.packed_codes(np.ascontiguousarray(codes.codes_OI), scales_ON, codes.bits)
-    num_groups, num_blocks = -(-len(codes.codes_OI) // 16), codes.scales_ON.shape[1]
-    return flat.reshape(num_groups, num_blocks, -1).view(np.int8)
+    num_groups, num_blocks = -(-len(codes.codes_OI) // TILE_ROWS), codes.scales_ON.shape[1]
+    tiles_GNB: Bytes = packed(native, codes).reshape(num_groups, num_blocks, -1)
+    return tiles_GNB.view(np.int8)

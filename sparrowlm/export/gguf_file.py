@@ -27,9 +27,9 @@ from sparrowlm.export.gguf_blocks import (
 from sparrowlm.export.gguf_tokens import TokenSettings, token_settings
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DependencyError
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.models.block_codes import BlockCodes, rounded_blocks
-from sparrowlm.models.native_part import native_part
 from sparrowlm.runtime.gguf_files import FILE_PREFIX, MANIFEST_KEY
 from sparrowlm.runtime.gguf_loading import LAYER_PARTS
 from sparrowlm.runtime.native_engine import has_lanes_for

@@ -20,6 +20,7 @@ if TYPE_CHECKING or "jaxtyping" in sys.modules:
         Int32,
         Int64,
         Integer,
+        UInt8,
         UInt32,
         UInt64,
     )
@@ -32,7 +33,7 @@ else:
             return cls
 
     Bool = Float = Float32 = Float64 = Int = Int8 = Int32 = Int64 = Integer = UInt32 = _Unchecked
-    UInt64 = _Unchecked
+    UInt8 = UInt64 = _Unchecked
 
 __all__ = [
     "Bool",
@@ -44,6 +45,7 @@ __all__ = [
     "Int32",
     "Int64",
     "Integer",
+    "UInt8",
     "UInt32",
     "UInt64",
 ]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 
 PRECISIONS = (torch.float32, torch.bfloat16)
 _THREAD_DOORS = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")

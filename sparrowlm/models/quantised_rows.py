@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Int8
+from sparrowlm.models.block_codes import BLOCK_COLUMNS, BlockCodes
 
 LARGEST = 127.0
 _SMALLEST_SCALE = 2.0**-20
@@ -36,6 +37,12 @@ class QuantisedRows(NamedTuple):
             self.integers_RD * self.scales_R[:, None]
         )
         return numbers_RD
+
+    def codes(self) -> BlockCodes:
+        """Return the same matrix as codes, the scale of a row for each of its blocks."""
+        halves_R1 = self.scales_R.astype(np.float16)[:, None]
+        num_blocks = -(-self.integers_RD.shape[1] // BLOCK_COLUMNS)
+        return BlockCodes(8, self.integers_RD, np.repeat(halves_R1, num_blocks, axis=1))
 
 
 def quantised(matrix_RD: Float32[np.ndarray, "rows width"]) -> QuantisedRows:

@@ -188,6 +188,13 @@ class SparseLinear:
         best = useful[np.argsort(-importance_F[useful], kind="stable")[:num_kept]]
         return np.sort(best)
 
+    def part(self, numbers: Int64[np.ndarray, " kept"]) -> SparseLinear:
+        """Return a model that knows some of the n-grams alone, by ascending number."""
+        scales_F = None if self.scales_F is None else self.scales_F[numbers]
+        return SparseLinear(
+            self.vocabulary.part(numbers), self.weights_FC[numbers], self.bias_C, scales_F
+        )
+
     def compressed(self) -> SparseLinear:
         """Return the same model with 8-bit weights, without n-grams that do nothing."""
         weights_FC = self._plain_weights()

@@ -7,7 +7,7 @@ values, W width of the n-gram tables, R their rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,9 +15,11 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Int, Int32, Int64
 from sparrowlm.models.architectures import TransformerShape
+from sparrowlm.models.block_codes import BlockCodes
 from sparrowlm.models.ngram_buckets import ngram_buckets
 from sparrowlm.models.quantised_rows import QuantisedRows
 from sparrowlm.models.sequence_groups import grouped
+from sparrowlm.runtime.native_encoder import native_encoder
 from sparrowlm.runtime.threads import one_thread_per_product, spread
 from sparrowlm.runtime.transformer_layers import (
     Block,
@@ -72,21 +74,43 @@ class EncoderEngine:
         tensors: weights under their names in model.safetensors; float16 is widened.
         tables: of the n-grams.
         path: named when a tensor is missing or of another shape.
+        codes: those of the matrices that are stored so; the compiled engine, where there is one,
+            multiplies codes.
+
+    Attributes:
+        blocks: weights of every layer.
+        multiply: inputs and a matrix of a layer -> their product; another one may look at both.
 
     Raises:
         DamagedFileError: the tensors do not fit the shape.
     """
 
     def __init__(
-        self, shape: TransformerShape, tensors: Tensors, tables: NgramTables, path: object
+        self,
+        shape: TransformerShape,
+        tensors: Tensors,
+        tables: NgramTables,
+        path: object,
+        codes: Mapping[str, BlockCodes] | None = None,
     ) -> None:
         self.shape = shape
         self.tables = tables
         size = (shape.vocab_size, shape.width)
         self.embedding_VD = take(tensors, "model.embed_tokens.weight", size, path)
         self._final_norm_D = take(tensors, "model.norm.weight", (shape.width,), path)
-        self._blocks = [read_block(shape, tensors, n, path) for n in range(shape.num_layers)]
+        self.blocks = [read_block(shape, tensors, n, path) for n in range(shape.num_layers)]
         self._cosine_CE, self._sine_CE = rotary_tables(shape)
+        self.multiply = product
+        self._native = native_encoder(shape, {**tensors, **(codes or {})}, tables)
+
+    def run_in_numpy(self) -> None:
+        """Leave the compiled engine alone from now on."""
+        self._native = None
+
+    @property
+    def kernels(self) -> str | None:
+        """Name of the instruction set of the compiled engine; None where NumPy runs."""
+        return None if self._native is None else str(self._native.kernels)
 
     def encode(
         self, sequences: Sequence[Ids], added: Sequence[Matrix] | None = None
@@ -150,6 +174,8 @@ class EncoderEngine:
             lengths_B: ids of every row that count, >= 1.
             added_BTD: added to what enters the Transformer.
         """
+        if self._native is not None:
+            return self._native_states(ids_BT, lengths_B, added_BTD)
         length, epsilon = ids_BT.shape[1], self.shape.norm_epsilon
         rotation = self._cosine_CE[:length, None], self._sine_CE[:length, None]
         is_outside_BT = np.arange(length) >= lengths_B[:, None]
@@ -159,14 +185,32 @@ class EncoderEngine:
             x_BTD = self.input_embeddings(ids_BT, lengths_B)
             if added_BTD is not None:
                 x_BTD = x_BTD + added_BTD
-            for block in self._blocks:
+            for block in self.blocks:
                 normed_BTD = rms_norm(x_BTD, block.attention_norm_D, epsilon)
-                x_BTD = x_BTD + product(
+                x_BTD = x_BTD + self.multiply(
                     self._attention(normed_BTD, rotation, mask_BT, block), block.out_DQ
                 )
                 normed_BTD = rms_norm(x_BTD, block.feed_forward_norm_D, epsilon)
-                x_BTD += product(swiglu(product(normed_BTD, block.gate_up_GD)), block.down_DF)
+                x_BTD += self.multiply(
+                    swiglu(self.multiply(normed_BTD, block.gate_up_GD)), block.down_DF
+                )
         return rms_norm(x_BTD, self._final_norm_D, epsilon)
+
+    def _native_states(
+        self,
+        ids_BT: Int[np.ndarray, "batch time"],
+        lengths_B: Int[np.ndarray, " batch"],
+        added_BTD: Float32[np.ndarray, "batch time width"] | None,
+    ) -> Matrix:
+        is_inside_BT = np.arange(ids_BT.shape[1]) < lengths_B[:, None]
+        nothing = np.zeros((0, 0), dtype=np.float32)
+        states_BTD: Matrix = np.zeros((*ids_BT.shape, self.shape.width), dtype=np.float32)
+        states_BTD[is_inside_BT] = self._native.read(
+            ids_BT[is_inside_BT].astype(np.int32),
+            np.ascontiguousarray(lengths_B, dtype=np.int32),
+            nothing if added_BTD is None else np.ascontiguousarray(added_BTD[is_inside_BT]),
+        )
+        return states_BTD
 
     def _encode_group(
         self, sequences: Sequence[Ids], added: Sequence[Matrix] | None, rows_B: Ids
@@ -187,7 +231,8 @@ class EncoderEngine:
     ) -> Matrix:
         shape = self.shape
         num_rows, length = x_BTD.shape[:2]
-        heads_BTHE = product(x_BTD, block.qkv_PD).reshape(num_rows, length, -1, shape.head_width)
+        qkv_BTP = self.multiply(x_BTD, block.qkv_PD)
+        heads_BTHE = qkv_BTP.reshape(num_rows, length, -1, shape.head_width)
         borders = [shape.num_heads, shape.num_heads + shape.num_kv_heads]
         q_BTHE, k_BTKE, v_BTKE = np.split(heads_BTHE, borders, axis=2)
         q_BTHE = turned(rms_norm(q_BTHE, block.q_norm_E, shape.norm_epsilon), rotation)

@@ -6,6 +6,8 @@
                                      scale a row), and the task's head; in a model of a task the
                                      Transformer too, its matrices in 8 bits
 
+A matrix that compression gave fewer bits stands as tiles (models/tiles.py), with bits and sizes.
+
 Half the room for the same answers: what is saved belongs to the n-gram model beside it
 (docs/decisions/031-classification.md). See encoder_engine.EncoderEngine.input_embeddings for what
 transformers has to be given.
@@ -13,17 +15,20 @@ transformers has to be given.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sparrowlm.foundation.errors import DamagedFileError
+from sparrowlm.foundation.errors import DamagedFileError, DependencyError
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.architectures import TransformerShape, shape_from_config
 from sparrowlm.models.array_file import ArrayFile, file_bytes, read_arrays, write_arrays
-from sparrowlm.models.quantised_rows import SCALE_SUFFIX, quantised, restored, stored
+from sparrowlm.models.block_codes import BlockCodes
+from sparrowlm.models.quantised_rows import SCALE_SUFFIX, QuantisedRows, quantised, restored, stored
+from sparrowlm.models.tiles import packed, unpacked
 from sparrowlm.runtime.directory import CONFIG_FILE, ENCODER_FILE, TENSORS_FILE, ModelFiles
 from sparrowlm.runtime.encoder_engine import EncoderEngine, NgramTables
 from sparrowlm.runtime.weights import read_tensors
@@ -33,6 +38,7 @@ TABLE_PREFIX = "ngrams.table."
 COLUMN_TABLE = "columns.table"
 _UP = "ngrams.up"
 _BODY_PREFIX, _TABLES_PREFIX = "model.", "ngrams."
+_TILES_SUFFIX, _FORM_SUFFIX = ".tiles", ".form"
 _MATRIX = 2
 
 Arrays = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
@@ -73,7 +79,7 @@ def parts(tensors: Arrays, *, has_body: bool = True) -> dict[str, np.ndarray[Any
         is_body = name.startswith(_BODY_PREFIX)
         if is_body and not has_body:
             continue
-        if _is_table(name) or (is_body and tensor.ndim == _MATRIX):
+        if _is_table(name) or is_body_matrix(name, tensor):
             arrays.update(stored(name, quantised(tensor)))
         else:
             arrays[name] = np.clip(tensor, -65_000, 65_000).astype(np.float16)
@@ -86,11 +92,62 @@ def as_stored(tensors: Arrays) -> dict[str, Matrix]:
     return {name: _plain(name, arrays) for name in tensors}
 
 
+def stored_codes(name: str, codes: BlockCodes) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
+    """Return the arrays of encoder.bin for a matrix of codes.
+
+    Raises:
+        DependencyError: tiles need the compiled part.
+    """
+    native = native_part()
+    if native is None:
+        raise DependencyError("runtime.tiles-need-native", bits=codes.bits)
+    form = np.array([codes.bits, *codes.codes_OI.shape], dtype=np.int32)
+    return {name + _TILES_SUFFIX: packed(native, codes), name + _FORM_SUFFIX: form}
+
+
+def _codes(name: str, arrays: Arrays) -> BlockCodes | None:
+    """Return a matrix that stands as tiles.
+
+    Raises:
+        ValueError: they are none.
+    """
+    if name + _TILES_SUFFIX not in arrays:
+        return None
+    bits, rows, columns = arrays[name + _FORM_SUFFIX].tolist()
+    return unpacked(arrays[name + _TILES_SUFFIX], bits, rows, columns)
+
+
+def _names(arrays: Arrays) -> list[str]:
+    """Return the names of the weights."""
+    suffixes = (SCALE_SUFFIX, _FORM_SUFFIX)
+    return [name.removesuffix(_TILES_SUFFIX) for name in arrays if not name.endswith(suffixes)]
+
+
+def without(arrays: Arrays, names: Iterable[str]) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
+    """Return the arrays of encoder.bin but those of some weights."""
+    suffixes = ("", SCALE_SUFFIX, _TILES_SUFFIX, _FORM_SUFFIX)
+    gone = {name + suffix for name in names for suffix in suffixes}
+    return {name: array for name, array in arrays.items() if name not in gone}
+
+
+def plain_weights(arrays: Arrays) -> dict[str, Matrix]:
+    """Return all weights of encoder.bin by name, float32."""
+    return _all_plain(arrays, "")
+
+
 def _plain(name: str, arrays: Arrays) -> Matrix:
     """Return one of the weights of encoder.bin, float32."""
+    codes = _codes(name, arrays)
+    if codes is not None:
+        return codes.plain()
     if name + SCALE_SUFFIX in arrays:
         return restored(name, arrays).plain()
     return np.asarray(arrays[name], dtype=np.float32)
+
+
+def is_body_matrix(name: str, tensor: np.ndarray[Any, np.dtype[Any]]) -> bool:
+    """Say whether a tensor is a matrix of the Transformer, which stands in 8 bits."""
+    return name.startswith(_BODY_PREFIX) and tensor.ndim == _MATRIX
 
 
 def _is_table(name: str) -> bool:
@@ -153,11 +210,28 @@ def _body(directory: ModelFiles, arrays: Arrays) -> dict[str, Matrix]:
 
 def _all_plain(arrays: Arrays, prefix: str) -> dict[str, Matrix]:
     """Return the weights of encoder.bin whose names begin alike, float32."""
-    return {
-        name: _plain(name, arrays)
-        for name in arrays
-        if name.startswith(prefix) and not name.endswith(SCALE_SUFFIX)
-    }
+    return {name: _plain(name, arrays) for name in _names(arrays) if name.startswith(prefix)}
+
+
+def _body_codes(arrays: Arrays) -> dict[str, BlockCodes]:
+    """Return the Transformer's matrices as they are stored."""
+    found = {}
+    for name in _names(arrays):
+        codes = _codes(name, arrays)
+        if codes is None and name.startswith(_BODY_PREFIX) and name + SCALE_SUFFIX in arrays:
+            codes = restored(name, arrays).codes()
+        if codes is not None and name.startswith(_BODY_PREFIX):
+            found[name] = codes
+    return found
+
+
+def _table(name: str, arrays: Arrays) -> QuantisedRows:
+    codes = _codes(name, arrays)
+    if codes is None:
+        return restored(name, arrays)
+    if codes.scales_ON.shape[1] != 1:
+        raise ValueError(f"{name}: more than one scale a row")
+    return QuantisedRows(codes.codes_OI, codes.scales_ON[:, 0].astype(np.float32))
 
 
 def load_encoder(directory: ModelFiles) -> LoadedEncoder:
@@ -170,30 +244,46 @@ def load_encoder(directory: ModelFiles) -> LoadedEncoder:
     shape = shape_from_config(directory.read_json(CONFIG_FILE), path)
     if not isinstance(shape, TransformerShape):
         raise DamagedFileError("foundation.file-damaged", path=path, reason="not an encoder")
-    file = _parts_of(directory)
-    parts_path = directory.path / ENCODER_FILE
-    has_file = directory.holds(TENSORS_FILE)
-    tensors_path = directory.path / TENSORS_FILE if has_file else parts_path
+    file, body = _parts_of(directory), None
+    if directory.holds(TENSORS_FILE):
+        body = _body(directory, file.arrays)
     orders = tuple(int(order) for order in file.metadata["orders"])
+    return encoder_of(shape, orders, file.arrays, body, directory.path / ENCODER_FILE)
+
+
+def encoder_of(
+    shape: TransformerShape,
+    orders: tuple[int, ...],
+    arrays: Arrays,
+    body: Mapping[str, Matrix] | None,
+    path: object,
+) -> LoadedEncoder:
+    """Make an encoder of what stands in encoder.bin.
+
+    Args:
+        shape: of the Transformer.
+        orders: lengths of the n-grams of the tables.
+        arrays: of encoder.bin.
+        body: the Transformer's weights, where they stand elsewhere.
+        path: named in errors.
+
+    Raises:
+        DamagedFileError: a weight is missing or of another form.
+    """
     try:
-        tables = tuple(
-            restored(f"{TABLE_PREFIX}{index}", file.arrays) for index in range(len(orders))
-        )
-        up_DW = file.arrays[_UP].astype(np.float32)
-    except KeyError as error:
-        raise DamagedFileError("foundation.file-damaged", path=parts_path, reason=error) from error
-    parts = NgramTables(orders, tables, up_DW)
-    engine = EncoderEngine(shape, _body(directory, file.arrays), parts, tensors_path)
-    return LoadedEncoder(engine, _head(file.arrays))
+        tables = tuple(_table(f"{TABLE_PREFIX}{index}", arrays) for index in range(len(orders)))
+        parts = NgramTables(orders, tables, arrays[_UP].astype(np.float32))
+        codes = _body_codes(arrays) if body is None else {}
+        weights = _all_plain(arrays, _BODY_PREFIX) if body is None else body
+        return LoadedEncoder(EncoderEngine(shape, weights, parts, path, codes), _head(arrays))
+    except (KeyError, ValueError) as error:
+        raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
 
 
 def _head(arrays: Arrays) -> dict[str, Matrix]:
     """Return what is not the encoder's own, float32."""
-    head = {
-        name: array.astype(np.float32)
-        for name, array in arrays.items()
-        if not name.startswith((_TABLES_PREFIX, _BODY_PREFIX, COLUMN_TABLE))
+    return {
+        name: _plain(name, arrays)
+        for name in _names(arrays)
+        if not name.startswith((_TABLES_PREFIX, _BODY_PREFIX))
     }
-    if COLUMN_TABLE in arrays:
-        head[COLUMN_TABLE] = restored(COLUMN_TABLE, arrays).plain()
-    return head

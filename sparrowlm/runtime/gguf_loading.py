@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from sparrowlm.foundation.errors import DamagedFileError
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.architectures import TransformerShape
-from sparrowlm.models.native_part import native_part
 from sparrowlm.runtime.engines import NeuralEngine
 from sparrowlm.runtime.gguf_reading import GgufFile
 from sparrowlm.runtime.gguf_tensors import Matrix, plain_tensor

@@ -1,6 +1,6 @@
 """Tensors of a GGUF file as float32, for the engine that knows no codes.
 
-Shape letters: O rows, N blocks of a row, G groups of 16 rows, S steps of four columns.
+Shape letters: O rows, N blocks of a row, G groups of 16 rows.
 """
 
 from __future__ import annotations
@@ -10,10 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from sparrowlm.models.tiles import (
+    SCALE_BYTES,
+    TILE_COLUMNS,
+    TILE_ROWS,
+    VECTOR_BYTES,
+    unpacked,
+)
 from sparrowlm.runtime.gguf_reading import GgufTensor
 
-_TILE_ROWS, _TILE_COLUMNS = 16, 32
-_SCALE_BYTES, _VECTOR_BYTES = 32, 64
 _TILES = 24
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
@@ -83,45 +88,18 @@ def _nibbles(packed: Bytes) -> Bytes:
 
 
 def _from_tiles(tensor: GgufTensor, sizes: tuple[int, ...]) -> Matrix:
-    num_groups, num_blocks = -(-sizes[0] // _TILE_ROWS), -(-sizes[-1] // _TILE_COLUMNS)
+    num_groups, num_blocks = -(-sizes[0] // TILE_ROWS), -(-sizes[-1] // TILE_COLUMNS)
     num_bytes = tensor.sizes[-1]
     if len(sizes) != 2 or tensor.sizes[:-1] != (num_groups, num_blocks):
         raise ValueError(f"{list(tensor.sizes)} tiles for {list(sizes)}")
     tiles = tensor.data.reshape(num_groups * num_blocks, num_bytes)
-    if num_bytes == 4 * _TILE_ROWS * _TILE_COLUMNS:
-        numbers = _float32(tiles).reshape(-1, _TILE_COLUMNS, _TILE_ROWS).swapaxes(1, 2)
-    elif num_bytes == 2 * _TILE_ROWS * _TILE_COLUMNS:
-        numbers = _bfloat16(tiles).reshape(-1, _TILE_COLUMNS, _TILE_ROWS).swapaxes(1, 2)
+    if num_bytes == 4 * TILE_ROWS * TILE_COLUMNS:
+        numbers = _float32(tiles).reshape(-1, TILE_COLUMNS, TILE_ROWS).swapaxes(1, 2)
+    elif num_bytes == 2 * TILE_ROWS * TILE_COLUMNS:
+        numbers = _bfloat16(tiles).reshape(-1, TILE_COLUMNS, TILE_ROWS).swapaxes(1, 2)
     else:
-        numbers = _from_codes(tiles, (num_bytes - _SCALE_BYTES) // _VECTOR_BYTES)
-    rows = numbers.reshape(num_groups, num_blocks, _TILE_ROWS, _TILE_COLUMNS).swapaxes(1, 2)
-    whole = rows.reshape(num_groups * _TILE_ROWS, num_blocks * _TILE_COLUMNS)
+        bits = (num_bytes - SCALE_BYTES) // VECTOR_BYTES
+        return unpacked(tensor.data, bits, sizes[0], sizes[1]).plain()
+    rows = numbers.reshape(num_groups, num_blocks, TILE_ROWS, TILE_COLUMNS).swapaxes(1, 2)
+    whole = rows.reshape(num_groups * TILE_ROWS, num_blocks * TILE_COLUMNS)
     return np.ascontiguousarray(whole[: sizes[0], : sizes[1]])
-
-
-def _from_codes(tiles: Bytes, bits: int) -> Matrix:
-    """Return numbers of tiles as [tiles, 16, 32]; see native/engine/packed.h."""
-    scales = np.ascontiguousarray(tiles[:, :_SCALE_BYTES]).view("<f2").astype(np.float32)
-    vectors = tiles[:, _SCALE_BYTES:].reshape(len(tiles), bits, _TILE_ROWS, 4)
-    if bits == 8:
-        steps = vectors.view(np.int8).astype(np.int16)
-    else:
-        steps = _fields(vectors, bits).astype(np.int16) - (1 << (bits - 1))
-    codes = steps.swapaxes(1, 2).reshape(len(tiles), _TILE_ROWS, _TILE_COLUMNS)
-    return codes * scales[..., None]
-
-
-def _fields(vectors: Bytes, bits: int) -> Bytes:
-    """Return the 8 steps of every tile out of its vectors of 4, 2 and 1 bits."""
-    codes = np.zeros((len(vectors), 8, *vectors.shape[2:]), dtype=np.uint8)
-    first = done = 0
-    for width in (4, 2, 1):
-        if bits - done < width or (width == 4 and bits < 4):
-            continue
-        per_vector = 8 // width
-        for step in range(8):
-            vector = vectors[:, first + step // per_vector]
-            field = vector >> (step % per_vector * width) & ((1 << width) - 1)
-            codes[:, step] |= field << done
-        first, done = first + width, done + width
-    return codes

@@ -13,8 +13,8 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
 from sparrowlm.foundation.errors import DependencyError
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.architectures import TransformerShape
-from sparrowlm.models.native_part import native_part
 from sparrowlm.runtime.engines import ScoresInPieces, log_softmax, target_surprisals
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]

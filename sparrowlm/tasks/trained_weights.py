@@ -10,7 +10,7 @@ import torch
 from sparrowlm.models.encoder import BODY_PREFIXES, EncoderModel
 from sparrowlm.models.quantised_rows import quantised
 from sparrowlm.runtime.encoder_engine import EncoderEngine, NgramTables
-from sparrowlm.runtime.encoder_files import TABLE_PREFIX, LoadedEncoder, as_stored
+from sparrowlm.runtime.encoder_files import TABLE_PREFIX, LoadedEncoder, as_stored, is_body_matrix
 
 ModelT = TypeVar("ModelT", bound=EncoderModel)
 
@@ -34,6 +34,7 @@ def as_loaded(model: EncoderModel) -> LoadedEncoder:
     orders = model.table_shape.orders
     tables = tuple(quantised(stored[f"{TABLE_PREFIX}{index}"]) for index in range(len(orders)))
     parts = NgramTables(orders, tables, stored["ngrams.up"])
-    engine = EncoderEngine(model.shape, stored, parts, "trained")
+    matrices = {n: quantised(stored[n]).codes() for n in stored if is_body_matrix(n, stored[n])}
+    engine = EncoderEngine(model.shape, stored, parts, "trained", matrices)
     head = {name: array for name, array in stored.items() if not name.startswith(BODY_PREFIXES)}
     return LoadedEncoder(engine, head)

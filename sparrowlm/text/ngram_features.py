@@ -20,6 +20,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Int64, UInt32
 from sparrowlm.foundation.hashing import GOLDEN, Hashes, Places, RunHashes, mixed
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.text.segmentation import WordSegmenter
 
 Codes = np.ndarray[Any, np.dtype[np.uint32]]
@@ -117,6 +118,9 @@ class NgramFeatures:
         Args:
             texts: any strings.
         """
+        native = native_part()
+        if native is not None:
+            return self._native_counts(native, texts)
         found = self.occurrences(texts)
         both_N = (found.rows_N.astype(np.uint64) << np.uint64(32)) | found.keys_N
         both_N.sort()
@@ -127,6 +131,28 @@ class NgramFeatures:
         distinct = both_N[starts]
         rows = (distinct >> np.uint64(32)).astype(np.int64)
         return FeatureCounts(rows, distinct.astype(np.uint32), counts, len(texts))
+
+    def _native_counts(
+        self,
+        native: Any,  # noqa: ANN401 - compiled code without types
+        texts: Sequence[str],
+    ) -> FeatureCounts:
+        folded = [folded_codes(text) for text in texts]
+        words = [self._words(codes) for codes in folded] if self.settings.most_words else []
+        rows, keys, counts = native.ngram_features(
+            codes=np.concatenate([*folded, np.zeros(0, dtype=np.uint32)]),
+            text_lengths=np.array([len(codes) for codes in folded], dtype=np.int64),
+            word_lengths=np.array([len(word) for some in words for word in some], dtype=np.int64),
+            num_words=np.array([len(some) for some in words] or [0] * len(texts), dtype=np.int64),
+            white=_is_white(),
+            most_characters=self.settings.most_characters,
+            most_words=self.settings.most_words,
+        )
+        # The compiled part calls its 64 bits "long long", which NumPy takes for another type.
+        return FeatureCounts(rows.view(np.int64), keys, counts, len(texts))
+
+    def _words(self, folded: Codes) -> list[str]:
+        return self._segmenter.words(folded.tobytes().decode("utf-32-le"))
 
     def occurrences(self, texts: Sequence[str]) -> Occurrences:
         """Find every n-gram of every text, with its place.
@@ -143,7 +169,7 @@ class NgramFeatures:
     def _word_ngrams(self, folded: Sequence[Codes]) -> Occurrences:
         lengths, owners, spaces = [0], [], []
         for row, codes in enumerate(folded):
-            words = self._segmenter.words(codes.tobytes().decode("utf-32-le"))
+            words = self._words(codes)
             lengths += map(len, words)
             owners += [row] * len(words)
             spaces += [word.isspace() for word in words]
@@ -191,6 +217,11 @@ def _folding() -> Codes:
 @cache
 def _white_space() -> Codes:
     return np.array([c for c in range(0x3001) if chr(c).isspace()], dtype=np.uint32)
+
+
+@cache
+def _is_white() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.array([chr(code).isspace() for code in range(0x3001)], dtype=np.uint8)
 
 
 def _character_ngrams(folded: Sequence[Codes], most: int) -> Occurrences:

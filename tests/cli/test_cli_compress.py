@@ -14,7 +14,7 @@ from sparrowlm.api import compressing, compressing_text
 from sparrowlm.api.compressing import compress, parse_share
 from sparrowlm.cli.guard import run_guarded as main
 from sparrowlm.foundation.errors import DataError, ModelError, SettingError
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.runtime.gguf_files import GgufModelFiles
 
 needs_native = pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")

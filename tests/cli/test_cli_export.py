@@ -13,7 +13,7 @@ from sparrowlm.api.exporting import export_model, self_tested
 from sparrowlm.cli.guard import run_guarded as main
 from sparrowlm.export.gguf_blocks import FORMS
 from sparrowlm.foundation.errors import ModelError, SettingError
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 
 has_native = pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from small_models import small_model
 
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = shutil.which("sparrow-run", path=sysconfig.get_path("scripts"))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.crf.constraints import FORBIDDEN, Constraints
 from sparrowlm.models.crf.lattice import best_labels, expectations, marginals
-from sparrowlm.models.native_part import native_part
 
 ROOMS = ["0"] if native_part() is None else ["0", "1"]
 

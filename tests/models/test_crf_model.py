@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from sparrowlm.foundation.errors import ModelError
 from sparrowlm.foundation.hashing import mixed
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.array_file import read_arrays, write_arrays
 from sparrowlm.models.crf.compression import fitted, pack, packed_bytes, quantized, unpack
 from sparrowlm.models.crf.rows import RowIndex
 from sparrowlm.models.crf.templates import Templates
 from sparrowlm.models.crf.weights import CrfWeights
-from sparrowlm.models.native_part import native_part
 
 needs_native = pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
 TEMPLATES = Templates.of([[(0, 0)], [(0, -1), (0, 0)], [(1, 2), (0, -2)], [(1, 0)], [(1, 1)]])

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from sparrowlm.foundation.errors import DataError
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.crf.lattice import best_labels
 from sparrowlm.models.crf.problem import ABSENT, CrfProblem, Examples
 from sparrowlm.models.crf.training import CrfSettings, train_crf
-from sparrowlm.models.native_part import native_part
 
 needs_native = pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
 

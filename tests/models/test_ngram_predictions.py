@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.ngram import train_ngram
 
 contexts_of = st.lists(st.lists(st.integers(0, 6), max_size=7), min_size=1, max_size=5)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ngram_reference import Reference, events_of, random_text
 
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.ngram import train_ngram
 from sparrowlm.models.protocol import LanguageModel
 

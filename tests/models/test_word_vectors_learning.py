@@ -12,9 +12,9 @@ import pytest
 
 from sparrowlm.foundation.errors import DataError, SettingError
 from sparrowlm.foundation.interrupts import StoppedBySignal
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.foundation.progress import SilentProgress
 from sparrowlm.foundation.randomness import derive_seed, random_generator
-from sparrowlm.models.native_part import native_part
 from sparrowlm.models.word_vectors import WordVectorSettings, train_word_vectors
 from sparrowlm.models.word_vectors.noise import draws_of
 from sparrowlm.models.word_vectors.subwords import parts_of_ids

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from gguf_models import gguf_mixture
 
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.runtime.decoding import Decoder, DecodingSettings
 from sparrowlm.runtime.loading import open_model
 from sparrowlm.runtime.sampling import SamplingSettings

@@ -18,7 +18,7 @@ import pytest
 from gguf_models import gguf_mixture, gguf_model
 
 from sparrowlm.export.gguf_blocks import FORMS
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.runtime.decoding import Decoder, DecodingSettings
 from sparrowlm.runtime.engines import log_softmax
 from sparrowlm.runtime.loading import open_model

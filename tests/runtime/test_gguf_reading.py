@@ -8,7 +8,7 @@ from gguf_models import gguf_mixture, gguf_model
 from small_models import small_codec
 
 from sparrowlm.foundation.errors import DamagedFileError, ModelError, SparrowError
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.runtime.gguf_loading import gguf_codec, gguf_engine, gguf_shape, gguf_tensors
 from sparrowlm.runtime.gguf_reading import GgufFile
 from sparrowlm.runtime.loading import open_model

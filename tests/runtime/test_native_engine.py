@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from small_models import CHINESE, ENGLISH, small_codec
 
 from sparrowlm.export.gguf_blocks import FORMS
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.foundation.randomness import random_generator
-from sparrowlm.models.native_part import native_part
 from sparrowlm.runtime.decoding import Decoder, DecodingSettings
 from sparrowlm.runtime.gguf_loading import gguf_shape, gguf_tensors
 from sparrowlm.runtime.gguf_reading import GgufFile

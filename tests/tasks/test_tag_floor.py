@@ -14,7 +14,7 @@ from small_taggers import requests
 
 from sparrowlm.corpora.labelled.examples import Span, TaggedText
 from sparrowlm.foundation.errors import DamagedFileError, DataError, ModelError
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.tasks.tag.floor import TagFloor
 from sparrowlm.tasks.tag.floor_training import (
     FloorSettings,

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.text.ngram_features import (
     WORD_BIT,
     NgramFeatures,
@@ -15,6 +16,7 @@ from sparrowlm.text.ngram_features import (
 )
 from sparrowlm.text.segmentation import WordSegmenter
 
+SIGNS = st.one_of(st.sampled_from(" \t\u3000ab中国，"), st.characters())
 TEXTS = ["I love 北京天安门  ok!", "𠮷野家", "", "   ", "a", "the cat sat on the mat, the cat."]
 
 
@@ -118,3 +120,22 @@ def test_no_texts_have_no_ngrams():
     counts = NgramFeatures().counts([])
     assert len(counts.keys_N) == 0
     assert counts.num_rows == 0
+
+
+@pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
+@given(
+    st.lists(st.text(SIGNS, max_size=30)),
+    st.integers(0, 5),
+    st.integers(0, 2),
+)
+def test_compiled_code_counts_the_same_keys(texts, most_characters, most_words):
+    settings = NgramFeatureSettings(most_characters=most_characters, most_words=most_words)
+    features = NgramFeatures(settings)
+    found = features.counts(texts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARROW_NATIVE", "0")
+        wanted = features.counts(texts)
+    for one, other in zip(found[:3], wanted[:3], strict=True):
+        assert one.dtype == other.dtype
+        assert np.array_equal(one, other)
+    assert found.num_rows == wanted.num_rows

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Float64, Int32, Int64
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 
 Sums = np.ndarray[Any, np.dtype[np.float64]]
 

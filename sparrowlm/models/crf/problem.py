@@ -20,8 +20,8 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float64, Int32, Int64, Integer
 from sparrowlm.foundation.errors import DataError
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.crf.lattice import expectations
-from sparrowlm.models.native_part import native_part
 
 ABSENT = -1
 _MOST_LABELS = 1 << 16

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.array_types import Int32
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.crf.problem import ABSENT
 from sparrowlm.models.crf.templates import Hashes
-from sparrowlm.models.native_part import native_part
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Float64, Int32, Int64
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.crf.lattice import expectations
 from sparrowlm.models.crf.problem import CrfProblem, Examples, entries_at, seen_edges
-from sparrowlm.models.native_part import native_part
 
 Places = np.ndarray[Any, np.dtype[np.int64]]
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Int64, UInt64
 from sparrowlm.foundation.hashing import GOLDEN
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 
 Hashes = np.ndarray[Any, np.dtype[np.uint32]]
 Part = tuple[int, int]

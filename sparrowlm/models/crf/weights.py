@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Float64, Int32, Int64, Integer
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.crf.problem import entries_at
-from sparrowlm.models.native_part import native_part
 
 _FEW_LABELS = 4  # begin, middle, end, single: the compiled part has a loop of its own
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.errors import DataError
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 
 SEPARATOR = 0
 MAXIMUM_IDS = 2**32 - 2

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Float64, Int64
-from sparrowlm.models.native_part import native_part
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.ngram.counting import SEPARATOR, available_context
 from sparrowlm.models.ngram.statistics import (
     EventStatistics,

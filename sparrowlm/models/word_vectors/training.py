@@ -19,10 +19,10 @@ from sparrowlm.foundation.array_types import Integer
 from sparrowlm.foundation.errors import DamagedFileError, SettingError
 from sparrowlm.foundation.interrupts import StoppedBySignal, StopRequest, stop_on_signal
 from sparrowlm.foundation.messages import say
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.foundation.progress import Progress, SilentProgress
 from sparrowlm.foundation.randomness import derive_seed, random_generator
 from sparrowlm.models.array_file import read_arrays, write_arrays
-from sparrowlm.models.native_part import native_part
 from sparrowlm.models.ngram.checkpoints import fingerprint
 from sparrowlm.models.ngram.counting import countable
 from sparrowlm.models.word_vectors import numpy_loop

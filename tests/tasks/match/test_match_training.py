@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -10,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tasks.match.matchers import ANSWERS, labelled_pairs, place, train, trained_on_both, write
 
+from sparrowlm.api.compressing_tasks import TaskCompression
+from sparrowlm.compression.choices import best_choices, least_bytes
 from sparrowlm.corpora.labelled import TextPair
 from sparrowlm.foundation.errors import DamagedFileError, DataError, ModelError, SettingError
+from sparrowlm.foundation.progress import SilentProgress
 from sparrowlm.models.encoder import NgramTableShape
-from sparrowlm.runtime.directory import LINEAR_FILE, PAIRS_FILE
+from sparrowlm.runtime.directory import LINEAR_FILE, PAIRS_FILE, ModelDirectory
 from sparrowlm.tasks.match.model import ENCODER, load_matcher
 from sparrowlm.tasks.match.settings import MatcherTrainingSettings
 from sparrowlm.tasks.match.training import train_matcher
@@ -181,6 +185,26 @@ def test_a_network_learns_is_written_and_gives_equal_scores(tmp_path):
         score = trained.matcher.score(pair.first, pair.second)
         assert again.score(pair.first, pair.second) == pytest.approx(score, abs=1e-5)
         assert again.score(pair.second, pair.first) == pytest.approx(score, abs=1e-5)
+    answers_of_a_compressed_network(tmp_path / "model", held_out)
+
+
+def answers_of_a_compressed_network(model, pairs):
+    """Half of the bits, nearly the same verdicts: measured, written, opened."""
+    path = model.parent / "pairs.jsonl"
+    rows = [{"text1": p.first, "text2": p.second, "label": p.label} for p in pairs]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    compression = TaskCompression(ModelDirectory(model), [path], None, SilentProgress())
+    least = best_choices(compression.choices, least_bytes(compression.choices))
+    assert {choice.way for choice in least.values()} == {3}
+    assert all(
+        ways[0].cost == 0 < max(way.cost for way in ways) for ways in compression.choices.values()
+    )
+    middle = {
+        name: next(w for w in ways if w.way == 5) for name, ways in compression.choices.items()
+    }
+    compression.write(model.parent / "small.gguf", middle, {})
+    before, after = compression.losses(), compression.losses(model.parent / "small.gguf")
+    assert after.loss_share(before) < 0.05
 
 
 @pytest.mark.parametrize("is_given", [False, True])

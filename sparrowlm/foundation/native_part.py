@@ -1,4 +1,4 @@
-"""Where the room of models finds the compiled code, or learns that there is none.
+"""Where every room finds the compiled code, or learns that there is none.
 
 SPARROW_NATIVE=0 in the environment switches it off: everything then runs in NumPy, slower, with
 the same numbers.
