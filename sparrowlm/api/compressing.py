@@ -34,7 +34,7 @@ _MOST_TRIES, _PLOTTED_SIZES = 7, 6
 _FACTS_BYTES = 2048
 _DEFAULT_MAX_LOSS = 0.005
 # Parts of which a percentage is left.
-_TABLES = {NGRAM: "ngram_percent", LINEAR_FILE: "linear_percent", CRF_FILE: "crf_percent"}
+_TABLES = {NGRAM: "ngram", LINEAR_FILE: "linear", CRF_FILE: "crf"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,7 +285,13 @@ def _forms(chosen: Mapping[str, Choice]) -> dict[str, int]:
     ways = [choice.way for name, choice in chosen.items() if name not in _TABLES]
     matrices = Counter("float16" if way == FLOAT16 else f"int{way}" for way in ways)
     forms = dict(sorted(matrices.items()))
-    return forms | {form: chosen[name].way for name, form in _TABLES.items() if name in chosen}
+    for name, form in _TABLES.items():
+        way = chosen[name].way if name in chosen else None
+        if isinstance(way, tuple):
+            forms[f"{form}_percent"], forms[f"{form}_bits"] = way
+        elif way is not None:
+            forms[f"{form}_percent"] = way
+    return forms
 
 
 def _sizes(path: Path) -> dict[str, int]:

@@ -18,7 +18,7 @@ from sparrowlm.api.model import TAG_KINDS, Model
 from sparrowlm.api.predictors import open_matcher, open_predictor, open_tagger
 from sparrowlm.compression.choices import Choice
 from sparrowlm.compression.encoders import Answers, EncoderFile, EncoderWays, encoder_ways
-from sparrowlm.compression.floors import SizeWays, size_ways
+from sparrowlm.compression.floors import PERCENT, SizeWays, size_ways
 from sparrowlm.corpora.labelled import Example, TaskKind
 from sparrowlm.export.gguf_file import GgufParts, write_gguf
 from sparrowlm.export.gguf_model import listed, other_files
@@ -116,23 +116,40 @@ class TaskCompression:
         self, model: SparseLinear, answers: ClassifierAnswers, progress: Progress
     ) -> None:
         _model, self._metadata = SparseLinear.load(self._files.mapped(LINEAR_FILE))
+        count = len(model.vocabulary.keys_F)
+
+        def maker(percent: int, bits: int) -> Callable[[], SparseLinear]:
+            def make() -> SparseLinear:
+                fewer = model.part(model.most_important(count * percent // 100))
+                return fewer if bits == model.bits else fewer.halved()
+
+            return make
+
+        ways = [(percent, bits) for bits in (model.bits, 4) for percent in PERCENT]
         self._floors[LINEAR_FILE] = size_ways(
-            model,
-            lambda room: model.part(model.affordable(room)),
+            {way: maker(*way) for way in ways},
             SparseLinear.size_bytes,
             answers.with_floor,
             progress,
         )
 
     def _crf_ways(self, floor: TagFloor, answers: TaggerAnswers, progress: Progress) -> None:
-        def smaller(room: int) -> TagFloor | None:
-            try:
-                return floor.shrunk(room)
-            except ModelError:
-                return None
+        whole = floor.size_bytes()
+
+        def maker(percent: int) -> Callable[[], TagFloor | None]:
+            def make() -> TagFloor | None:
+                try:
+                    return floor.shrunk(whole * percent // 100)
+                except ModelError:
+                    return None
+
+            return make
 
         self._floors[CRF_FILE] = size_ways(
-            floor, smaller, TagFloor.size_bytes, answers.with_floor, progress
+            {percent: maker(percent) for percent in PERCENT},
+            TagFloor.size_bytes,
+            answers.with_floor,
+            progress,
         )
 
     def _encoder_ways(self, answers: Answers, progress: Progress) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.api.compression_figures import TextLosses, text_losses
-from sparrowlm.compression.choices import Choice
+from sparrowlm.compression.choices import Choice, Way
 from sparrowlm.compression.counts import NGRAM, NgramWays, ngram_ways
 from sparrowlm.compression.matrices import MatrixWays, matrix_ways
 from sparrowlm.compression.samples import every_fifth_apart, own_documents, windows
@@ -128,10 +128,10 @@ class TextCompression:
         return ngram_ways(engine.model, seen, progress)
 
 
-def _file_of(ways: NgramWays, percent: int) -> bytes:
+def _file_of(ways: NgramWays, way: Way) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / NGRAM
-        ways.tables[percent].save(path)
+        ways.tables[way].save(path)
         return path.read_bytes()
 
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+Way = int | tuple[int, int]
+
 
 class Choice(NamedTuple):
     """One way to store a part.
 
     Attributes:
-        way: number of bits of a code, or whatever else says how it is stored.
+        way: number of bits of a code, or a percentage, or a percentage and a number of bits.
         num_bytes: what it takes.
         cost: what it is expected to lose, >= 0.
     """
 
-    way: int
+    way: Way
     num_bytes: int
     cost: float
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sparrowlm.compression.choices import Choice
+from sparrowlm.compression.choices import Choice, Way
 from sparrowlm.foundation.array_types import Float32, Int
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.messages import say
@@ -35,7 +35,7 @@ class NgramWays:
         choices: the same with bytes and costs.
     """
 
-    tables: Mapping[int, NgramModel]
+    tables: Mapping[Way, NgramModel]
     choices: Sequence[Choice]
 
 
@@ -66,7 +66,8 @@ def ngram_ways(
         return float(np.concatenate([engine.surprisals(one) for one in looked_at]).mean())
 
     progress.start(say("compression.pruning"), len(_PERCENT), say("compression.unit-sizes"))
-    whole, tables, choices = nats(ngram), {}, []
+    tables: dict[Way, NgramModel] = {}
+    whole, choices = nats(ngram), []
     for percent in _PERCENT:
         table = ngram if percent == 100 else _pruned(ngram, percent)
         progress.advance(1)

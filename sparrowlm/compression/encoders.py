@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from sparrowlm.compression.choices import Choice
+from sparrowlm.compression.choices import Choice, Way
 from sparrowlm.compression.inputs import Products, products_while
 from sparrowlm.compression.rounding import product_error, rounded_for_inputs
 from sparrowlm.foundation.array_types import Float64
@@ -80,10 +80,10 @@ class EncoderWays:
         choices: the same with bytes and costs.
     """
 
-    codes: Mapping[tuple[str, int], BlockCodes]
+    codes: Mapping[tuple[str, Way], BlockCodes]
     choices: Mapping[str, Sequence[Choice]]
 
-    def chosen(self, ways: Mapping[str, int]) -> dict[str, BlockCodes]:
+    def chosen(self, ways: Mapping[str, Way]) -> dict[str, BlockCodes]:
         """Return the codes of one choice, of those weights that change."""
         return {name: self.codes[name, way] for name, way in ways.items() if way != AS_IT_IS}
 
@@ -145,7 +145,7 @@ def _all_codes(
     weights: Mapping[str, np.ndarray[Any, np.dtype[np.float32]]],
     products: Products,
     progress: Progress,
-) -> dict[tuple[str, int], BlockCodes]:
+) -> dict[tuple[str, Way], BlockCodes]:
     work = [(name, bits) for name in weights for bits in _BITS]
     progress.start(say("compression.rounding"), len(work), say("compression.unit-matrices"))
 
@@ -155,7 +155,7 @@ def _all_codes(
             return rounded_blocks(weights[name], bits)
         return rounded_for_inputs(weights[name], products[name], bits)
 
-    codes = {}
+    codes: dict[tuple[str, Way], BlockCodes] = {}
     for one, found in zip(work, spread(rounded, work), strict=True):
         codes[one] = found
         progress.advance(1)
@@ -166,7 +166,7 @@ def _all_codes(
 def _errors(
     name: str,
     weight: np.ndarray[Any, np.dtype[np.float32]],
-    codes: Mapping[tuple[str, int], BlockCodes],
+    codes: Mapping[tuple[str, Way], BlockCodes],
     products: Products,
 ) -> dict[int, float]:
     found = {}

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sparrowlm.compression.choices import Choice
+from sparrowlm.compression.choices import Choice, Way
 from sparrowlm.compression.inputs import EMBEDDING, input_products
 from sparrowlm.compression.rounding import product_error, rounded_for_inputs
 from sparrowlm.foundation.array_types import Float32, Int64
@@ -52,10 +52,10 @@ class MatrixWays:
         choices: the same with bytes and costs.
     """
 
-    codes: Mapping[tuple[str, int], BlockCodes]
+    codes: Mapping[tuple[str, Way], BlockCodes]
     choices: Mapping[str, Sequence[Choice]]
 
-    def chosen(self, ways: Mapping[str, int]) -> dict[str, BlockCodes]:
+    def chosen(self, ways: Mapping[str, Way]) -> dict[str, BlockCodes]:
         """Return the codes of one choice, of those that are rounded to codes."""
         return {name: self.codes[name, way] for name, way in ways.items() if way != FLOAT16}
 
@@ -99,7 +99,7 @@ def matrix_ways(
     work = [(name, count) for name in names for count in bits]
     progress.start(say("compression.rounding"), len(work), say("compression.unit-matrices"))
     rounded = spread(lambda one: _rounded(tensors[one[0]], products[one[0]], *one), work)
-    codes = {}
+    codes: dict[tuple[str, Way], BlockCodes] = {}
     for one, found in zip(work, rounded, strict=True):
         codes[one] = found
         progress.advance(1)

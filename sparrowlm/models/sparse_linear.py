@@ -4,8 +4,8 @@
     score of a label   = bias + sum over n-grams of weight times value
 
 The two blocks are character and word n-grams (the highest bit of the key tells them apart). A model
-that was never compressed keeps float32 weights; a compressed one 8-bit integers with one scale for
-every n-gram.
+that was never compressed keeps float32 weights; a compressed one integers of 8 or 4 bits with one
+scale for every n-gram.
 
 Shape letters: N features of some texts, F features of the model, C columns of scores, B texts.
 
@@ -26,10 +26,12 @@ from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.foundation.mapped_bytes import FileSource, path_of
 from sparrowlm.models.array_file import file_bytes, read_arrays, write_arrays
 from sparrowlm.models.quantised_rows import quantised
+from sparrowlm.models.sorted_keys import most_keys, packed_keys, unpacked_keys
 
 KIND = "sparse-linear"
-# Of every n-gram: key, inverse document frequency, scale.
-_BYTES_BESIDE_WEIGHTS = 4 + 2 + 2
+# Of every n-gram: inverse document frequency, scale.
+_BYTES_BESIDE_WEIGHTS = 2 + 2
+_FEW_BITS, _LARGEST_OF_FEW = 4, 7
 _FIXED_BYTES = 2048
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
@@ -129,6 +131,7 @@ class SparseLinear:
         weights_FC: float32, or int8 with scales.
         bias_C: added to every text's scores.
         scales_F: of every row of int8 weights; None for float32 weights.
+        bits: of a weight in the file, 8 or 4 (then they are -7 to 7).
     """
 
     def __init__(
@@ -137,11 +140,13 @@ class SparseLinear:
         weights_FC: np.ndarray[Any, np.dtype[Any]],
         bias_C: Float32[np.ndarray, " columns"],
         scales_F: Float32[np.ndarray, " features"] | None = None,
+        bits: int = 8,
     ) -> None:
         self.vocabulary = vocabulary
         self.weights_FC = weights_FC
         self.bias_C = bias_C
         self.scales_F = scales_F
+        self.bits = bits
 
     @property
     def num_columns(self) -> int:
@@ -181,9 +186,13 @@ class SparseLinear:
         Args:
             most_bytes: length of the file.
         """
+        beside = -(-self.num_columns * self.bits // 8) + _BYTES_BESIDE_WEIGHTS
+        room = most_bytes - _FIXED_BYTES - 4 * self.num_columns
+        return self.most_important(most_keys(room, beside))
+
+    def most_important(self, num_kept: int) -> Int64[np.ndarray, " kept"]:
+        """Return the numbers of the most important n-grams, fewer where others do nothing."""
         importance_F = self.importance()
-        per_feature = self.num_columns + _BYTES_BESIDE_WEIGHTS
-        num_kept = max((most_bytes - _FIXED_BYTES - 4 * self.num_columns) // per_feature, 0)
         useful = np.flatnonzero(importance_F > 0)
         best = useful[np.argsort(-importance_F[useful], kind="stable")[:num_kept]]
         return np.sort(best)
@@ -192,8 +201,23 @@ class SparseLinear:
         """Return a model that knows some of the n-grams alone, by ascending number."""
         scales_F = None if self.scales_F is None else self.scales_F[numbers]
         return SparseLinear(
-            self.vocabulary.part(numbers), self.weights_FC[numbers], self.bias_C, scales_F
+            self.vocabulary.part(numbers),
+            self.weights_FC[numbers],
+            self.bias_C,
+            scales_F,
+            self.bits,
         )
+
+    def halved(self) -> SparseLinear:
+        """Return the same model with weights of 4 bits."""
+        plain_FC = self._plain_weights()
+        largest_F = np.abs(plain_FC).max(axis=1, initial=0.0)
+        scales_F = (largest_F / _LARGEST_OF_FEW).astype(np.float16).astype(np.float32)
+        steps_FC = np.divide(
+            plain_FC, scales_F[:, None], out=np.zeros_like(plain_FC), where=scales_F[:, None] > 0
+        )
+        whole_FC = np.clip(np.rint(steps_FC), -_LARGEST_OF_FEW, _LARGEST_OF_FEW).astype(np.int8)
+        return SparseLinear(self.vocabulary, whole_FC, self.bias_C, scales_F, _FEW_BITS)
 
     def compressed(self) -> SparseLinear:
         """Return the same model with 8-bit weights, without n-grams that do nothing."""
@@ -229,9 +253,9 @@ class SparseLinear:
 
     def _arrays(self) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
         arrays = {
-            "keys": self.vocabulary.keys_F,
+            **packed_keys(self.vocabulary.keys_F),
             "idf": self.vocabulary.idf_F.astype(np.float16),
-            "weights": self.weights_FC,
+            "weights": self.weights_FC if self.bits == 8 else _pairs(self.weights_FC),
             "bias": self.bias_C,
         }
         if self.scales_F is not None:
@@ -264,12 +288,27 @@ class SparseLinear:
         file = read_arrays(source, KIND)
         arrays = file.arrays
         try:
-            vocabulary = Vocabulary(arrays["keys"], arrays["idf"].astype(np.float32))
-            scales = arrays.get("scales")
+            vocabulary = Vocabulary(unpacked_keys(arrays), arrays["idf"].astype(np.float32))
+            scales, weights_FC = arrays.get("scales"), arrays["weights"]
             scales_F = None if scales is None else scales.astype(np.float32)
-            model = SparseLinear(vocabulary, arrays["weights"], arrays["bias"], scales_F)
-        except KeyError as error:
+            bits = _FEW_BITS if weights_FC.dtype == np.uint8 else 8
+            if bits == _FEW_BITS:
+                weights_FC = _single(weights_FC)[:, : len(arrays["bias"])]
+            model = SparseLinear(vocabulary, weights_FC, arrays["bias"], scales_F, bits)
+        except (KeyError, ValueError) as error:
             raise DamagedFileError(
                 "foundation.file-damaged", path=path_of(source), reason=error
             ) from error
         return model, file.metadata
+
+
+def _pairs(weights_FC: np.ndarray[Any, np.dtype[np.int8]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Put two weights of 4 bits into a byte."""
+    codes_FC = (np.pad(weights_FC, ((0, 0), (0, weights_FC.shape[1] % 2))) + 8).astype(np.uint8)
+    pairs: np.ndarray[Any, np.dtype[np.uint8]] = codes_FC[:, ::2] + codes_FC[:, 1::2] * np.uint8(16)
+    return pairs
+
+
+def _single(pairs_FP: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.int8]]:
+    both_FP2 = np.stack([pairs_FP & np.uint8(15), pairs_FP >> np.uint8(4)], axis=2)
+    return both_FP2.reshape(len(pairs_FP), -1).astype(np.int8) - np.int8(8)

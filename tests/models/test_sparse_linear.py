@@ -76,9 +76,10 @@ def test_what_is_affordable_fits(most_bytes, tmp_path):
     assert importance[kept].min() >= np.delete(importance, kept).max()
 
 
-@pytest.mark.parametrize("is_small", [False, True])
-def test_saved_and_loaded_it_says_the_same(tmp_path, is_small):
-    model = some_model().compressed() if is_small else some_model()
+@pytest.mark.parametrize("form", ["whole", "compressed", "halved"])
+def test_saved_and_loaded_it_says_the_same(tmp_path, form):
+    model = some_model() if form == "whole" else some_model().compressed()
+    model = model.halved() if form == "halved" else model
     path = tmp_path / "linear.bin"
     model.save(path, {"most_words": 2})
     assert path.stat().st_size == pytest.approx(model.size_bytes(), abs=64)
@@ -88,6 +89,29 @@ def test_saved_and_loaded_it_says_the_same(tmp_path, is_small):
     np.testing.assert_allclose(
         loaded.scores(rows), model.scores(model.vocabulary.rows(*counted(TEXTS))), atol=2e-3
     )
+
+
+@pytest.mark.parametrize("num_columns", [1, 2, 5])
+def test_many_ngrams_take_two_bytes_each_and_four_bits_a_weight(tmp_path, num_columns):
+    random = np.random.default_rng(2)
+    keys_F = np.unique(random.integers(0, 1 << 32, 50_000, dtype=np.uint32))
+    weights_FC = random.normal(size=(len(keys_F), num_columns)).astype(np.float32)
+    vocabulary = Vocabulary(keys_F, np.ones(len(keys_F), np.float32))
+    model = SparseLinear(vocabulary, weights_FC, np.zeros(num_columns, np.float32)).compressed()
+    small, path = model.halved(), tmp_path / "linear.bin"
+    small.save(path)
+    assert path.stat().st_size < 70_000 + len(keys_F) * (6 + -(-num_columns // 2))
+    loaded, _metadata = SparseLinear.load(path)
+    assert loaded.bits == 4
+    assert np.array_equal(loaded.vocabulary.keys_F, keys_F)
+    assert np.array_equal(loaded.weights_FC, small.weights_FC)
+    plain_FC = loaded.weights_FC * loaded.scales_F[:, None]
+    assert np.abs(plain_FC - weights_FC).max() < np.abs(weights_FC).max() / 12
+    for room in (100_000, 200_000, 400_000):
+        small.part(small.affordable(room)).save(path)
+        assert 0.9 * room < path.stat().st_size <= room or len(small.affordable(room)) == len(
+            keys_F
+        )
 
 
 def test_a_damaged_file_is_refused(tmp_path):

@@ -1,11 +1,9 @@
 """Fewer and smaller emission weights, and how they lie in a file.
 
 Weights become int8 with one scale per label; the smallest are dropped until the file is small
-enough, and rows that keep none disappear. In a file the fingerprints, which rise, are two bytes
-each: their upper halves are counted instead of written.
+enough, and rows that keep none disappear. In a file:
 
-    fingerprint_counts [65536]   rows per upper half     (or fingerprints [R], where they are few)
-    fingerprint_lows   [R]       lower halves
+    fingerprint...               of the rows, see models/sorted_keys.py
     row_sizes          [R]       entries of each row
     entry_labels, entry_weights  [entries]
     scales [L], edges [L * L + 2 L]
@@ -23,10 +21,9 @@ from sparrowlm.foundation.errors import ModelError
 from sparrowlm.models.array_file import Array
 from sparrowlm.models.crf.rows import RowIndex
 from sparrowlm.models.crf.weights import CrfWeights
+from sparrowlm.models.sorted_keys import narrowest, packed_keys, unpacked_keys
 
 _MOST_INT8 = 127
-_FEW_ROWS = 32_000
-_HALF = 16
 _SLACK_BYTES = 64
 
 
@@ -120,28 +117,18 @@ def pack(rows: RowIndex, weights: CrfWeights) -> dict[str, Array]:
     """Return the arrays of a file."""
     sizes = np.diff(weights.row_starts)
     arrays: dict[str, Array] = {
-        "row_sizes": sizes.astype(_narrowest(int(sizes.max(initial=0)))),
-        "entry_labels": weights.entry_labels.astype(_narrowest(weights.num_labels)),
+        "row_sizes": sizes.astype(narrowest(int(sizes.max(initial=0)))),
+        "entry_labels": weights.entry_labels.astype(narrowest(weights.num_labels)),
         "entry_weights": weights.entry_weights,
         "scales": weights.scales_L,
         "edges": weights.edges.astype(np.float32),
     }
-    if len(rows) < _FEW_ROWS:
-        return {"fingerprints": rows.fingerprints_R, **arrays}
-    counts = np.bincount(rows.fingerprints_R >> np.uint32(_HALF), minlength=1 << _HALF)
-    lows = (rows.fingerprints_R & np.uint32((1 << _HALF) - 1)).astype(np.uint16)
-    narrow = counts.astype(_narrowest(int(counts.max(initial=0))))
-    return {"fingerprint_counts": narrow, "fingerprint_lows": lows, **arrays}
+    return {**packed_keys(rows.fingerprints_R, "fingerprint"), **arrays}
 
 
 def unpack(arrays: Mapping[str, Array]) -> tuple[RowIndex, CrfWeights]:
     """Make rows and weights of the arrays of a file."""
-    if "fingerprints" in arrays:
-        fingerprints = np.array(arrays["fingerprints"])
-    else:
-        highs = np.arange(1 << _HALF, dtype=np.uint32) << np.uint32(_HALF)
-        counts = arrays["fingerprint_counts"].astype(np.int64)
-        fingerprints = np.repeat(highs, counts) | arrays["fingerprint_lows"]
+    fingerprints = np.array(unpacked_keys(arrays, "fingerprint"))
     row_starts = np.concatenate([[0], np.cumsum(arrays["row_sizes"].astype(np.int64))])
     weights = CrfWeights(
         row_starts.astype(np.int64),
@@ -150,11 +137,4 @@ def unpack(arrays: Mapping[str, Array]) -> tuple[RowIndex, CrfWeights]:
         np.array(arrays["scales"]),
         arrays["edges"].astype(np.float64),
     )
-    return RowIndex(fingerprints.astype(np.uint32)), weights
-
-
-def _narrowest(most: int) -> type[np.unsignedinteger[Any]]:
-    for kind in (np.uint8, np.uint16):
-        if most <= np.iinfo(kind).max:
-            return kind
-    return np.uint32
+    return RowIndex(fingerprints), weights
