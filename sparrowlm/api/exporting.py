@@ -1,4 +1,4 @@
-"""A model as one file, opened again and compared before anybody is told that it is ready."""
+"""A model in another form, opened again and compared before anybody is told that it is ready."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, get_args
 import numpy as np
 
 from sparrowlm.api.model import Model
+from sparrowlm.export.from_gguf import export_directory
 from sparrowlm.export.gguf_blocks import FORMS, Form
 from sparrowlm.export.gguf_model import export_gguf, network_of
 from sparrowlm.foundation.errors import DependencyError, ModelError, SettingError
@@ -25,18 +26,19 @@ _LARGEST_LOSS_NATS = 3.0
 
 
 def export_model(model: str | Path, output: str | Path, form: str = "int8") -> dict[str, Any]:
-    """Write a model as one GGUF file.
+    """Write a model as one GGUF file, or, from such a file, as a model directory.
 
     Args:
-        model: a model directory.
-        output: the file, its name ending with .gguf; replaced.
+        model: a model directory or a GGUF file.
+        output: the file, its name ending with .gguf; or a directory, whose name has no ending.
+            Replaced.
         form: of a decoder's matrices: float32, float16, bfloat16, int8, int6, int5, int4, int3.
             Everything else keeps its form.
 
     Returns:
-        "bytes"; "architecture"; "self_test"; of a decoder also "same_likeliest" (the share
-        of tokens, in a text that the model itself wrote, whose likeliest next token is the same as
-        before) and "nats_per_token_before" and "_after" on that text.
+        "bytes"; of a file "architecture" and "self_test"; of a decoder also "same_likeliest" (the
+        share of tokens, in a text that the model itself wrote, whose likeliest next token is the
+        same as before) and "nats_per_token_before" and "_after" on that text.
 
     Raises:
         SettingError: an unknown form, or another ending.
@@ -48,17 +50,26 @@ def export_model(model: str | Path, output: str | Path, form: str = "int8") -> d
         known = ", ".join(get_args(Form))
         raise SettingError("api.export-form", received=form, known=known)
     output = Path(output)
-    if output.suffix != SUFFIX:
+    if output.suffix not in ("", SUFFIX) or (output.suffix == SUFFIX and output.is_dir()):
         raise SettingError("api.export-ending", received=output)
     files = model_files(Path(model))
-    export_gguf(files, output, form)
-    facts: dict[str, Any] = {"bytes": output.stat().st_size, **tested(output)}
+    facts: dict[str, Any] = {}
+    if output.suffix == SUFFIX:
+        export_gguf(files, output, form)
+        facts |= tested(output)
+    else:
+        if output.resolve() == Path(model).resolve():
+            raise SettingError("api.export-itself", path=output)
+        export_directory(files, output)
+        Model(output)
+    facts["bytes"] = model_files(output).num_bytes()
     if network_of(files) is None:
         return facts
     if files.manifest["kind"] in (*NEURAL_KINDS, "mixture"):
         facts |= compared(open_model(Path(model)).engine, open_model(output).engine)
         if facts["nats_per_token_after"] > facts["nats_per_token_before"] + _LARGEST_LOSS_NATS:
-            output.unlink()
+            if output.is_file():
+                output.unlink()
             raise ModelError("api.export-differs", path=output, **facts)
     return facts
 

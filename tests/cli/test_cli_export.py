@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from gguf_models import gguf_model
 from small_models import small_model
@@ -81,3 +82,40 @@ def test_another_ending_is_refused(tmp_path):
         export_model(model, tmp_path / "m.bin")
     with pytest.raises(SettingError, match=r"\.gguf"):
         self_tested(model)
+
+
+@pytest.mark.parametrize("kind", ["transformer", "mixture", "lstm", "ngram"])
+def test_a_file_becomes_a_directory_again(tmp_path, kind):
+    model, file = small_model(tmp_path / "m", kind), tmp_path / "m.gguf"
+    export_model(model, file, "float32")
+    facts = export_model(file, tmp_path / "again")
+    assert facts["bytes"] > 0
+    wishes = {"max_tokens": 20, "seed": 1}
+    before, after = (
+        sp.load(path).generate("The cat", **wishes) for path in (model, tmp_path / "again")
+    )
+    assert before == after
+    for name in ("config.json", "tokenizer.json", "ngram.bin"):
+        if (model / name).exists() and kind != "transformer":
+            assert (tmp_path / "again" / name).exists()
+    with pytest.raises(SettingError, match="itself"):
+        export_model(tmp_path / "again", tmp_path / "again")
+
+
+@has_native
+def test_transformers_loads_what_was_compressed_to_codes(tmp_path):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    path = gguf_model(tmp_path / "m.gguf", "int4", width=64, feed_forward_width=96)
+    facts = export_model(path, tmp_path / "m")
+    assert facts["same_likeliest"] > 0.9
+    peer = AutoModelForCausalLM.from_pretrained(tmp_path / "m").eval()
+    text = "The cat sat"
+    ids = AutoTokenizer.from_pretrained(tmp_path / "m")(text)["input_ids"]
+    own = sp.load(tmp_path / "m")
+    assert ids[-3:] == list(own._loaded.codec.encode(text))[-3:]
+    with torch.no_grad():
+        theirs = peer(torch.tensor([ids])).logits[0].numpy()
+    mine = own.engine.step(np.array(ids), own.engine.start())
+    np.testing.assert_allclose(mine, theirs, atol=1e-3)

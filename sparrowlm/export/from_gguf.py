@@ -1,0 +1,44 @@
+"""From one GGUF file back to a model directory, which transformers reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sparrowlm.export.gguf_model import network_of, other_files
+from sparrowlm.export.model_directory import ModelParts, write_model
+from sparrowlm.foundation import atomic
+from sparrowlm.runtime.directory import ModelFiles
+from sparrowlm.runtime.loading import load_codec
+
+# What the writer of a directory says itself.
+_OWN_FACTS = frozenset({"format", "checksum", "version", "kind", "neural", "files"})
+
+
+def export_directory(files: ModelFiles, directory: Path) -> None:
+    """Write a model as a directory, weights in float32: what their codes stand for.
+
+    Args:
+        files: of the model, in a GGUF file or in another directory.
+        directory: created when missing; the model in it is replaced.
+
+    Raises:
+        DamagedFileError: a file of the model is not what was written.
+        ResourceError: disk full or not writable.
+    """
+    network = network_of(files)
+    content = other_files(files, has_network=network is not None)
+    facts = {name: value for name, value in files.manifest.items() if name not in _OWN_FACTS}
+    parts = ModelParts(
+        kind=str(files.manifest["kind"]),
+        codec=None if network is None else load_codec(files),
+        shape=None if network is None else network.shape,
+        tensors={} if network is None else network.tensors,
+        binaries={name: _writer(data) for name, data in content.items()},
+        facts=facts,
+    )
+    write_model(directory, parts)
+
+
+def _writer(data: bytes) -> Callable[[Path], None]:
+    return lambda path: atomic.write_bytes(path, data)
