@@ -11,6 +11,7 @@ from sparrowlm.api.model import Model
 from sparrowlm.export.from_gguf import export_directory
 from sparrowlm.export.gguf_blocks import FORMS, Form
 from sparrowlm.export.gguf_model import export_gguf, network_of
+from sparrowlm.export.onnx_model import export_onnx
 from sparrowlm.foundation.errors import DependencyError, ModelError, SettingError
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.foundation.randomness import random_generator
@@ -20,6 +21,7 @@ from sparrowlm.runtime.gguf_reading import SUFFIX
 from sparrowlm.runtime.loading import NEURAL_KINDS, open_model
 from sparrowlm.runtime.sampling import SamplingSettings, draw
 
+_ONNX = ".onnx"
 _SAMPLE_TOKENS = 256
 # A file whose own numbers are not those of its model: nobody must get it.
 _LARGEST_LOSS_NATS = 3.0
@@ -30,8 +32,8 @@ def export_model(model: str | Path, output: str | Path, form: str = "int8") -> d
 
     Args:
         model: a model directory or a GGUF file.
-        output: the file, its name ending with .gguf; or a directory, whose name has no ending.
-            Replaced.
+        output: the file, its name ending with .gguf or .onnx (float32, for onnxruntime); or a
+            directory, whose name has no ending. Replaced.
         form: of a decoder's matrices: float32, float16, bfloat16, int8, int6, int5, int4, int3.
             Everything else keeps its form.
 
@@ -50,9 +52,12 @@ def export_model(model: str | Path, output: str | Path, form: str = "int8") -> d
         known = ", ".join(get_args(Form))
         raise SettingError("api.export-form", received=form, known=known)
     output = Path(output)
-    if output.suffix not in ("", SUFFIX) or (output.suffix == SUFFIX and output.is_dir()):
+    if output.suffix not in ("", SUFFIX, _ONNX) or (output.suffix and output.is_dir()):
         raise SettingError("api.export-ending", received=output)
     files = model_files(Path(model))
+    if output.suffix == _ONNX:
+        export_onnx(files, output)
+        return {"bytes": output.stat().st_size}
     facts: dict[str, Any] = {}
     if output.suffix == SUFFIX:
         export_gguf(files, output, form)

@@ -14,9 +14,9 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Int, Int64
 
-_MULTIPLIER = np.int64(0x5851F42D4C957F2D)
-_MASK = np.int64(0x7FFFFFFFFFFF)
-_SHIFT = np.int64(17)
+MULTIPLIER = np.int64(0x5851F42D4C957F2D)
+MASK = np.int64(0x7FFFFFFFFFFF)
+SHIFT = np.int64(17)
 
 
 def ngram_buckets(
@@ -36,8 +36,8 @@ def ngram_buckets(
     for index, order in enumerate(orders):
         keys_BT = ids_BT.copy()
         for back in range(1, order):
-            keys_BT *= _MULTIPLIER
+            keys_BT *= MULTIPLIER
             keys_BT[:, back:] += ids_BT[:, :-back]
-        keys_BT *= _MULTIPLIER
-        buckets[index] = ((keys_BT & _MASK) >> _SHIFT) % num_buckets
+        keys_BT *= MULTIPLIER
+        buckets[index] = ((keys_BT & MASK) >> SHIFT) % num_buckets
     return buckets

@@ -32,6 +32,7 @@ KIND = "sparse-linear"
 # Of every n-gram: inverse document frequency, scale.
 _BYTES_BESIDE_WEIGHTS = 2 + 2
 _FEW_BITS, _LARGEST_OF_FEW = 4, 7
+_STEPS, _SMALLEST_STEP = 255, 2.0**-24
 _FIXED_BYTES = 2048
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
@@ -186,7 +187,7 @@ class SparseLinear:
         Args:
             most_bytes: length of the file.
         """
-        beside = -(-self.num_columns * self.bits // 8) + _BYTES_BESIDE_WEIGHTS
+        beside = -(-self.num_columns * self.bits // 8) + _BYTES_BESIDE_WEIGHTS * self.bits // 8
         room = most_bytes - _FIXED_BYTES - 4 * self.num_columns
         return self.most_important(most_keys(room, beside))
 
@@ -209,15 +210,15 @@ class SparseLinear:
         )
 
     def halved(self) -> SparseLinear:
-        """Return the same model with weights of 4 bits."""
+        """Return the same model with weights of 4 bits, what belongs to an n-gram in 8."""
         plain_FC = self._plain_weights()
         largest_F = np.abs(plain_FC).max(axis=1, initial=0.0)
-        scales_F = (largest_F / _LARGEST_OF_FEW).astype(np.float16).astype(np.float32)
-        steps_FC = np.divide(
-            plain_FC, scales_F[:, None], out=np.zeros_like(plain_FC), where=scales_F[:, None] > 0
-        )
-        whole_FC = np.clip(np.rint(steps_FC), -_LARGEST_OF_FEW, _LARGEST_OF_FEW).astype(np.int8)
-        return SparseLinear(self.vocabulary, whole_FC, self.bias_C, scales_F, _FEW_BITS)
+        steps_F = np.maximum(largest_F / _LARGEST_OF_FEW, np.float32(_SMALLEST_STEP))
+        scales_F = np.exp2(_in_steps(np.log2(steps_F)).values())
+        whole_FC = np.clip(np.rint(plain_FC / scales_F[:, None]), -8, _LARGEST_OF_FEW)
+        idf_F = _in_steps(self.vocabulary.idf_F).values()
+        vocabulary = Vocabulary(self.vocabulary.keys_F, idf_F)
+        return SparseLinear(vocabulary, whole_FC.astype(np.int8), self.bias_C, scales_F, _FEW_BITS)
 
     def compressed(self) -> SparseLinear:
         """Return the same model with 8-bit weights, without n-grams that do nothing."""
@@ -252,12 +253,12 @@ class SparseLinear:
         return plain_FC
 
     def _arrays(self) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
-        arrays = {
-            **packed_keys(self.vocabulary.keys_F),
-            "idf": self.vocabulary.idf_F.astype(np.float16),
-            "weights": self.weights_FC if self.bits == 8 else _pairs(self.weights_FC),
-            "bias": self.bias_C,
-        }
+        arrays = {**packed_keys(self.vocabulary.keys_F), "bias": self.bias_C}
+        if self.bits == _FEW_BITS and self.scales_F is not None:
+            arrays["weights"] = _pairs(self.weights_FC)
+            arrays |= _in_steps(self.vocabulary.idf_F).arrays("idf")
+            return arrays | _in_steps(np.log2(self.scales_F)).arrays("scales")
+        arrays |= {"idf": self.vocabulary.idf_F.astype(np.float16), "weights": self.weights_FC}
         if self.scales_F is not None:
             arrays["scales"] = self.scales_F.astype(np.float16)
         return arrays
@@ -288,18 +289,55 @@ class SparseLinear:
         file = read_arrays(source, KIND)
         arrays = file.arrays
         try:
-            vocabulary = Vocabulary(unpacked_keys(arrays), arrays["idf"].astype(np.float32))
-            scales, weights_FC = arrays.get("scales"), arrays["weights"]
-            scales_F = None if scales is None else scales.astype(np.float32)
-            bits = _FEW_BITS if weights_FC.dtype == np.uint8 else 8
-            if bits == _FEW_BITS:
-                weights_FC = _single(weights_FC)[:, : len(arrays["bias"])]
-            model = SparseLinear(vocabulary, weights_FC, arrays["bias"], scales_F, bits)
+            model = _loaded(arrays)
         except (KeyError, ValueError) as error:
             raise DamagedFileError(
                 "foundation.file-damaged", path=path_of(source), reason=error
             ) from error
         return model, file.metadata
+
+
+def _loaded(arrays: Mapping[str, np.ndarray[Any, np.dtype[Any]]]) -> SparseLinear:
+    keys_F, weights_FC, bias_C = unpacked_keys(arrays), arrays["weights"], arrays["bias"]
+    if weights_FC.dtype == np.uint8:
+        idf_F = _Steps.of(arrays, "idf").values()
+        scales_F = np.exp2(_Steps.of(arrays, "scales").values())
+        whole_FC = _single(weights_FC)[:, : len(bias_C)]
+        return SparseLinear(Vocabulary(keys_F, idf_F), whole_FC, bias_C, scales_F, _FEW_BITS)
+    scales = arrays.get("scales")
+    return SparseLinear(
+        Vocabulary(keys_F, arrays["idf"].astype(np.float32)),
+        weights_FC,
+        bias_C,
+        None if scales is None else scales.astype(np.float32),
+    )
+
+
+class _Steps(NamedTuple):
+    """Numbers in 255 even steps between two of them."""
+
+    codes_F: np.ndarray[Any, np.dtype[np.uint8]]
+    ends: np.ndarray[Any, np.dtype[np.float32]]
+
+    @staticmethod
+    def of(arrays: Mapping[str, np.ndarray[Any, np.dtype[Any]]], name: str) -> _Steps:
+        return _Steps(arrays[name], arrays[f"{name}.ends"])
+
+    def arrays(self, name: str) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
+        return {name: self.codes_F, f"{name}.ends": self.ends}
+
+    def values(self) -> Matrix:
+        low, high = self.ends
+        values_F: Matrix = low + (high - low) * (self.codes_F / np.float32(_STEPS))
+        return values_F
+
+
+def _in_steps(values_F: Matrix) -> _Steps:
+    """Round numbers to steps; what was rounded already comes back as it is."""
+    low, high = (values_F.min(), values_F.max()) if len(values_F) else (0.0, 0.0)
+    width = max(float(high) - float(low), 1e-12)
+    codes_F = np.rint((values_F - low) * (_STEPS / width)).astype(np.uint8)
+    return _Steps(codes_F, np.array([low, high], dtype=np.float32))
 
 
 def _pairs(weights_FC: np.ndarray[Any, np.dtype[np.int8]]) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -119,3 +119,11 @@ def test_transformers_loads_what_was_compressed_to_codes(tmp_path):
         theirs = peer(torch.tensor([ids])).logits[0].numpy()
     mine = own.engine.step(np.array(ids), own.engine.start())
     np.testing.assert_allclose(mine, theirs, atol=1e-3)
+
+
+def test_onnx_is_written_beside(tmp_path, capsys):
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    model = small_model(tmp_path / "m", "transformer")
+    assert main(["export", str(model), "-o", str(tmp_path / "m.onnx"), "--json"]) == 0
+    written = (tmp_path / "m.onnx").stat().st_size
+    assert json.loads(capsys.readouterr().out) == {"bytes": written}

@@ -38,7 +38,7 @@ def test_the_commands_work(language, tmp_path):
         else:
             start = [sys.executable, "-m", "sparrowlm"]
         subprocess.run([*start, *words], cwd=tmp_path, check=True, capture_output=True)
-    assert len(commands(language)) == 8
+    assert len(commands(language)) == 9
 
 
 def test_both_languages_have_the_same_commands():
