@@ -43,6 +43,7 @@ sparrow_model* sparrow_open(const char* path, const sparrow_settings* settings) 
   if (!model->file.open(path)) {
     model->complaint.say("there is no such file: ", path);
   } else {
+    model->open.when_packed(MappedFile::release, &model->file);
     open_bytes(model, model->file.bytes(), model->file.size(), settings);
   }
   return model;

@@ -6,7 +6,8 @@ namespace engine {
 namespace {
 
 bool begins_with(Text text, Text start) {
-  return text.size >= start.size && __builtin_memcmp(text.data, start.data, start.size) == 0;
+  return text.size >= start.size &&
+         (start.size == 0 || __builtin_memcmp(text.data, start.data, start.size) == 0);
 }
 
 bool append(Growing<char>& to, const char* from, std::size_t count) {
@@ -18,6 +19,7 @@ bool append(Growing<char>& to, const char* from, std::size_t count) {
 
 // Takes the first count bytes away.
 void drop(Growing<char>& text, std::size_t count) {
+  if (count == 0) return;
   __builtin_memmove(text.data(), text.data() + count, text.size() - count);
   text.cut(text.size() - count);
 }

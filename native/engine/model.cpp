@@ -161,6 +161,7 @@ bool Model::matrix(const char* name, std::size_t rows, std::size_t columns, Matr
     pack_floats(tensor->data, matrix, packed.data());
   }
   matrix.tiles = packed.data();
+  if (when_packed_ != nullptr) when_packed_(packed_context_, tensor->data, tensor->bytes);
   return true;
 }
 

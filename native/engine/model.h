@@ -20,6 +20,13 @@ class Model {
 
   // The bytes must stay where they are.
   bool open(const std::uint8_t* bytes, std::size_t size, Complaint& complaint);
+  // Called for bytes that have been packed and will not be read again: whoever mapped them may let
+  // them go.
+  using Packed = void (*)(void* context, const std::uint8_t* bytes, std::size_t size);
+  void when_packed(Packed packed, void* context) {
+    when_packed_ = packed;
+    packed_context_ = context;
+  }
 
   const Gguf& file() const { return file_; }
   const Shape& shape() const { return shape_; }
@@ -35,6 +42,8 @@ class Model {
   bool turn_tables(Complaint& complaint);
   const float* keep(std::size_t count);
 
+  Packed when_packed_ = nullptr;
+  void* packed_context_ = nullptr;
   Gguf file_;
   Shape shape_;
   Weights weights_;

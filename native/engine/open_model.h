@@ -18,6 +18,8 @@ class OpenModel {
   bool open(const std::uint8_t* bytes, std::size_t size, const char* kernels,
             Complaint& complaint);
 
+  void when_packed(Model::Packed packed, void* context) { model_.when_packed(packed, context); }
+
   const Model& model() const { return model_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
   const char* kernels() const { return kernels_->name; }

@@ -16,7 +16,7 @@ std::uint64_t hash_of(Text key) {
 }
 
 bool same(Text a, Text b) {
-  return a.size == b.size && __builtin_memcmp(a.data, b.data, a.size) == 0;
+  return a.size == b.size && (a.size == 0 || __builtin_memcmp(a.data, b.data, a.size) == 0);
 }
 
 std::size_t power_above(std::size_t count) {

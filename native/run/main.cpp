@@ -69,6 +69,7 @@ class Program {
       return fail(kFailed, "there is no such file", "没有这个文件", options.model);
     }
     engine::Complaint complaint;
+    open_.when_packed(MappedFile::release, &file_);
     if (!open_.open(file_.bytes(), file_.size(), options.kernels, complaint)) {
       return fail(kFailed, "the file cannot be used", "无法使用该文件", complaint.text());
     }

@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 MappedFile::~MappedFile() { std::free(const_cast<std::uint8_t*>(bytes_)); }
-void MappedFile::release() {}
+void MappedFile::release(void*, const std::uint8_t*, std::size_t) {}
 
 bool MappedFile::open(const char* path) {
   std::FILE* file = std::fopen(path, "rb");
@@ -35,8 +35,11 @@ MappedFile::~MappedFile() {
   if (bytes_ != nullptr) ::munmap(const_cast<std::uint8_t*>(bytes_), size_);
 }
 
-void MappedFile::release() {
-  if (bytes_ != nullptr) ::madvise(const_cast<std::uint8_t*>(bytes_), size_, MADV_DONTNEED);
+void MappedFile::release(void*, const std::uint8_t* bytes, std::size_t size) {
+  static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(bytes), end = begin + size;
+  const std::uintptr_t first = (begin + page - 1) / page * page, last = end / page * page;
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 
 bool MappedFile::open(const char* path) {

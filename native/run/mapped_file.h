@@ -14,8 +14,9 @@ class MappedFile {
   bool open(const char* path);
   const std::uint8_t* bytes() const { return bytes_; }
   std::size_t size() const { return size_; }
-  // The pages that were read may go; they come back when they are touched.
-  void release();
+  // Whole pages within some of the bytes may go; they come back when they are touched. Its form is
+  // engine::Model::Packed, with the file as the context.
+  static void release(void* file, const std::uint8_t* bytes, std::size_t size);
 
  private:
   const std::uint8_t* bytes_ = nullptr;

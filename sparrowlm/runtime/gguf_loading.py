@@ -97,7 +97,10 @@ def gguf_engine(file: GgufFile, shape: TransformerShape) -> NeuralEngine[Any]:
     """
     if native_part() is not None and has_lanes_for(shape):
         try:
-            return NativeEngine(file.content, shape.context_tokens)
+            engine = NativeEngine(file.content, shape.context_tokens)
+            # Most of the file stands in the engine's own form now.
+            file.let_go()
+            return engine
         except ValueError as error:
             raise _damaged(file, error) from error
     from sparrowlm.runtime.transformer_engine import TransformerEngine

@@ -62,7 +62,8 @@ class GgufFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.content = _mapped(path)
+        self._map = _mapped(path)
+        self.content = np.frombuffer(self._map, dtype=np.uint8)
         cursor = _Cursor(self.content, self._refuse)
         if bytes(cursor.take(4)) != _MAGIC:
             self._refuse("not a GGUF file")
@@ -78,6 +79,11 @@ class GgufFile:
             self._refuse("general.alignment")
         first = -(-cursor.place // step) * step
         self.tensors = {name: self._tensor(place, first) for name, *place in places}
+
+    def let_go(self) -> None:
+        """Let the pages that were read go from memory; they come back when they are touched."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
 
     def setting(self, name: str, kind: type | tuple[type, ...]) -> Any:  # noqa: ANN401
         """Return a setting.
@@ -164,12 +170,11 @@ class _Cursor:
         return _SCALARS[kind]
 
 
-def _mapped(path: Path) -> Bytes:
+def _mapped(path: Path) -> mmap.mmap:
     try:
         with path.open("rb") as handle:
-            mapped = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+            return mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
     except ValueError as error:
         raise DamagedFileError("foundation.file-damaged", path=path, reason="empty") from error
     except OSError as error:
         raise ModelError("runtime.no-model", path=path) from error
-    return np.frombuffer(mapped, dtype=np.uint8)

@@ -27,10 +27,10 @@ def commands(language: str) -> list[list[str]]:
 
 
 @pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_commands_work(language, tmp_path):
+def test_the_commands_work(tmp_path):
     small_model(tmp_path / "my-model", "mixture", width=64, head_width=16)
-    for program, *words in commands(language):
+    # The other language has the same ones, see below.
+    for program, *words in commands("zh"):
         if program == "sparrow-run":
             if PROGRAM is None:
                 continue
@@ -38,7 +38,7 @@ def test_the_commands_work(language, tmp_path):
         else:
             start = [sys.executable, "-m", "sparrowlm"]
         subprocess.run([*start, *words], cwd=tmp_path, check=True, capture_output=True)
-    assert len(commands(language)) == 9
+    assert len(commands("zh")) == 9
 
 
 def test_both_languages_have_the_same_commands():

@@ -1,0 +1,105 @@
+"""Damaged GGUF files: no crash, no read outside, no second of work, no half gigabyte of memory.
+
+    python -m benchmarks.hostile_files [--mutants 1000000] [--file MODEL.gguf ...]
+
+The engine is compiled twice with $CXX (g++): with AddressSanitizer and UndefinedBehaviorSanitizer,
+and plain under a limit of 512 MiB of address space. Without --file small models of every kind that
+the engine knows are made: tokenizers of characters, byte pairs and words, all forms of matrices,
+a mixture. Mutants are shared out evenly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+NATIVE = ROOT / "native"
+_MOST_BYTES = 512 << 20
+_SANITIZED = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+_PLAIN = ["-O2"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mutants", type=int, default=1_000_000)
+    parser.add_argument("--file", type=Path, nargs="+", dest="files")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = options.files or small_files(folder)
+        share = options.mutants // (2 * len(files))
+        for kind, flags in (("sanitized", _SANITIZED), ("512 MiB", _PLAIN)):
+            program = build(folder / kind.replace(" ", ""), flags)
+            for file in files:
+                run(program, file, share, options.seed, is_limited=flags is _PLAIN)
+
+
+def build(program: Path, flags: list[str]) -> Path:
+    """Compile the engine and mutants.cpp."""
+    sys.path.insert(0, str(NATIVE))
+    from build_programs import ENGINE, X86_KERNELS, engine_sources, with_letters
+
+    work = program.with_suffix(".work")
+    work.mkdir()
+    jobs = [(ENGINE / f"{name}.cpp", []) for name in engine_sources()]
+    if os.uname().machine == "x86_64":
+        jobs += [(ENGINE / f"{name}.cpp", more) for name, more in X86_KERNELS.items()]
+    jobs.append((NATIVE / "fuzz" / "mutants.cpp", []))
+    common = ["-std=c++17", "-ffp-contract=off", "-pthread", f"-I{with_letters(work)}", *flags]
+    common.append("-DWITH_AVX_VNNI")
+    compiler = os.environ.get("CXX", "g++")
+
+    def compiled(job: tuple[Path, list[str]]) -> Path:
+        source, more = job
+        target = work / f"{source.stem}.o"
+        subprocess.run([compiler, *common, *more, "-c", source, "-o", target], check=True)
+        return target
+
+    with ThreadPoolExecutor(2) as pool:
+        objects = list(pool.map(compiled, jobs))
+    subprocess.run([compiler, *flags, "-pthread", *objects, "-o", program], check=True)
+    return program
+
+
+def run(program: Path, file: Path, count: int, seed: int, *, is_limited: bool) -> None:
+    began = time.perf_counter()
+    environment = {**os.environ, "ASAN_OPTIONS": "allocator_may_return_null=1"}
+    done = subprocess.run(
+        [program, file, str(count), str(seed)], capture_output=True, text=True, check=False,
+        env=environment, preexec_fn=limited if is_limited else None,
+    )  # fmt: skip
+    seconds = time.perf_counter() - began
+    print(f"{program.name:10s} {file.stem:20s} {done.stdout.strip()}, {seconds:.0f} s", flush=True)
+    if done.returncode:
+        sys.exit(f"{file}: exit {done.returncode}\n{done.stderr[-4000:]}")
+
+
+def limited() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
+
+
+def small_files(folder: Path) -> list[Path]:
+    """Make a small model of every kind."""
+    sys.path[:0] = [str(ROOT / "tests")]
+    from gguf_models import gguf_mixture, gguf_model
+    from small_models import small_codec
+
+    forms = ("float32", "bfloat16", "int8", "int6", "int5", "int4", "int3")
+    files = [
+        gguf_model(folder / f"{kind}-{form}.gguf", form, small_codec(kind), num_layers=1)
+        for kind, form in zip(("character", "bpe", "word") * 3, forms, strict=False)
+    ]
+    return [*files, gguf_mixture(folder / "mixture.gguf", "int4")]
+
+
+if __name__ == "__main__":
+    main()
