@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <new>
+#include <type_traits>
 
 namespace engine {
 
@@ -17,7 +18,7 @@ class Room {
   Room(Room&& other) noexcept { *this = static_cast<Room&&>(other); }
   Room& operator=(Room&& other) noexcept {
     if (this == &other) return *this;
-    std::free(whole_);
+    clear();
     whole_ = other.whole_;
     values_ = other.values_;
     size_ = other.size_;
@@ -26,13 +27,11 @@ class Room {
     other.size_ = 0;
     return *this;
   }
-  ~Room() { std::free(whole_); }
+  ~Room() { clear(); }
 
   // Makes room for count values, all bits 0; what was there is gone. False: no memory.
   bool make(std::size_t count) {
-    std::free(whole_);
-    values_ = nullptr;
-    size_ = 0;
+    clear();
     whole_ = count > (SIZE_MAX - kAlignment) / sizeof(Value)
                  ? nullptr
                  : std::calloc(count * sizeof(Value) + kAlignment, 1);
@@ -51,6 +50,17 @@ class Room {
 
  private:
   static constexpr std::size_t kAlignment = 64;
+
+  // Values that own something, such as other rooms, give it back; all bits 0 own nothing.
+  void clear() {
+    if constexpr (!std::is_trivially_destructible_v<Value>) {
+      for (std::size_t i = 0; i < size_; ++i) values_[i].~Value();
+    }
+    std::free(whole_);
+    whole_ = nullptr;
+    values_ = nullptr;
+    size_ = 0;
+  }
 
   void* whole_ = nullptr;
   Value* values_ = nullptr;

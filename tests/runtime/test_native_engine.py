@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -242,3 +243,21 @@ def test_without_the_compiled_part_numpy_answers(tmp_path, monkeypatch):
     model = open_model(path)
     assert isinstance(model.engine, TransformerEngine)
     assert model.engine.vocab_size == model.codec.vocab_size
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="nobody says what memory is used"
+)
+def test_models_that_are_closed_give_their_memory_back(tmp_path):
+    path = gguf_model(tmp_path / "m.gguf", width=256, feed_forward_width=1024)
+
+    def used_mib() -> float:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+
+    for _ in range(5):
+        open_model(path)
+    before = used_mib()
+    for _ in range(60):
+        open_model(path)
+    assert used_mib() - before < 20
