@@ -169,13 +169,15 @@ bool Writer::advance(Growing<char>& text) {
   const std::int32_t id = sampler_.draw(logits_.data(), wish_.sampling, allowed, ids_.data() + 1,
                                         ids_.size() - 1, chance);
   is_first_ = false;
-  if (id == 0) {
+  const Text piece = tokenizer_.piece(id);
+  const Opened opened = after_bytes(opened_, piece);
+  // In a damaged vocabulary nothing may be allowed at all: then what was drawn does not fit.
+  if (id == 0 || opened == Opened::kBroken || piece.size < num_repeated_) {
     is_over_ = true;
     return watch_.finish(text), false;
   }
   ++num_drawn_;
-  const Text piece = tokenizer_.piece(id);
-  opened_ = after_bytes(opened_, piece);
+  opened_ = opened;
   if (!ids_.push(id) ||
       !append(open_, piece.data + num_repeated_, piece.size - num_repeated_)) {
     return false;

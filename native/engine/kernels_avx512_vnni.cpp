@@ -71,8 +71,10 @@ struct Machine {
     for (int n = 0; n < kNum; ++n) {
       std::int32_t four;
       __builtin_memcpy(&four, rows + n * stride + 4 * kStep, sizeof four);
-      auto& sum = reinterpret_cast<__m512i&>(sums[n].part[0]);
-      sum = _mm512_dpbusd_epi32(sum, weights, _mm512_set1_epi32(four));
+      // By value: parts may begin anywhere, __m512i may not.
+      const auto before = reinterpret_cast<__m512i>(sums[n].part[0]);
+      sums[n].part[0] = reinterpret_cast<IntPart>(
+          _mm512_dpbusd_epi32(before, weights, _mm512_set1_epi32(four)));
     }
   }
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparrowlm.api.dials import decoding_settings
 from sparrowlm.foundation.errors import ModelError
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from sparrowlm.api.similarity import SimilarWord, WordSimilarity
     from sparrowlm.foundation.array_types import Float32
-    from sparrowlm.runtime.decoding import DecodingSettings
     from sparrowlm.runtime.encoding import Filling, TextEncoder
     from sparrowlm.runtime.engines import Engine
     from sparrowlm.runtime.loading import LoadedModel
@@ -270,7 +270,7 @@ class Model:
             prompt: any text, also none; it is not repeated in the result.
             num_samples: how many continuations, >= 1.
             **sampling: max_tokens, temperature, top_k, top_p, min_p, repetition_penalty, stop,
-                seed; see decoding_settings.
+                seed, choices, pattern, json_schema; see dials.decoding_settings.
         """
         return self._completer.generate(prompt, decoding_settings(**sampling), num_samples)
 
@@ -360,39 +360,3 @@ class Model:
 
             facts["measured"] = shortened(facts["measured"])
         return facts
-
-
-def decoding_settings(
-    *,
-    max_tokens: int = 200,
-    temperature: float | int = 1.0,
-    top_k: int | None = None,
-    top_p: float | int | None = None,
-    min_p: float | int | None = None,
-    repetition_penalty: float | int = 1.0,
-    stop: Sequence[str] = (),
-    seed: int | None = None,
-) -> DecodingSettings:
-    """Check the dials of sampling.
-
-    Args:
-        max_tokens: most tokens to add, >= 0.
-        temperature: 0 takes the likeliest; below 1 safer, above 1 bolder.
-        top_k: only the k likeliest; None for all.
-        top_p: only the likeliest that together reach this probability; None for all.
-        min_p: nothing less likely than this share of the likeliest; None for all.
-        repetition_penalty: above 1 makes what was said already less likely.
-        stop: the text ends before the first of these.
-        seed: same seed, same text; None differs from run to run.
-
-    Raises:
-        SettingError: a dial is out of its range.
-    """
-    from sparrowlm.runtime.decoding import DecodingSettings
-    from sparrowlm.runtime.sampling import SamplingSettings
-
-    sampling = SamplingSettings(
-        temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p,
-        repetition_penalty=repetition_penalty, seed=seed,
-    )  # fmt: skip
-    return DecodingSettings(sampling=sampling, max_tokens=max_tokens, stop=tuple(stop))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from sparrowlm.cli.output import JsonFlag, ModelPath, write_json, write_line, write_piece
+from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.messages import say
 
 if TYPE_CHECKING:
@@ -32,6 +34,34 @@ class SamplingOptions:
     ] = ()
     seed: Annotated[int | None, Parameter(help=say("cli.generate-seed"))] = None
     num_samples: Annotated[int, Parameter(help=say("cli.generate-num-samples"))] = 1
+    choices: Annotated[
+        tuple[str, ...],
+        Parameter(help=say("cli.generate-choices"), negative="", consume_multiple=True),
+    ] = ()
+    pattern: Annotated[str | None, Parameter(help=say("cli.generate-pattern"))] = None
+    json_schema: Annotated[str | None, Parameter(help=say("cli.generate-json-schema"))] = None
+
+    def dials(self) -> dict[str, Any]:
+        """Return them as the API takes them."""
+        found = asdict(self)
+        if self.json_schema is not None:
+            found["json_schema"] = _schema(self.json_schema)
+        return found
+
+
+def _schema(given: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Read a JSON schema: a file, or the schema itself.
+
+    Raises:
+        SettingError: neither.
+    """
+    from json import loads
+
+    try:
+        is_file = Path(given).is_file()
+        return loads(Path(given).read_text(encoding="utf-8") if is_file else given)
+    except (OSError, ValueError) as error:
+        raise SettingError("cli.generate-schema-unreadable", received=given) from error
 
 
 def generate_command(
@@ -52,7 +82,7 @@ def generate_command(
     if is_streaming and not json and options.num_samples == 1:
         _stream(loaded, prompt, options)
         return
-    samples = loaded.generate(prompt, **asdict(options))
+    samples = loaded.generate(prompt, **options.dials())
     if json:
         write_json([{"prompt": prompt, "text": sample} for sample in samples])
         return
@@ -64,6 +94,6 @@ def generate_command(
 
 def _stream(model: api.Model, prompt: str, options: SamplingOptions) -> None:
     write_piece(prompt)
-    for piece in model.stream(prompt, **asdict(options)):
+    for piece in model.stream(prompt, **options.dials()):
         write_piece(piece)
     write_line("")

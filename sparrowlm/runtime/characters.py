@@ -6,6 +6,7 @@ allowed; where none is open, nothing that could only stand inside one.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,18 @@ class WholeCharacters:
         begins = np.array([piece.startswith(start) for piece in self._pieces])
         mask: Mask = begins & self.allowed(b"")
         return mask
+
+    @cached_property
+    def tree(self) -> dict[int, Any]:
+        """All tokens by their bytes: byte -> what may follow; below 0: ids that end here."""
+        root: dict[int, Any] = {}
+        for token_id, piece in enumerate(self._pieces):
+            node = root
+            for byte in piece:
+                node = node.setdefault(byte, {})
+            if piece:
+                node.setdefault(-1, []).append(token_id)
+        return root
 
     def piece(self, token_id: int) -> bytes:
         """Return the bytes of one token."""

@@ -14,8 +14,10 @@ from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.randomness import random_generator
 from sparrowlm.runtime.characters import WholeCharacters
 from sparrowlm.runtime.engines import Engine
+from sparrowlm.runtime.guides import Guide
 from sparrowlm.runtime.prompts import Prompt, first_tokens, make_prompt
 from sparrowlm.runtime.sampling import REPETITION_WINDOW_TOKENS, SamplingSettings, draw
+from sparrowlm.text.patterns import Automaton
 from sparrowlm.text.streaming import StreamingDecoder
 from sparrowlm.text.tokenizers import SEPARATOR_ID, TokenCodec
 
@@ -31,11 +33,13 @@ class DecodingSettings:
         sampling: how ids are drawn.
         max_tokens: most ids drawn, >= 0.
         stop: the text ends before the first of these strings.
+        pattern: what the text may look like; it ends where the pattern does.
     """
 
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     max_tokens: int = 200
     stop: tuple[str, ...] = ()
+    pattern: Automaton | None = None
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning.
@@ -115,7 +119,8 @@ class Decoder:
     ) -> Iterator[tuple[int, str]]:
         """Yield every id drawn, the closing separator included, and the text it released."""
         start = make_prompt(prompt, self._codec, self._characters)
-        text = Continuation(start, self._characters, _with_seed(settings), sample)
+        guide = self._guide(settings)
+        text = Continuation(start, self._characters, _with_seed(settings), sample, guide)
         if text.has_ended():
             return
         cache = self._engine.start()
@@ -128,11 +133,15 @@ class Decoder:
             fed = np.array([text.last_id], dtype=np.int64)
             logits_V = self._engine.step(fed, cache, is_last_only=True)[-1]
 
+    def _guide(self, settings: DecodingSettings) -> Guide | None:
+        return None if settings.pattern is None else Guide(settings.pattern, self._characters)
+
     def _side_by_side(
         self, prompt: str, settings: DecodingSettings, numbers: Sequence[int]
     ) -> list[str]:
         start = make_prompt(prompt, self._codec, self._characters)
-        texts = [Continuation(start, self._characters, settings, n) for n in numbers]
+        guide = self._guide(settings)
+        texts = [Continuation(start, self._characters, settings, n, guide) for n in numbers]
         pieces: list[list[str]] = [[] for _text in texts]
         cache = self._engine.start()
         logits_V = read_prompt(self._engine, start.ids, cache)
@@ -162,16 +171,25 @@ class Continuation:
         characters: the bytes of all tokens.
         settings: with a seed.
         sample: its number among the samples of one seed.
+        guide: keeps it within the settings' pattern.
     """
 
     def __init__(
-        self, prompt: Prompt, characters: WholeCharacters, settings: DecodingSettings, sample: int
+        self,
+        prompt: Prompt,
+        characters: WholeCharacters,
+        settings: DecodingSettings,
+        sample: int,
+        guide: Guide | None = None,
     ) -> None:
         self._characters = characters
         self._settings = settings
         self._generator = random_generator(settings.sampling.seed or 0, f"sample {sample}")
         self._recent = prompt.ids[1:][-REPETITION_WINDOW_TOKENS:]
+        self._guide, self._state = guide, 0
         self._allowed_V = first_tokens(prompt, characters)
+        if guide is not None:
+            self._allowed_V = guide.first(prompt.begun, self._allowed_V)
         self._open_bytes = b""
         self._num_repeated_bytes = len(prompt.begun)
         self._watch = StopWatch(settings.stop)
@@ -187,6 +205,9 @@ class Continuation:
     def advance(self, logits_V: Float32[np.ndarray, " vocab"]) -> str:
         """Draw the next id and return the text that is certain now."""
         sampling = self._settings.sampling
+        if self._guide is not None and not self._allowed_V.any():
+            self.last_id, self._has_ended = SEPARATOR_ID, True  # no token has the bytes wanted
+            return self._watch.finish()
         self.last_id = draw(logits_V, sampling, self._generator, self._recent, self._allowed_V)
         if self.last_id == SEPARATOR_ID:
             self._has_ended = True
@@ -197,14 +218,23 @@ class Continuation:
         self._recent = [*self._recent[1 - REPETITION_WINDOW_TOKENS :], self.last_id]
         piece = self._characters.piece(self.last_id)[self._num_repeated_bytes :]
         self._num_repeated_bytes = 0
+        is_over = self._follow(piece)
         released = self._watch.feed(self._decoder.feed(piece))
         if self._watch.has_stopped:
             self._has_ended = True
-        elif self._num_drawn >= self._settings.max_tokens:
+        elif is_over or self._num_drawn >= self._settings.max_tokens:
             # A character left open here is dropped: half of it is no text.
             self._has_ended = True
             released += self._watch.finish()
         return released
+
+    def _follow(self, piece: bytes) -> bool:
+        """Take a token's bytes into the pattern; say whether the text can only end now."""
+        if self._guide is None:
+            return False
+        self._state = self._guide.after(self._state, piece)
+        self._allowed_V = self._guide.allowed(self._state)
+        return self._guide.is_over(self._state)
 
 
 def read_prompt(

@@ -1,0 +1,8 @@
+"""What a text may look like: choices, regular expressions, JSON; as automata over bytes."""
+
+from sparrowlm.text.patterns.automaton import Automaton
+from sparrowlm.text.patterns.json_schema import json_pattern
+from sparrowlm.text.patterns.parsing import parse_pattern
+from sparrowlm.text.patterns.tree import Pattern, choice, literal
+
+__all__ = ["Automaton", "Pattern", "choice", "json_pattern", "literal", "parse_pattern"]

@@ -1,0 +1,97 @@
+"""Patterns as trees, from which automata are made.
+
+Source: Thompson 1968, "Regular expression search algorithm".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+LAST_CHARACTER = 0x10FFFF
+_HALVES = range(0xD800, 0xE000)
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Characters:
+    """One character out of some.
+
+    Attributes:
+        ranges: code points, first and last of each range, ascending, apart from each other.
+    """
+
+    ranges: tuple[Range, ...]
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One pattern after the other; none at all is the empty text."""
+
+    parts: tuple[Pattern, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several patterns; of none nothing comes."""
+
+    parts: tuple[Pattern, ...]
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A pattern several times.
+
+    Attributes:
+        part: the pattern.
+        least: how often at the least.
+        most: at the most; None for any number.
+    """
+
+    part: Pattern
+    least: int
+    most: int | None
+
+
+Pattern = Characters | Sequence | Choice | Repeat
+EMPTY = Sequence(())
+
+
+def literal(text: str) -> Pattern:
+    """Return the pattern of one text."""
+    return Sequence(tuple(Characters(((ord(sign), ord(sign)),)) for sign in text))
+
+
+def choice(texts: Iterable[str]) -> Pattern:
+    """Return the pattern of several texts."""
+    return Choice(tuple(literal(text) for text in texts))
+
+
+def characters(ranges: Iterable[Range]) -> Characters:
+    """Return one character out of ranges in any order, half characters left out."""
+    parts: list[Range] = []
+    for first, last in sorted(ranges):
+        for begin, end in _without_halves(first, last):
+            if parts and begin <= parts[-1][1] + 1:
+                parts[-1] = (parts[-1][0], max(parts[-1][1], end))
+            else:
+                parts.append((begin, end))
+    return Characters(tuple(parts))
+
+
+def others(these: Characters) -> Characters:
+    """Return one character out of all others."""
+    found, first = [], 0
+    for begin, end in these.ranges:
+        if begin > first:
+            found.append((first, begin - 1))
+        first = end + 1
+    if first <= LAST_CHARACTER:
+        found.append((first, LAST_CHARACTER))
+    return characters(found)
+
+
+def _without_halves(first: int, last: int) -> list[Range]:
+    before, behind = (first, min(last, _HALVES.start - 1)), (max(first, _HALVES.stop), last)
+    return [one for one in (before, behind) if one[0] <= one[1]]
