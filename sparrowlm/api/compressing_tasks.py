@@ -17,7 +17,8 @@ from sparrowlm.api.labels import read_examples
 from sparrowlm.api.model import TAG_KINDS, Model
 from sparrowlm.api.predictors import open_matcher, open_predictor, open_tagger
 from sparrowlm.compression.choices import Choice
-from sparrowlm.compression.encoders import Answers, EncoderFile, EncoderWays, encoder_ways
+from sparrowlm.compression.code_ways import CodeWays
+from sparrowlm.compression.encoders import Answers, EncoderFile, encoder_ways
 from sparrowlm.compression.floors import PERCENT, SizeWays, size_ways
 from sparrowlm.corpora.labelled import Example, TaskKind
 from sparrowlm.export.gguf_file import GgufParts, write_gguf
@@ -62,7 +63,7 @@ class TaskCompression:
             raise DataError("compression.needs-data", kind=self._kind)
         self._content = other_files(files, has_network=False)
         self._encoder_file: EncoderFile | None = None
-        self._encoder: EncoderWays | None = None
+        self._encoder: CodeWays | None = None
         self._floors: dict[str, SizeWays[Any]] = {}
         self._metadata: dict[str, Any] = {}
         with TemporaryDirectory() as folder:
@@ -77,8 +78,7 @@ class TaskCompression:
         for name, ways in self._floors.items():
             content[name] = self._floor_file(name, ways.parts[chosen[name].way])
         if self._encoder is not None and self._encoder_file is not None:
-            ways_of = {name: chosen[name].way for name in self._encoder.choices}
-            arrays = self._encoder_file.replaced(self._encoder.chosen(ways_of))
+            arrays = self._encoder_file.replaced(self._encoder.chosen(chosen))
             metadata = {"orders": list(self._encoder_file.orders)}
             content[ENCODER_FILE] = _bytes_of(
                 lambda place: write_arrays(place, ENCODER_KIND, metadata, arrays)

@@ -12,8 +12,9 @@ import numpy as np
 
 from sparrowlm.api.compression_figures import TextLosses, text_losses
 from sparrowlm.compression.choices import Choice, Way
+from sparrowlm.compression.code_ways import CodeWays
 from sparrowlm.compression.counts import NGRAM, NgramWays, ngram_ways
-from sparrowlm.compression.matrices import MatrixWays, matrix_ways
+from sparrowlm.compression.matrices import matrix_ways
 from sparrowlm.compression.samples import every_fifth_apart, own_documents, windows
 from sparrowlm.export.gguf_file import GgufParts, write_gguf
 from sparrowlm.export.gguf_model import listed, network_of, other_files
@@ -81,8 +82,7 @@ class TextCompression:
         if self._ngram is not None:
             content[NGRAM] = _file_of(self._ngram, chosen[NGRAM].way)
         if network is not None and self._matrices is not None:
-            ways = {name: chosen[name].way for name in self._matrices.choices}
-            codes = self._matrices.chosen(ways)
+            codes = self._matrices.chosen(chosen)
             network = replace(network, codes=codes, form="float16")
         manifest = {**self._files.manifest, "files": listed(content), "compression": dict(facts)}
         write_gguf(path, GgufParts(network=network, files=content, manifest=manifest))
@@ -111,7 +111,7 @@ class TextCompression:
 
     def _matrix_ways(
         self, seen: Sequence[Ids], progress: Progress, *, is_common: bool
-    ) -> MatrixWays | None:
+    ) -> CodeWays | None:
         if self._network is None:
             return None
         windows_BT = windows(seen, self._window(), _SEEN_TOKENS)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.compression.choices import Choice, Way
+from sparrowlm.compression.code_ways import CodeWays
 from sparrowlm.compression.inputs import Products, products_while
 from sparrowlm.compression.rounding import product_error, rounded_for_inputs
 from sparrowlm.foundation.array_types import Float64
@@ -71,24 +72,7 @@ class EncoderFile:
         return arrays
 
 
-@dataclass(frozen=True)
-class EncoderWays:
-    """Ways to store the weights.
-
-    Attributes:
-        codes: for every weight and number of bits but AS_IT_IS.
-        choices: the same with bytes and costs.
-    """
-
-    codes: Mapping[tuple[str, Way], BlockCodes]
-    choices: Mapping[str, Sequence[Choice]]
-
-    def chosen(self, ways: Mapping[str, Way]) -> dict[str, BlockCodes]:
-        """Return the codes of one choice, of those weights that change."""
-        return {name: self.codes[name, way] for name, way in ways.items() if way != AS_IT_IS}
-
-
-def encoder_ways(file: EncoderFile, answers: Answers, progress: Progress) -> EncoderWays:
+def encoder_ways(file: EncoderFile, answers: Answers, progress: Progress) -> CodeWays:
     """Round every weight to several numbers of bits and measure what that costs.
 
     Args:
@@ -123,7 +107,7 @@ def encoder_ways(file: EncoderFile, answers: Answers, progress: Progress) -> Enc
         ]
         progress.advance(1)
     progress.finish()
-    return EncoderWays(codes, choices)
+    return CodeWays(codes, choices)
 
 
 def divergence(

@@ -9,13 +9,13 @@ Shape letters: B windows, T positions, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from sparrowlm.compression.choices import Choice, Way
+from sparrowlm.compression.code_ways import CodeWays
 from sparrowlm.compression.inputs import EMBEDDING, input_products
 from sparrowlm.compression.rounding import product_error, rounded_for_inputs
 from sparrowlm.foundation.array_types import Float32, Int64
@@ -43,23 +43,6 @@ _EMBEDDING_DAMPING = 0.1
 Tensors = Mapping[str, np.ndarray[Any, np.dtype[np.float32]]]
 
 
-@dataclass(frozen=True)
-class MatrixWays:
-    """Ways to store the matrices.
-
-    Attributes:
-        codes: for every matrix and number of bits.
-        choices: the same with bytes and costs.
-    """
-
-    codes: Mapping[tuple[str, Way], BlockCodes]
-    choices: Mapping[str, Sequence[Choice]]
-
-    def chosen(self, ways: Mapping[str, Way]) -> dict[str, BlockCodes]:
-        """Return the codes of one choice, of those that are rounded to codes."""
-        return {name: self.codes[name, way] for name, way in ways.items() if way != FLOAT16}
-
-
 def code_bytes(rows: int, columns: int, bits: int) -> int:
     """Return what a matrix of codes takes in a file.
 
@@ -79,7 +62,7 @@ def matrix_ways(
     progress: Progress,
     *,
     is_common: bool = False,
-) -> MatrixWays:
+) -> CodeWays:
     """Round every matrix to several numbers of bits and measure what that costs.
 
     Args:
@@ -120,7 +103,7 @@ def matrix_ways(
             Choice(count, code_bytes(rows, columns, count), slope * errors[name, count])
             for count in bits
         ]
-    return MatrixWays(codes, choices)
+    return CodeWays(codes, choices)
 
 
 def _rounded(
