@@ -66,6 +66,22 @@ class NativeDecoder {
     return copy;
   }
 
+  nb::bytes save(engine::Session& session) const {
+    std::vector<std::uint8_t> bytes(session.saved_bytes(model_.shape()));
+    session.save(model_.shape(), model_.identity(), bytes.data());
+    return nb::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+
+  std::unique_ptr<engine::Session> restore(nb::bytes saved) const {
+    auto session = std::make_unique<engine::Session>();
+    engine::Complaint complaint;
+    const auto* from = reinterpret_cast<const std::uint8_t*>(saved.c_str());
+    if (!session->restore(model_.shape(), model_.identity(), from, saved.size(), complaint)) {
+      throw std::invalid_argument(complaint.text());
+    }
+    return session;
+  }
+
   auto read(engine::Session& session, InputVector<std::int32_t> ids, bool is_last_only) {
     check(ids);
     const std::size_t num_rows = is_last_only ? 1 : ids.size();
@@ -302,6 +318,8 @@ void define_engine(nb::module_& module) {
       .def_prop_ro("kernels", &NativeDecoder::kernels)
       .def("start", &NativeDecoder::start)
       .def("branch", &NativeDecoder::branch)
+      .def("save", &NativeDecoder::save)
+      .def("restore", &NativeDecoder::restore)
       .def("read", &NativeDecoder::read, nb::arg("session"), nb::arg("ids"),
            nb::arg("is_last_only") = true)
       .def("read_one_each", &NativeDecoder::read_one_each)

@@ -105,6 +105,21 @@ int sparrow_next_piece(sparrow_model* model, const char** piece, size_t* size) {
   return !model->has_ended || *size > 0;
 }
 
+size_t sparrow_state_size(sparrow_model* model) {
+  return model->open.writer().session().saved_bytes(model->open.model().shape());
+}
+
+void sparrow_save_state(sparrow_model* model, void* to) {
+  model->open.writer().session().save(model->open.model().shape(), model->open.model().identity(),
+                                      static_cast<std::uint8_t*>(to));
+}
+
+int sparrow_restore_state(sparrow_model* model, const void* from, size_t size) {
+  return model->open.writer().session().restore(
+      model->open.model().shape(), model->open.model().identity(),
+      static_cast<const std::uint8_t*>(from), size, model->complaint);
+}
+
 int sparrow_encode(sparrow_model* model, const char* text, const int32_t** ids, size_t* count) {
   model->ids.clear();
   const bool is_done = model->open.tokenizer().encode(text_of(text), model->ids);

@@ -67,6 +67,14 @@ int sparrow_begin(sparrow_model *model, const char *prompt, const sparrow_wishes
  * closed by a zero byte, and stay until the next call; *size may be 0. */
 int sparrow_next_piece(sparrow_model *model, const char **piece, size_t *size);
 
+/* What has been read and written so far, for later or for another process: sparrow_begin() does not
+ * read again what a restored state has in common with its prompt. to has room for
+ * sparrow_state_size() bytes. Restoring a state that is damaged or of another model changes
+ * nothing. 0: see sparrow_complaint(). */
+size_t sparrow_state_size(sparrow_model *model);
+void sparrow_save_state(sparrow_model *model, void *to);
+int sparrow_restore_state(sparrow_model *model, const void *from, size_t size);
+
 /* The ids of a text; they stay until the next call. 0: no memory. */
 int sparrow_encode(sparrow_model *model, const char *text, const int32_t **ids, size_t *count);
 /* The bytes of a token, not closed by a zero byte; none for the separator and for unknown ids. */

@@ -52,6 +52,8 @@ class Writer {
   // False: no memory.
   bool make();
   StopWatch& stops() { return watch_; }
+  // What has been read: a state that is restored here is not read again by begin.
+  Session& session() { return session_; }
   // Reads a prompt, of which what the session has read already is not read again.
   bool begin(Text prompt, const Wish& wish);
   // Draws one id and appends the text that is certain now. False at the end of the text.

@@ -119,9 +119,11 @@ void product(const Product& job, std::size_t first, std::size_t last) {
 
 typedef std::int8_t BytePart __attribute__((vector_size(kRegisterFloats), aligned(1), may_alias));
 
-// Returns the codes, written as well.
+// Returns the codes, written as well. What a damaged file makes of numbers, infinite or none at all,
+// gets a code in range too.
 IN_PLACE Ints coded(const float* values, float to_code, std::int8_t* codes) {
-  const Ints whole = whole_of(rounded(load(values) * every(to_code)));
+  const Floats wanted = load(values) * every(to_code);
+  const Ints whole = whole_of(rounded(smaller(larger(wanted, every(-127.0f)), every(127.0f))));
   for (std::size_t i = 0; i < kParts; ++i) {
     *reinterpret_cast<BytePart*>(codes + i * kRegisterFloats) =
         __builtin_convertvector(whole.part[i], BytePart);

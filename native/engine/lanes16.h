@@ -91,6 +91,11 @@ IN_PLACE Floats larger(const Floats& a, const Floats& b) {
       [&](std::size_t i) { return a.part[i] > b.part[i] ? a.part[i] : b.part[i]; });
 }
 
+IN_PLACE Floats smaller(const Floats& a, const Floats& b) {
+  return in_parts<Floats>(
+      [&](std::size_t i) { return a.part[i] < b.part[i] ? a.part[i] : b.part[i]; });
+}
+
 IN_PLACE Floats magnitude(const Floats& x) {
   return in_parts<Floats>([&](std::size_t i) {
     return reinterpret_cast<FloatPart>(reinterpret_cast<IntPart>(x.part[i]) & 0x7FFFFFFF);

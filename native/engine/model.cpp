@@ -1,13 +1,17 @@
 #include "model.h"
 
 #include "angles.h"
+#include "hashing.h"
 #include "names.h"
 #include "packing.h"
+
+#include <initializer_list>
 
 namespace engine {
 namespace {
 
 constexpr std::size_t kMatricesOfLayer = 7, kVectorsOfLayer = 4;
+constexpr std::size_t kHashedBytes = 1 << 16;
 constexpr Format kFormats[] = {Format::kFloat32, Format::kBFloat16, Format::kFloat16,
                                Format::kInt3,    Format::kInt4,     Format::kInt5,
                                Format::kInt6,    Format::kInt8};
@@ -46,6 +50,19 @@ bool block_format(Gguf::Type type, Format& format, Blocks& blocks) {
 
 bool Model::open(const std::uint8_t* bytes, std::size_t size, Complaint& complaint) {
   return file_.open(bytes, size, complaint) && read_shape(complaint) && read_weights(complaint);
+}
+
+std::uint64_t Model::identity() const {
+  const std::uint64_t sizes[] = {
+      shape_.vocab_size, shape_.width,      shape_.num_layers,  shape_.num_heads,
+      shape_.num_kv_heads, shape_.head_width, shape_.inner_width, shape_.context};
+  std::uint64_t hash = hash_of(sizes, sizeof sizes);
+  const Layer& last = weights_.layers[shape_.num_layers - 1];
+  for (const Matrix* matrix : {&weights_.embedding, &last.query, &last.down}) {
+    const std::size_t bytes = matrix->bytes();
+    hash = hash_of(matrix->tiles, bytes < kHashedBytes ? bytes : kHashedBytes, hash);
+  }
+  return hash_of(weights_.final_norm, shape_.width * sizeof(float), hash);
 }
 
 bool Model::read_shape(Complaint& complaint) {

@@ -1,5 +1,7 @@
 #include "self_test.h"
 
+#include "hashing.h"
+
 namespace engine {
 namespace {
 
@@ -13,11 +15,7 @@ bool golden_hash(const Shape& shape, Decoder& decoder, const std::int32_t* ids, 
   Room<float> logits;
   if (!session.make(shape) || !logits.make(decoder.logits_stride())) return false;
   decoder.read(session, ids, count, logits.data());
-  hash = 0xCBF29CE484222325u;
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(logits.data());
-  for (std::size_t i = 0; i < shape.vocab_size * sizeof(float); ++i) {
-    hash = (hash ^ bytes[i]) * 0x100000001B3u;
-  }
+  hash = hash_of(logits.data(), shape.vocab_size * sizeof(float));
   return true;
 }
 

@@ -4,6 +4,7 @@
 // another one enters, positions counted from 0 again.
 #pragma once
 
+#include "complaint.h"
 #include "transformer.h"
 
 namespace engine {
@@ -18,6 +19,14 @@ class Session {
   // Forgets all but the first length ids.
   void cut(std::size_t length);
   bool copy(const Session& other, const Shape& shape);
+
+  // What has been read, for another process with the same model (see Model::identity). to has room
+  // for saved_bytes(). Restoring refuses what is damaged or of another model and changes nothing
+  // then.
+  std::size_t saved_bytes(const Shape& shape) const;
+  void save(const Shape& shape, std::uint64_t identity, std::uint8_t* to);
+  bool restore(const Shape& shape, std::uint64_t identity, const std::uint8_t* from,
+               std::size_t size, Complaint& complaint);
 
  private:
   friend class Decoder;

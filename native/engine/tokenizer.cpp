@@ -1,5 +1,6 @@
 #include "tokenizer.h"
 
+#include "hashing.h"
 #include "pretokens.h"
 #include "utf8.h"
 
@@ -7,11 +8,8 @@ namespace engine {
 namespace {
 
 // Source: Fowler, Noll and Vo, FNV-1a, 64 bits.
-std::uint64_t hash_of(Text key) {
-  std::uint64_t hash = 0xCBF29CE484222325u;
-  for (std::size_t i = 0; i < key.size; ++i) {
-    hash = (hash ^ static_cast<unsigned char>(key.data[i])) * 0x100000001B3u;
-  }
+std::uint64_t spread_hash(Text key) {
+  const std::uint64_t hash = hash_of(key.data, key.size);
   return hash ^ hash >> 32;
 }
 
@@ -61,7 +59,7 @@ bool Index::make(std::size_t most) { return slots_.make(power_above(most)); }
 
 std::size_t Index::slot_of(Text key) const {
   const std::size_t mask = slots_.size() - 1;
-  auto slot = static_cast<std::size_t>(hash_of(key)) & mask;
+  auto slot = static_cast<std::size_t>(spread_hash(key)) & mask;
   while (slots_[slot].is_used && !same(slots_[slot].key, key)) slot = (slot + 1) & mask;
   return slot;
 }

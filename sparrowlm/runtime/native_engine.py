@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
-from sparrowlm.foundation.errors import DependencyError
+from sparrowlm.foundation.errors import DependencyError, ModelError
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.runtime.engines import ScoresInPieces, log_softmax, target_surprisals
@@ -72,6 +72,22 @@ class NativeEngine(ScoresInPieces):
     def branch(self, cache: NativeCache, rows: Sequence[int]) -> NativeCache:
         """Return a cache whose row i continues row rows[i]."""
         return NativeCache([self._decoder.branch(cache.sessions[row]) for row in rows])
+
+    def save(self, cache: NativeCache) -> bytes:
+        """Return what a cache of one row has read, for restore in this or another process."""
+        saved: bytes = self._decoder.save(cache.sessions[0])
+        return saved
+
+    def restore(self, saved: bytes) -> NativeCache:
+        """Return a cache of one row that has read what was saved.
+
+        Raises:
+            ModelError: damaged, or saved with another model.
+        """
+        try:
+            return NativeCache([self._decoder.restore(saved)])
+        except ValueError as error:
+            raise ModelError("runtime.state-unusable", reason=error) from error
 
     def step(
         self, ids_T: Int64[np.ndarray, " time"], cache: NativeCache, *, is_last_only: bool = False

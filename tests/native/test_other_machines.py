@@ -144,3 +144,53 @@ def test_a_program_in_c_says_what_the_house_says(tmp_path, make):
     assert said.decode() == f"The c{text}\n"
     refused = subprocess.run([str(program), "nowhere", "x"], check=False, capture_output=True)
     assert refused.returncode == 1 and b"nowhere" in refused.stderr
+
+
+STATES = r"""
+#include "sparrow.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static void write_on(sparrow_model *model, const char *prompt) {
+  sparrow_wishes wishes = sparrow_default_wishes();
+  wishes.seed = 7;
+  const char *piece;
+  size_t size;
+  sparrow_begin(model, prompt, &wishes);
+  while (sparrow_next_piece(model, &piece, &size)) fwrite(piece, 1, size, stdout);
+}
+
+int main(int count, char **words) {
+  sparrow_model *first = sparrow_open(words[1], NULL), *second = sparrow_open(words[1], NULL);
+  write_on(first, "The c");
+  printf("|");
+  size_t size = sparrow_state_size(first);
+  char *state = malloc(size);
+  sparrow_save_state(first, state);
+  if (count < 2 || !sparrow_restore_state(second, state, size)) return 1;
+  write_on(second, "The c");
+  state[size - 1] ^= 1;
+  if (sparrow_restore_state(second, state, size)) return 2;
+  printf("|%s", sparrow_complaint(second));
+  free(state);
+  sparrow_close(first);
+  sparrow_close(second);
+  return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("make", [gguf_model, gguf_mixture])
+def test_a_state_is_saved_and_restored_in_c(tmp_path, make):
+    library, path = built("c", tmp_path), make(tmp_path / "m.gguf")
+    (tmp_path / "states.c").write_text(STATES, encoding="utf-8")
+    program = tmp_path / "states"
+    subprocess.run(
+        [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(tmp_path / "states.c"), str(library),
+         "-I", str(tmp_path), "-lpthread", "-lm", "-o", str(program)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    done = subprocess.run([str(program), str(path)], check=True, capture_output=True)
+    text, again, complaint = done.stdout.split(b"|")
+    assert text and text == again
+    assert b"damaged" in complaint

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from small_models import CHINESE, ENGLISH, small_codec
 
 from sparrowlm.export.gguf_blocks import FORMS
+from sparrowlm.foundation.errors import ModelError
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.foundation.randomness import random_generator
 from sparrowlm.runtime.decoding import Decoder, DecodingSettings
@@ -261,3 +262,34 @@ def test_models_that_are_closed_give_their_memory_back(tmp_path):
     for _ in range(60):
         open_model(path)
     assert used_mib() - before < 20
+
+
+def test_what_was_read_is_saved_and_gone_on_from(tmp_path):
+    path = gguf_model(tmp_path / "m.gguf", "int8")
+    engine, other = open_model(path).engine, open_model(path).engine
+    for length in (1, 5, 16, 17, 31, 32, 50):
+        ids = np.arange(length) * 7 % engine.vocab_size
+        cache = engine.start()
+        engine.step(ids, cache)
+        again = other.restore(engine.save(cache))
+        for step in (np.array([3]), np.array([4, 5])):
+            assert np.array_equal(engine.step(step, cache), other.step(step, again))
+
+
+def test_states_that_do_not_fit_are_refused(tmp_path):
+    engine = open_model(gguf_model(tmp_path / "m.gguf", "int8")).engine
+    cache = engine.start()
+    engine.step(np.arange(9), cache)
+    saved = engine.save(cache)
+    stranger = open_model(gguf_model(tmp_path / "o.gguf", "int4")).engine
+    with pytest.raises(ModelError, match="another model"):
+        stranger.restore(saved)
+    for damaged in (
+        b"",
+        saved[:-1],
+        saved + b"x",
+        b"X" + saved[1:],
+        saved[:60] + b"\xff" + saved[61:],
+    ):
+        with pytest.raises(ModelError):
+            engine.restore(damaged)
