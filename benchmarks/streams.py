@@ -9,7 +9,6 @@ alike. Memory must not grow with the number of lines.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ from pathlib import Path
 from benchmarks.classification_data import SOURCES, rows_of
 from benchmarks.matching import SETS, read_pairs
 from sparrowlm.runtime.directory import ModelDirectory
+
+_LOOK_SECONDS = 0.1
 
 
 def write_lines(path: Path, kind: str, count: int) -> None:
@@ -43,10 +44,23 @@ def measured(model: Path, kind: str, file: Path, output: Path) -> tuple[float, f
     began = time.monotonic()
     with output.open("wb") as answers:
         process = subprocess.Popen(command, stdout=answers, stderr=subprocess.DEVNULL)
-        _pid, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(command)}: status {status}")
-    return time.monotonic() - began, usage.ru_maxrss / 1024
+        most = 0.0
+        while process.poll() is None:
+            most = max(most, peak_mib(process.pid))
+            time.sleep(_LOOK_SECONDS)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)}: status {process.returncode}")
+    return time.monotonic() - began, most
+
+
+def peak_mib(pid: int) -> float:
+    """Return the most memory that a process has had; not getrusage, which counts its parent's."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0.0
+    found = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
+    return found[0] / 1024 if found else 0.0
 
 
 def main() -> None:

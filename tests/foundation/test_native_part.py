@@ -7,7 +7,7 @@ import importlib
 
 import pytest
 
-from sparrowlm.models import native_part as room
+from sparrowlm.foundation import native_part as room
 
 
 def test_the_environment_switches_it_off(monkeypatch):
