@@ -106,8 +106,8 @@ def test_cli_generate_passes_every_setting_on(api, model, capsys):
     words = [
         "generate", "m", "--prompt", "床前", "--max-tokens", "9", "--temperature", "0.5",
         "--top-k", "4", "--top-p", "0.9", "--min-p", "0.1", "--repetition-penalty", "1.2",
-        "--stop", "。", "--stop", "！", "--seed", "7", "--num-samples", "2", "--choices", "月", "光",
-        "--pattern", "月?", "--json-schema", '{"type": "null"}',
+        "--stop", "。", "--stop", "！", "--seed", "7", "--num-samples", "2",
+        "--choices", "月", "光", "--pattern", "月?", "--json-schema", '{"type": "null"}',
     ]  # fmt: skip
     assert run_guarded(words) == 0
     assert capsys.readouterr().out == "床前 第0段\n\n床前 第1段\n"

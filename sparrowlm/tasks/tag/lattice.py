@@ -78,7 +78,8 @@ def _words(text: str) -> _Words:
 def _inner(words: _Words) -> list[tuple[Any, Any]]:
     """Return (places inside words, numbers of the words), shorter words first."""
     found = []
-    for length in range(3, int(words.lengths.max(initial=0)) + 1):
+    # Only lengths that there are: a line of letters may be one word of thousands.
+    for length in np.unique(words.lengths[words.lengths > 2]).tolist():
         numbers = np.flatnonzero(words.lengths == length)
         found += [(words.starts[numbers] + inside, numbers) for inside in range(1, length - 1)]
     return found

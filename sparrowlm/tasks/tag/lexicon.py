@@ -128,7 +128,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def _mark(found: np.ndarray[Any, np.dtype[np.uint8]], starts: Lengths, lengths: Lengths) -> None:
-    for length in range(2, int(lengths.max(initial=0)) + 1):
+    for length in np.unique(lengths[lengths > 1]).tolist():
         first = starts[lengths == length]
         shown = min(length, _LONGEST)
         found[first, 0] = shown
