@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <new>
-#include <type_traits>
 
 namespace engine {
 
@@ -51,9 +50,18 @@ class Room {
  private:
   static constexpr std::size_t kAlignment = 64;
 
+  // Browsers have no <type_traits>.
+  static constexpr bool is_plain() {
+#if defined(__clang__)
+    return __is_trivially_destructible(Value);
+#else
+    return __has_trivial_destructor(Value);
+#endif
+  }
+
   // Values that own something, such as other rooms, give it back; all bits 0 own nothing.
   void clear() {
-    if constexpr (!std::is_trivially_destructible_v<Value>) {
+    if constexpr (!is_plain()) {
       for (std::size_t i = 0; i < size_; ++i) values_[i].~Value();
     }
     std::free(whole_);

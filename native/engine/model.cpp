@@ -5,8 +5,6 @@
 #include "names.h"
 #include "packing.h"
 
-#include <initializer_list>
-
 namespace engine {
 namespace {
 
@@ -58,7 +56,8 @@ std::uint64_t Model::identity() const {
       shape_.num_kv_heads, shape_.head_width, shape_.inner_width, shape_.context};
   std::uint64_t hash = hash_of(sizes, sizeof sizes);
   const Layer& last = weights_.layers[shape_.num_layers - 1];
-  for (const Matrix* matrix : {&weights_.embedding, &last.query, &last.down}) {
+  const Matrix* const some[] = {&weights_.embedding, &last.query, &last.down};
+  for (const Matrix* matrix : some) {
     const std::size_t bytes = matrix->bytes();
     hash = hash_of(matrix->tiles, bytes < kHashedBytes ? bytes : kHashedBytes, hash);
   }
