@@ -22,14 +22,14 @@ from sparrowlm.compression.encoders import Answers, EncoderFile, encoder_ways
 from sparrowlm.compression.floors import PERCENT, SizeWays, size_ways
 from sparrowlm.corpora.labelled import Example, TaskKind
 from sparrowlm.export.gguf_file import GgufParts, write_gguf
-from sparrowlm.export.gguf_model import listed, other_files
+from sparrowlm.export.gguf_model import listed, other_files, saved_bytes
 from sparrowlm.foundation.errors import DataError, ModelError
 from sparrowlm.foundation.progress import Progress
-from sparrowlm.models.architectures import TransformerShape, shape_from_config
-from sparrowlm.models.array_file import read_arrays, write_arrays
+from sparrowlm.models.array_file import write_arrays
 from sparrowlm.models.sparse_linear import SparseLinear
-from sparrowlm.runtime.directory import CONFIG_FILE, CRF_FILE, ENCODER_FILE, LINEAR_FILE, ModelFiles
+from sparrowlm.runtime.directory import CRF_FILE, ENCODER_FILE, LINEAR_FILE, ModelFiles
 from sparrowlm.runtime.encoder_files import KIND as ENCODER_KIND
+from sparrowlm.runtime.encoder_files import encoder_parts
 from sparrowlm.tasks.tag.floor import TagFloor
 
 _SOME = 50
@@ -80,7 +80,7 @@ class TaskCompression:
         if self._encoder is not None and self._encoder_file is not None:
             arrays = self._encoder_file.replaced(self._encoder.chosen(chosen))
             metadata = {"orders": list(self._encoder_file.orders)}
-            content[ENCODER_FILE] = _bytes_of(
+            content[ENCODER_FILE] = saved_bytes(
                 lambda place: write_arrays(place, ENCODER_KIND, metadata, arrays)
             )
         manifest = {**self._files.manifest, "files": listed(content), "compression": dict(facts)}
@@ -155,22 +155,10 @@ class TaskCompression:
     def _encoder_ways(self, answers: Answers, progress: Progress) -> None:
         if not self._files.holds(ENCODER_FILE):
             return
-        config = self._files.read_json(CONFIG_FILE)
-        shape = shape_from_config(config, self._files.path / CONFIG_FILE)
-        assert isinstance(shape, TransformerShape)  # noqa: S101 - the model was opened already
-        file = read_arrays(self._files.mapped(ENCODER_FILE), ENCODER_KIND)
-        orders = tuple(int(order) for order in file.metadata["orders"])
-        self._encoder_file = EncoderFile(shape, orders, file.arrays)
+        self._encoder_file = EncoderFile(*encoder_parts(self._files))
         self._encoder = encoder_ways(self._encoder_file, answers, progress)
 
     def _floor_file(self, name: str, part: Any) -> bytes:  # noqa: ANN401 - one of two kinds
         if name == LINEAR_FILE:
-            return _bytes_of(lambda path: part.save(path, self._metadata))
-        return _bytes_of(part.save)
-
-
-def _bytes_of(save: Callable[[Path], None]) -> bytes:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "part"
-        save(path)
-        return path.read_bytes()
+            return saved_bytes(lambda path: part.save(path, self._metadata))
+        return saved_bytes(part.save)

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from sparrowlm.api.compression_figures import TextLosses, text_losses
-from sparrowlm.compression.choices import Choice, Way
+from sparrowlm.compression.choices import Choice
 from sparrowlm.compression.code_ways import CodeWays
 from sparrowlm.compression.counts import NGRAM, NgramWays, ngram_ways
 from sparrowlm.compression.matrices import matrix_ways
-from sparrowlm.compression.samples import every_fifth_apart, own_documents, windows
+from sparrowlm.compression.samples import every_fifth_apart, first_ids, own_documents, windows
 from sparrowlm.export.gguf_file import GgufParts, write_gguf
-from sparrowlm.export.gguf_model import listed, network_of, other_files
+from sparrowlm.export.gguf_model import listed, network_of, other_files, saved_bytes
 from sparrowlm.foundation.errors import DataError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
@@ -80,7 +79,7 @@ class TextCompression:
         """
         network, content = self._network, dict(self._content)
         if self._ngram is not None:
-            content[NGRAM] = _file_of(self._ngram, chosen[NGRAM].way)
+            content[NGRAM] = saved_bytes(self._ngram.tables[chosen[NGRAM].way].save)
         if network is not None and self._matrices is not None:
             codes = self._matrices.chosen(chosen)
             network = replace(network, codes=codes, form="float16")
@@ -104,7 +103,7 @@ class TextCompression:
         if sum(map(len, documents)) < 2 * len(documents) + 8:
             raise DataError("compression.too-little-text")
         seen, measured = every_fifth_apart(documents)
-        return seen, _at_most(measured, _MEASURED_TOKENS)
+        return seen, first_ids(measured, _MEASURED_TOKENS)
 
     def _window(self) -> int:
         return _NGRAM_WINDOW if self._network is None else self._network.shape.context_tokens
@@ -126,20 +125,3 @@ class TextCompression:
         if not isinstance(engine, NgramEngine):
             return None
         return ngram_ways(engine.model, seen, progress)
-
-
-def _file_of(ways: NgramWays, way: Way) -> bytes:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / NGRAM
-        ways.tables[way].save(path)
-        return path.read_bytes()
-
-
-def _at_most(documents: Sequence[Ids], num_tokens: int) -> list[Ids]:
-    """Return the first ids of documents, at least one of each that is taken at all."""
-    found, left = [], num_tokens
-    for document in documents:
-        if left > 1:
-            found.append(document[:left])
-            left -= len(document)
-    return found

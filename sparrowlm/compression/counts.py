@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.compression.choices import Choice, Way
+from sparrowlm.compression.samples import first_ids
 from sparrowlm.foundation.array_types import Float32, Int
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.messages import say
@@ -56,7 +57,7 @@ def ngram_ways(
         gate: of the mixture.
     """
     kept = None if neural is None else _KeptPredictions(neural)
-    looked_at = _some(documents, ngram.vocab_size)
+    looked_at = first_ids(documents, _MOST_KEPT_SCORES // ngram.vocab_size)
 
     def nats(table: NgramModel) -> float:
         counting = NgramEngine(table)
@@ -86,16 +87,6 @@ def _pruned(ngram: NgramModel, percent: int) -> NgramModel | None:
         return ngram.pruned(ngram.size_bytes() * percent // 100, SilentProgress())
     except SettingError:
         return None
-
-
-def _some(documents: Sequence[Ids], vocab_size: int) -> list[Ids]:
-    """Return so many documents that their predictions can be kept."""
-    left, found = _MOST_KEPT_SCORES // vocab_size, []
-    for document in documents:
-        if left > 1:
-            found.append(document[:left])
-        left -= len(document)
-    return found
 
 
 class _KeptPredictions:

@@ -94,6 +94,16 @@ def windows(
     return whole_BT[np.linspace(0, len(whole_BT) - 1, wanted).astype(np.int64)]
 
 
+def first_ids(documents: Iterable[Ids], most: int) -> list[Ids]:
+    """Return the first documents, the last of them cut, with so many ids in all."""
+    found = []
+    for document in documents:
+        if most > 1:
+            found.append(document[:most])
+        most -= len(document)
+    return found
+
+
 def every_fifth_apart(documents: Sequence[Ids]) -> tuple[list[Ids], list[Ids]]:
     """Divide documents into those to compress by and those to measure on.
 

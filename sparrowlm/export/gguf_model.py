@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,18 @@ def other_files(files: ModelFiles, *, has_network: bool) -> dict[str, bytes]:
         if not has_network or name not in _NETWORK_FILES
     ]
     return {name: files.read(name) for name in names}
+
+
+def saved_bytes(save: Callable[[Path], None]) -> bytes:
+    """Return what a part writes as its file.
+
+    Args:
+        save: writes it to a path.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "part"
+        save(path)
+        return path.read_bytes()
 
 
 def listed(content: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:

@@ -240,15 +240,23 @@ def load_encoder(directory: ModelFiles) -> LoadedEncoder:
     Raises:
         DamagedFileError: a file is missing or is not what was written.
     """
+    shape, orders, arrays = encoder_parts(directory)
+    body = _body(directory, arrays) if directory.holds(TENSORS_FILE) else None
+    return encoder_of(shape, orders, arrays, body, directory.path / ENCODER_FILE)
+
+
+def encoder_parts(directory: ModelFiles) -> tuple[TransformerShape, tuple[int, ...], Arrays]:
+    """Return an encoder's sizes, the lengths of its tables' n-grams, and what is in encoder.bin.
+
+    Raises:
+        DamagedFileError: a file is missing or is not what was written.
+    """
     path = directory.path / CONFIG_FILE
     shape = shape_from_config(directory.read_json(CONFIG_FILE), path)
     if not isinstance(shape, TransformerShape):
         raise DamagedFileError("foundation.file-damaged", path=path, reason="not an encoder")
-    file, body = _parts_of(directory), None
-    if directory.holds(TENSORS_FILE):
-        body = _body(directory, file.arrays)
-    orders = tuple(int(order) for order in file.metadata["orders"])
-    return encoder_of(shape, orders, file.arrays, body, directory.path / ENCODER_FILE)
+    file = _parts_of(directory)
+    return shape, tuple(int(order) for order in file.metadata["orders"]), file.arrays
 
 
 def encoder_of(

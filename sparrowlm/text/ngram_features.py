@@ -216,7 +216,7 @@ def _folding() -> Codes:
 
 @cache
 def _white_space() -> Codes:
-    return np.array([c for c in range(0x3001) if chr(c).isspace()], dtype=np.uint32)
+    return np.flatnonzero(_is_white()).astype(np.uint32)
 
 
 @cache
