@@ -2,6 +2,7 @@
 #include "arrays.h"
 
 #include "engine/characters.h"
+#include "engine/lookahead.h"
 #include "engine/model.h"
 #include "engine/open_model.h"
 #include "engine/packing.h"
@@ -112,6 +113,21 @@ class NativeDecoder {
     return rows_of(std::move(logits), ids.size());
   }
 
+  std::unique_ptr<engine::Lookahead> look_ahead(engine::Session& session) const {
+    return std::make_unique<engine::Lookahead>(*decoder_, session, model_.shape().context);
+  }
+
+  auto read_ahead(engine::Lookahead& ahead, std::int32_t id) {
+    check(&id, 1);
+    std::vector<float> logits(decoder_->logits_stride());
+    {
+      nb::gil_scoped_release unlocked;
+      const std::lock_guard<std::mutex> held(lock_);
+      if (!ahead.read(id, logits.data())) throw std::bad_alloc();
+    }
+    return rows_of(std::move(logits), 1);
+  }
+
   // "absent", "passed" or "failed".
   std::string self_test() {
     nb::gil_scoped_release unlocked;
@@ -142,10 +158,7 @@ class NativeDecoder {
       std::int32_t id = first;
       for (std::size_t i = 0; i < count; ++i) {
         decoder_->read(session, &id, 1, logits.data());
-        id = 0;
-        for (std::size_t v = 1; v < vocab_size(); ++v) {
-          if (logits[v] > logits[static_cast<std::size_t>(id)]) id = static_cast<std::int32_t>(v);
-        }
+        id = engine::likeliest(kernels_, logits.data(), vocab_size());
         ids.push_back(id);
       }
     }
@@ -153,10 +166,12 @@ class NativeDecoder {
   }
 
  private:
-  void check(const InputVector<std::int32_t>& ids) const {
-    if (ids.size() == 0) throw std::invalid_argument("at least one id");
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (ids.data()[i] < 0 || static_cast<std::size_t>(ids.data()[i]) >= vocab_size()) {
+  void check(const InputVector<std::int32_t>& ids) const { check(ids.data(), ids.size()); }
+
+  void check(const std::int32_t* ids, std::size_t count) const {
+    if (count == 0) throw std::invalid_argument("at least one id");
+    for (std::size_t i = 0; i < count; ++i) {
+      if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= vocab_size()) {
         throw std::invalid_argument("an id is outside of the vocabulary");
       }
     }
@@ -310,6 +325,12 @@ void define_engine(nb::module_& module) {
   nb::class_<engine::Session>(module, "Session")
       .def_prop_ro("length", &engine::Session::length)
       .def("cut", &engine::Session::cut);
+  nb::class_<engine::Lookahead>(module, "Lookahead")
+      .def_prop_ro("num_guessed", &engine::Lookahead::num_guessed)
+      .def_prop_ro("num_right", &engine::Lookahead::num_right)
+      .def("limit", &engine::Lookahead::limit)
+      .def("insist", &engine::Lookahead::insist)
+      .def("settle", &engine::Lookahead::settle);
   nb::class_<NativeDecoder>(module, "Decoder")
       .def(nb::init<Bytes, const std::string&, std::size_t, std::size_t>(), nb::arg("file"),
            nb::arg("kernels") = "", nb::arg("num_threads") = 1, nb::arg("most_rows") = 64)
@@ -323,6 +344,8 @@ void define_engine(nb::module_& module) {
       .def("read", &NativeDecoder::read, nb::arg("session"), nb::arg("ids"),
            nb::arg("is_last_only") = true)
       .def("read_one_each", &NativeDecoder::read_one_each)
+      .def("look_ahead", &NativeDecoder::look_ahead, nb::keep_alive<0, 1>(), nb::keep_alive<0, 2>())
+      .def("read_ahead", &NativeDecoder::read_ahead)
       .def("self_test", &NativeDecoder::self_test)
       .def("golden_hash", &NativeDecoder::golden_hash)
       .def("continue_greedily", &NativeDecoder::continue_greedily);

@@ -147,6 +147,7 @@ bool Writer::begin(Text prompt, const Wish& wish) {
   is_first_ = is_taken_back;
   is_over_ = wish.most_tokens == 0;
   // What the session has read of these very ids stays; the last one is read in any case.
+  ahead_.settle();
   std::size_t known = 0;
   while (known + 1 < ids_.size() && known < session_.length() &&
          session_.ids()[known] == ids_[known]) {
@@ -192,11 +193,10 @@ bool Writer::advance(Growing<char>& text) {
     if (!watch_.has_stopped()) watch_.finish(text);
     return true;
   }
-  decoder_.read(session_, &id, 1, logits_.data());
-  if (mixture_ != nullptr) {
-    mixture_->read(memory_, id);
-    mixture_->mix(memory_, logits_.data());
-  }
+  if (mixture_ == nullptr) return ahead_.read(id, logits_.data());
+  mixture_->read(memory_, id);
+  if (!ahead_.read(id, logits_.data(), &memory_.place)) return false;
+  mixture_->mix(memory_, logits_.data());
   return true;
 }
 

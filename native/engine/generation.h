@@ -2,6 +2,7 @@
 #pragma once
 
 #include "characters.h"
+#include "lookahead.h"
 #include "mixture.h"
 #include "randomness.h"
 #include "sampling.h"
@@ -47,13 +48,19 @@ class Writer {
   Writer(const Tokenizer& tokenizer, const Characters& characters, Decoder& decoder,
          Mixture* mixture, const Shape& shape, const Kernels& kernels)
       : tokenizer_(tokenizer), characters_(characters), decoder_(decoder), mixture_(mixture),
-        shape_(shape), sampler_(kernels) {}
+        shape_(shape), sampler_(kernels),
+        ahead_(decoder, session_, shape.context, mixture == nullptr ? nullptr : &mixture->ngram()) {}
 
   // False: no memory.
   bool make();
   StopWatch& stops() { return watch_; }
   // What has been read: a state that is restored here is not read again by begin.
-  Session& session() { return session_; }
+  Session& session() {
+    ahead_.settle();
+    return session_;
+  }
+  // Guesses change how long it takes, not what is written.
+  Lookahead& lookahead() { return ahead_; }
   // Reads a prompt, of which what the session has read already is not read again.
   bool begin(Text prompt, const Wish& wish);
   // Draws one id and appends the text that is certain now. False at the end of the text.
@@ -74,6 +81,7 @@ class Writer {
   Sampler sampler_;
   Mixture::Memory memory_;
   Session session_;
+  Lookahead ahead_;
   StopWatch watch_;
   Wish wish_;
   Chance chance_{0};

@@ -16,15 +16,20 @@ struct Product {
   bool is_added;
 };
 
-// One query against keys and values of one head.
+// Queries that are answered together because they ask the same keys.
+constexpr std::size_t kMostQueries = 8;
+
+// Queries against keys and values of one head, both float16.
 struct Attention {
-  const float* query;       // width numbers, scaled
-  const float* keys;        // [positions / 16][width][16]
-  const float* values;      // [positions][width]
-  std::size_t num_positions;  // >= 1
-  std::size_t width;        // multiple of 16
-  float* scores;            // room for num_positions, rounded up to 16
-  float* mixed;             // width numbers
+  std::size_t num_queries = 0;               // 1 to kMostQueries
+  const float* queries[kMostQueries];        // width numbers each, scaled
+  float* mixed[kMostQueries];                // width numbers each
+  std::size_t num_positions[kMostQueries];   // that each sees, >= 1
+  const std::uint16_t* keys;                 // [positions / 16][width][16]
+  const std::uint16_t* values;               // [positions][width]
+  std::size_t width;                         // multiple of 16
+  float* scores;                             // kMostQueries rows of scores_stride
+  std::size_t scores_stride;                 // at least the positions, rounded up to 16
 };
 
 struct Kernels {
@@ -42,6 +47,8 @@ struct Kernels {
   void (*turn)(float* x, const float* cosines, const float* sines, std::size_t head_width,
                float scale);
   void (*attend)(const Attention& job);
+  // Rounds count (a multiple of 16) numbers to float16; beyond its range stands the largest one.
+  void (*halve)(const float* values, std::size_t count, std::uint16_t* halves);
   // values = silu(gate) * up; width a multiple of 16.
   void (*gate)(const float* gate, const float* up, std::size_t width, float* values);
   // The largest of count (a multiple of 16) numbers.

@@ -12,6 +12,7 @@ namespace {
 
 struct Machine : Codes256 {
   static constexpr int kMostRows = 4;
+  static constexpr int kMostQueries = 2, kMixedVectors = 2;
 
   template <Format kFormat>
   static constexpr std::int32_t offset() {

@@ -13,6 +13,7 @@ namespace {
 
 struct Machine {
   static constexpr int kMostRows = 8;
+  static constexpr int kMostQueries = 4, kMixedVectors = 4;
 
   // A signed weight is read as unsigned, which adds 128 to it.
   template <Format kFormat>

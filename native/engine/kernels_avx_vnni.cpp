@@ -13,6 +13,7 @@ namespace {
 
 struct Machine : Codes256 {
   static constexpr int kMostRows = 4;
+  static constexpr int kMostQueries = 2, kMixedVectors = 2;
 
   // A signed weight is read as unsigned, which adds 128 to it.
   template <Format kFormat>

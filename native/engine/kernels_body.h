@@ -5,6 +5,8 @@
 //   offset<format>()                       what its codes are too high by
 //   add_tile<format, N>(codes, rows, stride, sums)   adds what 32 columns give, for N rows of inputs
 //   halves(address)                        16 float16 as float32
+//   kMostQueries, kMixedVectors            queries, and 16 numbers of values for each, whose sums
+//                                          fit into registers
 #pragma once
 
 #include "kernels.h"
@@ -144,6 +146,10 @@ void round(const Inputs& inputs, std::size_t num_rows) {
   }
 }
 
+IN_PLACE Floats halves_at(const std::uint16_t* from) {
+  return Machine::halves(reinterpret_cast<const std::uint8_t*>(from));
+}
+
 // ---- what lies between the products ----
 
 constexpr float kNoScore = -1e30f;
@@ -161,66 +167,148 @@ void norm(const float* x, const float* weight, std::size_t width, std::size_t co
 
 void turn(float* x, const float* cosines, const float* sines, std::size_t head_width, float scale) {
   const std::size_t half = head_width / 2;
-  for (std::size_t i = 0; i < half; ++i) {
+  std::size_t i = 0;
+  for (; i + kLanes <= half; i += kLanes) {
+    const Floats first = load(x + i), second = load(x + half + i);
+    const Floats c = load(cosines + i), s = load(sines + i);
+    store(x + i, (first * c - second * s) * every(scale));
+    store(x + half + i, (second * c + first * s) * every(scale));
+  }
+  for (; i < half; ++i) {
     const float first = x[i], second = x[half + i];
     x[i] = (first * cosines[i] - second * sines[i]) * scale;
     x[half + i] = (second * cosines[i] + first * sines[i]) * scale;
   }
 }
 
-// Four sums over every fourth number of the query, sixteen keys at a time.
-IN_PLACE Floats scores_of(const Attention& job, std::size_t group) {
-  const float* keys = job.keys + group * job.width * kLanes;
-  Floats totals[4] = {};
-  for (std::size_t e = 0; e < job.width; e += 4) {
-    for (std::size_t part = 0; part < 4; ++part) {
-      totals[part] =
-          totals[part] + load(keys + (e + part) * kLanes) * every(job.query[e + part]);
-    }
-  }
-  const Floats scores = (totals[0] + totals[1]) + (totals[2] + totals[3]);
-  const std::size_t left = job.num_positions - group * kLanes;
-  // What stands behind the last position gets no share.
-  return left >= kLanes ? scores : first_of(scores, left, kNoScore);
+void halve(const float* values, std::size_t count, std::uint16_t* halves) {
+  for (std::size_t i = 0; i < count; i += kLanes) store_halves(halves + i, load(values + i));
 }
 
-IN_PLACE float share_positions(const Attention& job) {
-  const std::size_t groups = num_tiles(job.num_positions, kLanes);
-  Floats highest = every(kNoScore);
-  for (std::size_t g = 0; g < groups; ++g) {
-    const Floats scores = scores_of(job, g);
-    highest = larger(highest, scores);
-    store(job.scores + g * kLanes, scores);
+// What stands behind the last position that a query sees gets no share.
+IN_PLACE Floats seen_of(const Floats& scores, std::size_t group, std::size_t num_positions) {
+  const std::size_t first = group * kLanes;
+  if (first + kLanes <= num_positions) return scores;
+  return first_of(scores, num_positions > first ? num_positions - first : 0, kNoScore);
+}
+
+// Two sums, over even and over odd numbers of the queries; sixteen keys a group.
+template <int kQueries, int kGroups>
+IN_PLACE void score_groups(const Attention& job, std::size_t query, std::size_t group) {
+  const std::uint16_t* keys = job.keys + group * job.width * kLanes;
+  Floats totals[kQueries][kGroups][2] = {};
+  for (std::size_t e = 0; e < job.width; e += 2) {
+    for (std::size_t part = 0; part < 2; ++part) {
+      for (int g = 0; g < kGroups; ++g) {
+        const Floats key = halves_at(keys + (static_cast<std::size_t>(g) * job.width + e + part) * kLanes);
+        for (int q = 0; q < kQueries; ++q) {
+          totals[q][g][part] = totals[q][g][part] + key * every(job.queries[query + q][e + part]);
+        }
+      }
+    }
   }
+  for (int q = 0; q < kQueries; ++q) {
+    float* scores = job.scores + (query + q) * job.scores_stride;
+    for (int g = 0; g < kGroups; ++g) {
+      const Floats total = totals[q][g][0] + totals[q][g][1];
+      store(scores + (group + g) * kLanes,
+            seen_of(total, group + g, job.num_positions[query + q]));
+    }
+  }
+}
+
+// From scores to shares that are still to be divided by their sum.
+IN_PLACE float share_positions(float* scores, std::size_t num_positions) {
+  const std::size_t groups = num_tiles(num_positions, kLanes);
+  Floats highest = every(kNoScore);
+  for (std::size_t g = 0; g < groups; ++g) highest = larger(highest, load(scores + g * kLanes));
   const Floats top = every(largest(highest));
   Floats total = every(0.0f);
   for (std::size_t g = 0; g < groups; ++g) {
-    const Floats share = exponential(load(job.scores + g * kLanes) - top);
+    const Floats share = exponential(load(scores + g * kLanes) - top);
     total = total + share;
-    store(job.scores + g * kLanes, share);
+    store(scores + g * kLanes, share);
   }
   return sum(total);
 }
 
 template <int kVectors>
-IN_PLACE void mix(const Attention& job, std::size_t first, float inverse) {
-  Floats totals[kVectors] = {};
-  const float* values = job.values + first;
-  for (std::size_t p = 0; p < job.num_positions; ++p, values += job.width) {
-    const Floats share = every(job.scores[p]);
-    for (int v = 0; v < kVectors; ++v) totals[v] = totals[v] + load(values + v * kLanes) * share;
-  }
+IN_PLACE void mix_position(const std::uint16_t* values, float share, Floats (&totals)[kVectors]) {
   for (int v = 0; v < kVectors; ++v) {
-    store(job.mixed + first + v * kLanes, totals[v] * every(inverse));
+    totals[v] = totals[v] + halves_at(values + v * kLanes) * every(share);
   }
 }
 
-// Softmax(query keys) values. Source: Vaswani et al. 2017, arXiv:1706.03762, equation 1.
-void attend(const Attention& job) {
-  const float inverse = 1.0f / share_positions(job);
+// Positions that all queries see are read once, the others by each query that sees them.
+template <int kQueries, int kVectors>
+IN_PLACE void mix(const Attention& job, std::size_t query, std::size_t first,
+                  const float* inverses) {
+  Floats totals[kQueries][kVectors] = {};
+  std::size_t common = job.num_positions[query];
+  for (int q = 1; q < kQueries; ++q) {
+    const std::size_t own = job.num_positions[query + q];
+    common = own < common ? own : common;
+  }
+  const float* scores = job.scores + query * job.scores_stride;
+  const std::uint16_t* values = job.values + first;
+  for (std::size_t p = 0; p < common; ++p, values += job.width) {
+    Floats some[kVectors];
+    for (int v = 0; v < kVectors; ++v) some[v] = halves_at(values + v * kLanes);
+    for (int q = 0; q < kQueries; ++q) {
+      const Floats share = every(scores[q * job.scores_stride + p]);
+      for (int v = 0; v < kVectors; ++v) totals[q][v] = totals[q][v] + some[v] * share;
+    }
+  }
+  for (int q = 0; q < kQueries; ++q) {
+    const std::uint16_t* own = values;
+    for (std::size_t p = common; p < job.num_positions[query + q]; ++p, own += job.width) {
+      mix_position<kVectors>(own, scores[q * job.scores_stride + p], totals[q]);
+    }
+    for (int v = 0; v < kVectors; ++v) {
+      store(job.mixed[query + q] + first + v * kLanes, totals[q][v] * every(inverses[q]));
+    }
+  }
+}
+
+template <int kQueries, int kGroups, int kVectors>
+IN_PLACE void attend_together(const Attention& job, std::size_t query) {
+  std::size_t most = 0;
+  for (int q = 0; q < kQueries; ++q) {
+    const std::size_t own = job.num_positions[query + q];
+    most = own > most ? own : most;
+  }
+  const std::size_t groups = num_tiles(most, kLanes);
+  std::size_t group = 0;
+  for (; group + kGroups <= groups; group += kGroups) {
+    score_groups<kQueries, kGroups>(job, query, group);
+  }
+  for (; group < groups; ++group) score_groups<kQueries, 1>(job, query, group);
+  float inverses[kQueries];
+  for (int q = 0; q < kQueries; ++q) {
+    float* scores = job.scores + (query + q) * job.scores_stride;
+    inverses[q] = 1.0f / share_positions(scores, job.num_positions[query + q]);
+  }
   std::size_t first = 0;
-  for (; first + 4 * kLanes <= job.width; first += 4 * kLanes) mix<4>(job, first, inverse);
-  for (; first < job.width; first += kLanes) mix<1>(job, first, inverse);
+  for (; first + kVectors * kLanes <= job.width; first += kVectors * kLanes) {
+    mix<kQueries, kVectors>(job, query, first, inverses);
+  }
+  for (; first < job.width; first += kLanes) mix<kQueries, 1>(job, query, first, inverses);
+}
+
+// Softmax(queries keys) values. Source: Vaswani et al. 2017, arXiv:1706.03762, equation 1.
+void attend(const Attention& job) {
+  constexpr std::size_t kMost = Machine::kMostQueries;
+  std::size_t query = 0;
+  for (; query + kMost <= job.num_queries; query += kMost) {
+    attend_together<kMost, 1, Machine::kMixedVectors>(job, query);
+  }
+  if constexpr (kMost > 4) {
+    for (; query + 4 <= job.num_queries; query += 4) attend_together<4, 1, 2>(job, query);
+  }
+  if constexpr (kMost > 2) {
+    for (; query + 2 <= job.num_queries; query += 2) attend_together<2, 1, 2>(job, query);
+  }
+  for (; query < job.num_queries; ++query) attend_together<1, 2, 4>(job, query);
 }
 
 // Source: Shazeer 2020, arXiv:2002.05202, equation 6.
@@ -300,7 +388,7 @@ void row(const Matrix& matrix, std::size_t index, float* values) {
 }
 
 constexpr Kernels table_of(const char* name) {
-  return {name, product, round, norm, turn, attend, gate, largest, shares, logarithms, row};
+  return {name, product, round, norm, turn, attend, halve, gate, largest, shares, logarithms, row};
 }
 
 }  // namespace

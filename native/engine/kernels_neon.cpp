@@ -14,6 +14,7 @@ namespace {
 
 struct Machine {
   static constexpr int kMostRows = 4;
+  static constexpr int kMostQueries = 2, kMixedVectors = 2;
 
   template <Format kFormat>
   static constexpr std::int32_t offset() {

@@ -66,6 +66,26 @@ IN_PLACE void store(float* to, const Floats& value) {
   }
 }
 
+// To float16, ties to even; what is too large becomes the largest one.
+// Source: IEEE 754-2008, binary16.
+IN_PLACE void store_halves(std::uint16_t* to, const Floats& value) {
+  const FloatPart most = 65504.0f - FloatPart{}, least_normal = 6.103515625e-5f - FloatPart{};
+  for (std::size_t i = 0; i < kParts; ++i) {
+    const IntPart bits = reinterpret_cast<IntPart>(value.part[i]);
+    const IntPart sign = (bits >> 16) & 0x8000;
+    FloatPart x = reinterpret_cast<FloatPart>(bits & 0x7FFFFFFF);
+    x = x < most ? x : most;
+    const IntPart plain = reinterpret_cast<IntPart>(x);
+    const IntPart normal = (plain - (112 << 23) + 0xFFF + ((plain >> 13) & 1)) >> 13;
+    // Below the least normal number: a half has its last place at 2^-24.
+    const IntPart small = reinterpret_cast<IntPart>(x + 0.5f) - 0x3F000000;
+    const IntPart is_small = x < least_normal;
+    const IntPart half = (is_small & small) | (~is_small & normal) | sign;
+    *reinterpret_cast<HalfPart*>(to + i * kRegisterFloats) =
+        __builtin_convertvector(half & 0xFFFF, HalfPart);
+  }
+}
+
 IN_PLACE Floats operator+(const Floats& a, const Floats& b) {
   return in_parts<Floats>([&](std::size_t i) { return a.part[i] + b.part[i]; });
 }

@@ -11,6 +11,7 @@ namespace engine {
 
 class Mixture {
  public:
+  const Ngram& ngram() const { return ngram_; }
   // What a text has left behind in the two experts that are no network.
   struct Memory {
     Ngram::Place place;

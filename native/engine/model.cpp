@@ -44,6 +44,9 @@ bool block_format(Gguf::Type type, Format& format, Blocks& blocks) {
   }
 }
 
+// Every matrix begins at a line of the cache.
+std::size_t room_of(const Matrix& matrix) { return num_tiles(matrix.bytes(), 64) * 64; }
+
 }  // namespace
 
 bool Model::open(const std::uint8_t* bytes, std::size_t size, Complaint& complaint) {
@@ -110,7 +113,7 @@ bool Model::read_weights(Complaint& complaint) {
   const std::size_t layers = shape_.num_layers;
   // Tables are made before anything is allocated for layers that the file cannot hold.
   if (layers > file_.num_tensors()) return complaint.say("layers are missing");
-  if (!packed_.make(layers * kMatricesOfLayer + 1) ||
+  if (!unpacked_.make(layers * kMatricesOfLayer + 1) ||
       !floats_.make(layers * kVectorsOfLayer + 3) || !weights_.layers.make(layers)) {
     return complaint.say("there is not enough memory");
   }
@@ -122,7 +125,7 @@ bool Model::read_weights(Complaint& complaint) {
   for (std::size_t number = 0; number < layers; ++number) {
     if (!read_layer(number, complaint)) return false;
   }
-  return turn_tables(complaint);
+  return pack(complaint) && turn_tables(complaint);
 }
 
 bool Model::read_layer(std::size_t number, Complaint& complaint) {
@@ -169,15 +172,30 @@ bool Model::matrix(const char* name, std::size_t rows, std::size_t columns, Matr
       tensor->rows() != rows) {
     return complaint.say("the tensor ", name, " has another size or type");
   }
-  Room<std::uint8_t>& packed = packed_[num_packed_++];
-  if (!packed.make(matrix.bytes())) return complaint.say("there is not enough memory");
-  if (has_blocks) {
-    pack_blocks(blocks, tensor->data, matrix, packed.data());
-  } else {
-    pack_floats(tensor->data, matrix, packed.data());
+  unpacked_[num_unpacked_++] = {tensor, &matrix};
+  return true;
+}
+
+// All of them in one piece, in the order in which they are read for every token.
+bool Model::pack(Complaint& complaint) {
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < num_unpacked_; ++i) size += room_of(*unpacked_[i].matrix);
+  if (!packed_.make_large(size)) return complaint.say("there is not enough memory");
+  std::uint8_t* tiles = packed_.data();
+  for (std::size_t i = 0; i < num_unpacked_; ++i) {
+    Matrix& matrix = *unpacked_[i].matrix;
+    const Gguf::Tensor& tensor = *unpacked_[i].tensor;
+    Format format;
+    Blocks blocks = Blocks::kQ8_0;
+    if (block_format(tensor.type, format, blocks)) {
+      pack_blocks(blocks, tensor.data, matrix, tiles);
+    } else {
+      pack_floats(tensor.data, matrix, tiles);
+    }
+    matrix.tiles = tiles;
+    tiles += room_of(matrix);
+    if (when_packed_ != nullptr) when_packed_(packed_context_, tensor.data, tensor.bytes);
   }
-  matrix.tiles = packed.data();
-  if (when_packed_ != nullptr) when_packed_(packed_context_, tensor->data, tensor->bytes);
   return true;
 }
 

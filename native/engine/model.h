@@ -40,18 +40,25 @@ class Model {
   bool read_layer(std::size_t number, Complaint& complaint);
   bool matrix(const char* name, std::size_t rows, std::size_t columns, Matrix& matrix,
               Complaint& complaint);
+  bool pack(Complaint& complaint);
   bool vector(const char* name, std::size_t size, const float*& values, Complaint& complaint);
   bool turn_tables(Complaint& complaint);
-  const float* keep(std::size_t count);
+
+  // A matrix that is not yet in tiles.
+  struct Unpacked {
+    const Gguf::Tensor* tensor;
+    Matrix* matrix;
+  };
 
   Packed when_packed_ = nullptr;
   void* packed_context_ = nullptr;
   Gguf file_;
   Shape shape_;
   Weights weights_;
-  Room<Room<std::uint8_t>> packed_;
+  Room<Unpacked> unpacked_;
+  Room<std::uint8_t> packed_;
   Room<Room<float>> floats_;
-  std::size_t num_packed_ = 0, num_floats_ = 0;
+  std::size_t num_unpacked_ = 0, num_floats_ = 0;
 };
 
 }  // namespace engine

@@ -156,6 +156,21 @@ void Ngram::advance(Place& place, std::int32_t id) const {
   }
 }
 
+std::int32_t Ngram::likeliest(const Place& place) const {
+  for (std::size_t n = order_ - 1; n > 0; --n) {
+    if (place.contexts[n] == kNone) continue;
+    const Range range = children(n, place.contexts[n]);
+    std::size_t best = range.first;
+    for (std::size_t i = range.first; i < range.end; ++i) {
+      if (levels_[n].counts.at(i) > levels_[n].counts.at(best)) best = i;
+    }
+    if (range.first == range.end) continue;
+    const std::uint32_t id = token(levels_[n], best);
+    return id < vocab_size_ ? static_cast<std::int32_t>(id) : -1;
+  }
+  return -1;
+}
+
 Ngram::Sums Ngram::sums(std::size_t n, std::int64_t context) const {
   Sums found;
   if (context == kNone) return found;

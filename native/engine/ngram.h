@@ -22,6 +22,8 @@ class Ngram {
   std::size_t order() const { return order_; }
   Place start() const;
   void advance(Place& place, std::int32_t id) const;
+  // What followed the longest known context most often; -1 where no context is known.
+  std::int32_t likeliest(const Place& place) const;
   // rows         [order][vocab_size], the distribution of every order
   // counts       [order], how often the context was seen
   // kinds        [order], how many different ids followed it

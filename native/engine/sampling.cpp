@@ -9,6 +9,15 @@ constexpr float kNever = -1e30f;
 
 }  // namespace
 
+std::int32_t likeliest(const Kernels& kernels, float* logits, std::size_t vocab_size) {
+  const std::size_t padded = num_tiles(vocab_size, kTileRows) * kTileRows;
+  for (std::size_t v = vocab_size; v < padded; ++v) logits[v] = kNever;
+  const float top = kernels.largest(logits, padded);
+  std::size_t id = 0;
+  while (id + 1 < vocab_size && logits[id] != top) ++id;
+  return static_cast<std::int32_t>(id);
+}
+
 bool Sampler::make(std::size_t vocab_size) {
   vocab_size_ = vocab_size;
   padded_ = num_tiles(vocab_size, kTileRows) * kTileRows;
@@ -27,12 +36,8 @@ std::int32_t Sampler::draw(float* logits, const Sampling& sampling, const std::u
     const std::size_t count = num_recent < kRecent ? num_recent : kRecent;
     penalise(logits, sampling.repetition_penalty, recent + num_recent - count, count);
   }
+  if (sampling.temperature == 0.0f) return likeliest(kernels_, logits, vocab_size_);
   const float top = kernels_.largest(logits, padded_);
-  if (sampling.temperature == 0.0f) {
-    std::int32_t id = 0;
-    while (static_cast<std::size_t>(id) + 1 < vocab_size_ && logits[id] != top) ++id;
-    return id;
-  }
   kernels_.shares(logits, padded_, top, 1.0f / sampling.temperature, shares_.data());
   const bool is_cut = (sampling.top_k > 0 && sampling.top_k < vocab_size_) ||
                       sampling.top_p < 1.0f || sampling.min_p > 0.0f;

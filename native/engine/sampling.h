@@ -14,6 +14,9 @@ struct Sampling {
   float repetition_penalty = 1.0f;  // multiplies logarithms of probabilities
 };
 
+// The id with the highest score, the lowest of equals; logits have room for a multiple of 16.
+std::int32_t likeliest(const Kernels& kernels, float* logits, std::size_t vocab_size);
+
 class Sampler {
  public:
   static constexpr std::size_t kRecent = 64;  // ids that count as repetitions

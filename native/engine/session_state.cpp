@@ -2,7 +2,7 @@
 //
 //   0   "SPARROWS"         8   version (u32), 0 (u32)     16  identity of the model (u64)
 //   24  number of ids      32  hash of everything from byte 40 on (u64)
-//   40  ids (i32)          ..  keys and values (float32), head by head, whole tiles of positions
+//   40  ids (i32)          ..  keys and values (float16), head by head, whole tiles of positions
 #include "hashing.h"
 #include "session.h"
 
@@ -10,7 +10,7 @@ namespace engine {
 namespace {
 
 constexpr char kMagic[] = "SPARROWS";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kHeaderBytes = 40;
 
 struct Header {
@@ -26,7 +26,7 @@ std::size_t numbers_of_head(const Shape& shape, std::size_t count) {
 
 std::size_t all_bytes(const Shape& shape, std::size_t count) {
   return kHeaderBytes + count * sizeof(std::int32_t) +
-         2 * shape.num_layers * shape.num_kv_heads * numbers_of_head(shape, count) * sizeof(float);
+         2 * shape.num_layers * shape.num_kv_heads * numbers_of_head(shape, count) * sizeof(std::uint16_t);
 }
 
 template <class Visit>
@@ -44,11 +44,11 @@ void every_head(Memory& memory, const Shape& shape, const Visit& visit) {
 std::size_t Session::saved_bytes(const Shape& shape) const { return all_bytes(shape, length()); }
 
 void Session::save(const Shape& shape, std::uint64_t identity, std::uint8_t* to) {
-  const std::size_t size = numbers_of_head(shape, length()) * sizeof(float);
+  const std::size_t size = numbers_of_head(shape, length()) * sizeof(std::uint16_t);
   std::uint8_t* place = to + kHeaderBytes;
   __builtin_memcpy(place, ids_.data(), length() * sizeof(std::int32_t));
   place += length() * sizeof(std::int32_t);
-  every_head(memory_, shape, [&](const float* numbers) {
+  every_head(memory_, shape, [&](const std::uint16_t* numbers) {
     __builtin_memcpy(place, numbers, size);
     place += size;
   });
@@ -84,8 +84,8 @@ bool Session::restore(const Shape& shape, std::uint64_t identity, const std::uin
   if (!make(shape)) return complaint.say("there is not enough memory");
   __builtin_memcpy(ids_.data(), place, count * sizeof(std::int32_t));
   place += count * sizeof(std::int32_t);
-  const std::size_t bytes = numbers_of_head(shape, count) * sizeof(float);
-  every_head(memory_, shape, [&](float* numbers) {
+  const std::size_t bytes = numbers_of_head(shape, count) * sizeof(std::uint16_t);
+  every_head(memory_, shape, [&](std::uint16_t* numbers) {
     __builtin_memcpy(numbers, place, bytes);
     place += bytes;
   });

@@ -56,7 +56,7 @@ bool Memory::copy(const Memory& other, const Shape& shape) {
   for (std::size_t half = 0; half < 2 * shape.num_layers; ++half) {
     for (std::size_t head = 0; head < num_heads_; ++head) {
       const std::size_t from = (half * num_heads_ + head) * other.capacity_ * head_width_;
-      __builtin_memcpy(place(half, head), other.numbers_.data() + from, count * sizeof(float));
+      __builtin_memcpy(place(half, head), other.numbers_.data() + from, count * sizeof(std::uint16_t));
     }
   }
   length = other.length;
@@ -87,7 +87,8 @@ bool Transformer::make() {
   return stream_.make(stride_ * most_rows_) && queries_.make(query_stride_ * most_rows_) &&
          keys_.make(key_stride_ * most_rows_) && values_.make(key_stride_ * most_rows_) &&
          gates_.make(inner_stride_ * most_rows_) && ups_.make(inner_stride_ * most_rows_) &&
-         scores_.make(padded(shape_.context, kTileRows) * crew_.size()) &&
+         scores_.make(kMostQueries * padded(shape_.context, kTileRows) * crew_.size()) &&
+         halves_.make(shape_.head_width) &&
          normed_.make(shape_.width, most_rows_) && mixed_.make(query_stride_, most_rows_) &&
          inner_.make(shape_.inner_width, most_rows_);
 }
@@ -147,14 +148,15 @@ void Transformer::attend(const Layer& layer, std::size_t number, const Place* pl
       {&layer.value, &normed_.inputs, num_rows, values_.data(), key_stride_, false}};
   multiply(products, 3);
   for (std::size_t row = 0; row < num_rows; ++row) remember(layer, number, places[row], row);
-  Heads heads{this, places, number, num_rows * shape_.num_heads};
+  Heads heads{this, places, number, num_rows};
   crew_.run(
       [](void* job, std::size_t part, std::size_t num_parts) {
         const auto& all = *static_cast<const Heads*>(job);
         Transformer& self = *all.self;
-        self.attend_heads(all.layer, all.places, all.count * part / num_parts,
-                          all.count * (part + 1) / num_parts,
-                          self.scores_.data() + part * padded(self.shape_.context, kTileRows));
+        const std::size_t count = all.num_rows * self.shape_.num_kv_heads;
+        const std::size_t room = kMostQueries * padded(self.shape_.context, kTileRows);
+        self.attend_heads(all.layer, all.places, all.num_rows, count * part / num_parts,
+                          count * (part + 1) / num_parts, self.scores_.data() + part * room);
       },
       &heads);
   const Product out{&layer.out, &mixed_.inputs, num_rows, stream_.data(), stride_, true};
@@ -178,28 +180,46 @@ void Transformer::remember(const Layer& layer, std::size_t number, const Place& 
     kernels_.norm(key, layer.key_norm, width, width, shape_.epsilon, key);
     kernels_.turn(key, cosines, sines, width, 1.0f);
     const std::size_t kept_at = place.first + position;
-    float* kept = place.memory->keys(number, head) +
-                  kept_at / kTileRows * kTileRows * width + kept_at % kTileRows;
-    for (std::size_t e = 0; e < width; ++e) kept[e * kTileRows] = key[e];
-    __builtin_memcpy(place.memory->values(number, head) + kept_at * width,
-                     values_.data() + row * key_stride_ + head * width, width * sizeof(float));
+    std::uint16_t* kept = place.memory->keys(number, head) +
+                          kept_at / kTileRows * kTileRows * width + kept_at % kTileRows;
+    kernels_.halve(key, width, halves_.data());
+    for (std::size_t e = 0; e < width; ++e) kept[e * kTileRows] = halves_[e];
+    kernels_.halve(values_.data() + row * key_stride_ + head * width, width,
+                   place.memory->values(number, head) + kept_at * width);
   }
 }
 
-// Heads first to last - 1 of all rows, each with room of its own for its scores.
-void Transformer::attend_heads(std::size_t number, const Place* places, std::size_t first,
-                               std::size_t last, float* scores) {
+// Units first to last - 1, each a head of keys for one row; the rows of a head are neighbours.
+// Queries of one text that ask the same head are answered together.
+void Transformer::attend_heads(std::size_t number, const Place* places, std::size_t num_rows,
+                               std::size_t first, std::size_t last, float* scores) {
   const std::size_t width = shape_.head_width, group = shape_.num_heads / shape_.num_kv_heads;
-  for (std::size_t i = first; i < last; ++i) {
-    const std::size_t row = i / shape_.num_heads, head = i % shape_.num_heads;
-    Memory& memory = *places[row].memory;
-    const std::size_t skipped = places[row].first * width;
-    kernels_.attend({queries_.data() + row * query_stride_ + head * width,
-                     memory.keys(number, head / group) + skipped,
-                     memory.values(number, head / group) + skipped,
-                     places[row].num_visible, width, scores,
-                     mixed_.inputs.values + row * mixed_.inputs.width() + head * width});
+  Attention job;
+  job.width = width;
+  job.scores = scores;
+  job.scores_stride = padded(shape_.context, kTileRows);
+  for (std::size_t unit = first; unit < last; ++unit) {
+    const std::size_t head = unit / num_rows, row = unit % num_rows;
+    const Place& place = places[row];
+    job.keys = place.memory->keys(number, head) + place.first * width;
+    job.values = place.memory->values(number, head) + place.first * width;
+    for (std::size_t i = 0; i < group; ++i) {
+      const std::size_t asked = (head * group + i) * width;
+      job.queries[job.num_queries] = queries_.data() + row * query_stride_ + asked;
+      job.mixed[job.num_queries] = mixed_.inputs.values + row * mixed_.inputs.width() + asked;
+      job.num_positions[job.num_queries] = place.num_visible;
+      if (++job.num_queries == kMostQueries) answer(job);
+    }
+    const bool goes_on = unit + 1 < last && row + 1 < num_rows &&
+                         places[row + 1].memory == place.memory &&
+                         places[row + 1].first == place.first;
+    if (!goes_on) answer(job);
   }
+}
+
+void Transformer::answer(Attention& job) {
+  if (job.num_queries > 0) kernels_.attend(job);
+  job.num_queries = 0;
 }
 
 void Transformer::feed_forward(const Layer& layer, std::size_t num_rows) {

@@ -46,7 +46,7 @@ struct Weights {
   const float* sines = nullptr;
 };
 
-// Keys and values of one text.
+// Keys and values of one text, as float16: half as much to read for every token.
 class Memory {
  public:
   // False: no memory. capacity is rounded up to 16.
@@ -54,17 +54,17 @@ class Memory {
   std::size_t capacity() const { return capacity_; }
   std::size_t length = 0;  // positions read
 
-  float* keys(std::size_t layer, std::size_t head) { return place(2 * layer, head); }
-  float* values(std::size_t layer, std::size_t head) { return place(2 * layer + 1, head); }
+  std::uint16_t* keys(std::size_t layer, std::size_t head) { return place(2 * layer, head); }
+  std::uint16_t* values(std::size_t layer, std::size_t head) { return place(2 * layer + 1, head); }
   // Copies the first positions of another memory of the same shape.
   bool copy(const Memory& other, const Shape& shape);
 
  private:
-  float* place(std::size_t half_layer, std::size_t head) {
+  std::uint16_t* place(std::size_t half_layer, std::size_t head) {
     return numbers_.data() + (half_layer * num_heads_ + head) * capacity_ * head_width_;
   }
 
-  Room<float> numbers_;
+  Room<std::uint16_t> numbers_;
   std::size_t capacity_ = 0, num_heads_ = 0, head_width_ = 0;
 };
 
@@ -109,7 +109,7 @@ class Transformer {
   struct Heads {
     Transformer* self;
     const Place* places;
-    std::size_t layer, count;
+    std::size_t layer, num_rows;
   };
 
   void attend(const Layer& layer, std::size_t number, const Place* places, std::size_t num_rows);
@@ -117,8 +117,9 @@ class Transformer {
   void norm(const float* weight, std::size_t num_rows);
   void multiply(const Product* products, std::size_t count);
   void remember(const Layer& layer, std::size_t number, const Place& place, std::size_t row);
-  void attend_heads(std::size_t number, const Place* places, std::size_t first, std::size_t last,
-                    float* scores);
+  void attend_heads(std::size_t number, const Place* places, std::size_t num_rows,
+                    std::size_t first, std::size_t last, float* scores);
+  void answer(Attention& job);
 
   const Shape& shape_;
   const Weights& weights_;
@@ -127,6 +128,7 @@ class Transformer {
   std::size_t most_rows_;
   std::size_t stride_ = 0, query_stride_ = 0, key_stride_ = 0, inner_stride_ = 0;
   Room<float> stream_, queries_, keys_, values_, gates_, ups_, scores_;
+  Room<std::uint16_t> halves_;
   Buffers normed_, mixed_, inner_;
 };
 

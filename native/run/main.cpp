@@ -102,6 +102,7 @@ class Program {
     for (std::size_t i = 0; i < options.num_stops; ++i) {
       open_.writer().stops().add({options.stops[i], std::strlen(options.stops[i])});
     }
+    if (!options.looks_ahead) open_.writer().lookahead().limit(1);
     const double began = now();
     if (!open_.writer().begin(prompt, options.wish)) return kFailed;
     const double read = now();
@@ -126,6 +127,10 @@ class Program {
     std::fprintf(stderr, "%zu tokens read, %.0f a second; %zu tokens written, %.0f a second\n",
                  open_.writer().num_read(), per_second(open_.writer().num_read(), reading),
                  open_.writer().num_drawn(), per_second(open_.writer().num_drawn(), writing));
+    const engine::Lookahead& ahead = open_.writer().lookahead();
+    if (ahead.num_guessed() == 0) return;
+    std::fprintf(stderr, "%zu tokens guessed and read ahead, %zu of them right\n",
+                 ahead.num_guessed(), ahead.num_right());
   }
 
   MappedFile file_;

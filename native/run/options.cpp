@@ -18,6 +18,7 @@ const char kHelp[] =
     "      --stop TEXT           end before TEXT; may be given several times\n"
     "      --threads N           more than 1 pays for large models only (1)\n"
     "      --kernels NAME        portable, avx2, ...: the text is the same with all of them\n"
+    "      --no-guesses          read token after token: slower where texts repeat themselves\n"
     "      --ids                 print the prompt's token ids and end\n"
     "      --self-test           does this machine compute what the file's maker did?\n"
     "      --speed               tokens per second, on standard error\n"
@@ -40,6 +41,7 @@ const char kHelpChinese[] =
     "      --stop 文本           遇到它之前结束；可多次给出\n"
     "      --threads N           只有大模型才值得多于 1 个线程（1）\n"
     "      --kernels 名称        portable、avx2 等：结果都一样\n"
+    "      --no-guesses          逐个词元读取：文本有重复时较慢，结果相同\n"
     "      --ids                 只打印开头的词元编号\n"
     "      --self-test           本机算出的与制作此文件的机器一样吗？\n"
     "      --speed               在标准错误输出每秒词元数\n"
@@ -118,6 +120,8 @@ bool read_options(int count, char** words, Options& options, const char*& wrong)
       options.shows_speed = true;
     } else if (is(word, "--self-test")) {
       options.tests_itself = true;
+    } else if (is(word, "--no-guesses")) {
+      options.looks_ahead = false;
     } else if (is(word, "--ids")) {
       options.shows_ids = true;
     } else if (word[0] == '-' && word[1] != '\0') {

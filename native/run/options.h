@@ -11,6 +11,7 @@ struct Options {
   std::size_t num_stops = 0;
   const char* kernels = "";
   std::size_t num_threads = 1;
+  bool looks_ahead = true;
   bool shows_help = false, shows_speed = false, shows_ids = false, tests_itself = false;
 };
 

@@ -16,7 +16,7 @@ from sparrowlm.foundation.errors import DependencyError, ModelError, SettingErro
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.foundation.randomness import random_generator
 from sparrowlm.runtime.engines import Engine, log_softmax
-from sparrowlm.runtime.gguf_files import GgufModelFiles, model_files
+from sparrowlm.runtime.gguf_files import GOLDEN_KEY, GgufModelFiles, model_files
 from sparrowlm.runtime.gguf_reading import SUFFIX
 from sparrowlm.runtime.loading import NEURAL_KINDS, open_model
 from sparrowlm.runtime.sampling import SamplingSettings, draw
@@ -92,7 +92,7 @@ def tested(path: Path) -> dict[str, Any]:
     written = GgufModelFiles(path)
     facts: dict[str, Any] = {"architecture": written.file.settings["general.architecture"]}
     native = native_part()
-    if native is not None and "sparrow.golden.hash" in written.file.settings:
+    if native is not None and GOLDEN_KEY in written.file.settings:
         facts["self_test"] = native.Decoder(written.file.content, "", 1, 1).self_test()
     return facts
 
@@ -144,7 +144,7 @@ def self_tested(path: str | Path) -> dict[str, str]:
         raise SettingError("api.export-ending", received=path)
     written = GgufModelFiles(path)
     found = {}
-    if "sparrow.golden.hash" in written.file.settings:
+    if GOLDEN_KEY in written.file.settings:
         for name in native.kernel_names():
             found[name] = native.Decoder(written.file.content, name, 1, 4).self_test()
     if not found:

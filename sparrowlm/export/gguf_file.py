@@ -30,13 +30,16 @@ from sparrowlm.foundation.errors import DependencyError
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.models.block_codes import BlockCodes, rounded_blocks
-from sparrowlm.runtime.gguf_files import FILE_PREFIX, MANIFEST_KEY
+from sparrowlm.runtime.gguf_files import FILE_PREFIX, GOLDEN_KEY, MANIFEST_KEY
 from sparrowlm.runtime.gguf_loading import LAYER_PARTS
 from sparrowlm.runtime.native_engine import has_lanes_for
 from sparrowlm.text.tokenizers import TokenCodec
 
 FORMAT_VERSION = 1
 _MATRIX = 2
+# ggml's numbers of file types and the version of its blocks.
+_FILE_TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q8_0": 7, "Q5_0": 8, "BF16": 32}
+_QUANTIZATION_VERSION = 2
 _GOLDEN_IDS = 4
 _PARTS = {own: part for part, own in LAYER_PARTS.items()}
 
@@ -116,6 +119,8 @@ def _write(
     is_common = all(tensor.type_name != "I8" for tensor in stored.values())
     writer = GGUFWriter(path, "qwen3" if is_common else "sparrow")
     writer.add_uint32("sparrow.format_version", FORMAT_VERSION)
+    if is_common and stored:
+        _write_type(writer, [tensor.type_name for tensor in stored.values()])
     if parts.network is not None:
         _write_shape(writer, parts.network.shape)
         _write_tokens(writer, token_settings(parts.network.codec))
@@ -123,13 +128,20 @@ def _write(
         writer.add_string(MANIFEST_KEY, json.dumps(parts.manifest, ensure_ascii=False))
     if golden_hash is not None and parts.network is not None:
         writer.add_array("sparrow.golden.ids", _golden_ids(parts.network.shape))
-        writer.add_uint64("sparrow.golden.hash", golden_hash)
+        writer.add_uint64(GOLDEN_KEY, golden_hash)
     for name, tensor in stored.items():
         _write_tensor(writer, name, tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def _write_type(writer: Any, type_names: list[str]) -> None:  # noqa: ANN401 - GGUFWriter
+    """Say what most matrices are; some readers open nothing without it."""
+    matrices = [name for name in type_names if name != "F32"] or ["F32"]
+    writer.add_file_type(_FILE_TYPES[max(set(matrices), key=matrices.count)])
+    writer.add_quantization_version(_QUANTIZATION_VERSION)
 
 
 def _golden_ids(shape: TransformerShape) -> list[int]:

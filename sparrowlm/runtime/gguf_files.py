@@ -22,6 +22,8 @@ from sparrowlm.runtime.gguf_reading import SUFFIX, GgufFile
 
 FILE_PREFIX = "file/"
 MANIFEST_KEY = "sparrow.manifest"
+# What a decoder computes; its number counts up when the kernels compute other bits.
+GOLDEN_KEY = "sparrow.golden.hash_2"
 NETWORK_KIND = "transformer"
 
 

@@ -24,9 +24,21 @@ _ROWS_AT_ONCE, _LANES = 64, 16
 
 @dataclass
 class NativeCache:
-    """What has been read, one session for each row."""
+    """What has been read.
+
+    Attributes:
+        sessions: one for each row.
+        ahead: of the only row: reads ids that will probably come together with the one that came.
+    """
 
     sessions: list[Any]
+    ahead: Any = None
+
+    def settled(self) -> list[Any]:
+        """Return the sessions without what was only guessed."""
+        if self.ahead is not None:
+            self.ahead.settle()
+        return self.sessions
 
 
 class NativeEngine(ScoresInPieces):
@@ -71,11 +83,12 @@ class NativeEngine(ScoresInPieces):
 
     def branch(self, cache: NativeCache, rows: Sequence[int]) -> NativeCache:
         """Return a cache whose row i continues row rows[i]."""
-        return NativeCache([self._decoder.branch(cache.sessions[row]) for row in rows])
+        sessions = cache.settled()
+        return NativeCache([self._decoder.branch(sessions[row]) for row in rows])
 
     def save(self, cache: NativeCache) -> bytes:
         """Return what a cache of one row has read, for restore in this or another process."""
-        saved: bytes = self._decoder.save(cache.sessions[0])
+        saved: bytes = self._decoder.save(cache.settled()[0])
         return saved
 
     def restore(self, saved: bytes) -> NativeCache:
@@ -92,9 +105,15 @@ class NativeEngine(ScoresInPieces):
     def step(
         self, ids_T: Int64[np.ndarray, " time"], cache: NativeCache, *, is_last_only: bool = False
     ) -> Float32[np.ndarray, "rows vocab"]:
-        """Feed ids to one row; see Engine.step."""
-        logits_TV: Matrix = self._decoder.read(
-            cache.sessions[0], np.ascontiguousarray(ids_T, dtype=np.int32), is_last_only
+        """Feed ids to one row; see Engine.step. Id by id, those that come are guessed."""
+        logits_TV: Matrix
+        if len(ids_T) == 1:
+            if cache.ahead is None:
+                cache.ahead = self._decoder.look_ahead(cache.sessions[0])
+            logits_TV = self._decoder.read_ahead(cache.ahead, int(ids_T[0]))
+            return logits_TV
+        logits_TV = self._decoder.read(
+            cache.settled()[0], np.ascontiguousarray(ids_T, dtype=np.int32), is_last_only
         )
         return logits_TV
 
@@ -103,9 +122,10 @@ class NativeEngine(ScoresInPieces):
     ) -> Float32[np.ndarray, "batch vocab"]:
         """Feed one id to every row."""
         ids = np.ascontiguousarray(ids_B, dtype=np.int32)
+        sessions = cache.settled()
         pieces = [
             self._decoder.read_one_each(
-                cache.sessions[first : first + _ROWS_AT_ONCE], ids[first : first + _ROWS_AT_ONCE]
+                sessions[first : first + _ROWS_AT_ONCE], ids[first : first + _ROWS_AT_ONCE]
             )
             for first in range(0, len(ids), _ROWS_AT_ONCE)
         ]

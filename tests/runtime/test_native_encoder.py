@@ -68,7 +68,8 @@ def test_floats_give_the_states_that_numpy_gives(orders):
         for found, wanted in zip(
             states_of(native, texts, more), states_of(plain, texts, more), strict=True
         ):
-            np.testing.assert_allclose(found, wanted, atol=3e-5)
+            # Keys and values are kept as float16.
+            assert np.abs(found - wanted).max() < 3e-3 * np.abs(wanted).max()
 
 
 def test_codes_lose_little():

@@ -76,6 +76,34 @@ def test_one_by_one_and_many_at_once_are_the_same_bits(file, ids):
     np.testing.assert_array_equal(rows, np.repeat(whole[20:21], 70, axis=0))
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 8))
+def test_what_is_guessed_changes_no_bit(file, seed, most_rows):
+    random = np.random.default_rng(seed)
+    # Few different ids, so that what came before comes again; longer than the window.
+    pattern = random.integers(1, 6, random.integers(3, 12))
+    text = np.resize(pattern, 90)
+    text[random.integers(0, 90, 6)] = random.integers(1, 6, 6)
+    plain, guessing = engine_of(file), engine_of(file)
+    expected = plain.start().sessions[0]
+    cache = guessing.start()
+    for t, number in enumerate(text):
+        one = np.array([number], dtype=np.int64)
+        found = guessing.step(one, cache)
+        cache.ahead.limit(most_rows)
+        cache.ahead.insist()
+        wanted = plain._decoder.read(expected, one.astype(np.int32), True)
+        np.testing.assert_array_equal(found, wanted, err_msg=str(t))
+    assert cache.ahead.num_right > 0
+    # Whatever else is done with the row begins where the text ends, not behind what was guessed.
+    branch = guessing.branch(cache, [0])
+    more = random.integers(1, 6, 5)
+    wanted = plain._decoder.read(expected, more.astype(np.int32), False)
+    np.testing.assert_array_equal(guessing.step(more, branch), wanted)
+    saved = guessing.restore(guessing.save(cache))
+    np.testing.assert_array_equal(guessing.step(more, saved), wanted)
+
+
 def test_numbers_are_those_of_the_numpy_engine(file, ids):
     shape = gguf_shape(file)
     numpy_engine = TransformerEngine(shape, gguf_tensors(file, shape), file.path)
@@ -83,8 +111,8 @@ def test_numbers_are_those_of_the_numpy_engine(file, ids):
     engine = engine_of(file)
     found = engine.step(ids, engine.start())
     is_float = file.tensors["token_embd.weight"].type_number in (0, 1, 30)
-    # Inputs of matrices of codes are rounded to 8 bits.
-    tolerance = 1e-5 if is_float else 0.06
+    # Keys and values are kept as float16; inputs of matrices of codes are rounded to 8 bits.
+    tolerance = 1e-3 if is_float else 0.06
     assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
     pieces = np.concatenate(list(engine.predictions(ids)))
     assert pieces.shape == (len(ids) - 1, shape.vocab_size)
