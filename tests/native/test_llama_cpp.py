@@ -75,4 +75,4 @@ def test_the_likeliest_continuation_is_the_same(tmp_path, form):
         # equal, either may be first. A wrong rotation or scale is a hundred times farther off.
         behind = scores.max(axis=1) - scores[np.arange(len(own)), own]
         assert (behind <= 0.2 * scores.std()).all()
-        assert (behind == 0).mean() > 0.9
+        assert (behind == 0).mean() > 0.8
