@@ -67,34 +67,61 @@ std::size_t block_bytes(Blocks blocks) {
   return blocks == Blocks::kQ8_0 ? 34 : blocks == Blocks::kQ5_0 ? 22 : 18;
 }
 
+std::uint32_t four_bytes(const std::uint8_t* from) {
+  std::uint32_t bytes;
+  __builtin_memcpy(&bytes, from, sizeof bytes);
+  return bytes;
+}
+
+void put_four(std::uint8_t* to, std::uint32_t bytes) {
+  __builtin_memcpy(to, &bytes, sizeof bytes);
+}
+
+// Whether one of four bytes is 0. Source: Warren, Hacker's Delight, section 6-1.
+bool has_zero(std::uint32_t bytes) { return ((bytes - 0x01010101u) & ~bytes & 0x80808080u) != 0; }
+
 // Eight bits: four codes of a row lie together in both.
 void pack_eight(const std::uint8_t* codes, std::uint8_t* to) {
   for (std::size_t step = 0; step < kSteps; ++step) {
-    std::uint8_t four[4];
-    for (std::size_t i = 0; i < 4; ++i) {
-      const std::uint8_t code = codes[4 * step + i];
-      four[i] = code == 0x80 ? 0x81 : code;
+    std::uint32_t four = four_bytes(codes + 4 * step);
+    if (has_zero(four ^ 0x80808080u)) {
+      for (std::uint32_t shift = 0; shift < 32; shift += 8) {
+        if ((four >> shift & 255u) == 0x80u) four += 1u << shift;
+      }
     }
-    __builtin_memcpy(to + step * kVectorBytes, four, sizeof four);
+    put_four(to + step * kVectorBytes, four);
   }
 }
 
-// Columns 0 to 15 are the low halves of 16 bytes, 16 to 31 the high ones.
-std::uint32_t low_bits(const std::uint8_t* nibbles, std::size_t column) {
-  return nibbles[column % 16] >> (column / 16 * 4) & 15u;
+// Columns 0 to 15 are the low halves of 16 bytes, 16 to 31 the high ones; a vector of ours holds
+// two steps of four columns.
+void pack_nibbles(const std::uint8_t* nibbles, std::uint8_t* to) {
+  constexpr std::uint32_t kLow = 0x0F0F0F0Fu;
+  for (std::size_t half = 0; half < 2; ++half) {
+    const std::uint32_t first = four_bytes(nibbles + 8 * half);
+    const std::uint32_t second = four_bytes(nibbles + 8 * half + 4);
+    put_four(to + half * kVectorBytes, (first & kLow) | (second & kLow) << 4);
+    put_four(to + (half + 2) * kVectorBytes, (first >> 4 & kLow) | (second & ~kLow));
+  }
+}
+
+// The fifth bits of 32 columns: bit j of byte i is that of column 4 j + i.
+void pack_fifth_bits(std::uint32_t bits, std::uint8_t* to) {
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    std::uint32_t every_fourth = bits >> i & 0x11111111u;
+    every_fourth = (every_fourth | every_fourth >> 3) & 0x03030303u;
+    every_fourth = (every_fourth | every_fourth >> 6) & 0x000F000Fu;
+    to[i] = static_cast<std::uint8_t>(every_fourth | every_fourth >> 12);
+  }
 }
 
 void pack_block(Blocks blocks, const std::uint8_t* from, std::uint8_t* tile, std::size_t row) {
   __builtin_memcpy(tile + 2 * row, from, 2);
-  std::uint8_t* codes = tile + kScaleBytes;
-  if (blocks == Blocks::kQ8_0) return pack_eight(from + 2, codes + 4 * row);
-  std::uint32_t high = 0;
-  if (blocks == Blocks::kQ5_0) __builtin_memcpy(&high, from + 2, sizeof high);
-  const std::uint8_t* nibbles = from + (blocks == Blocks::kQ5_0 ? 6 : 2);
-  const Format format = blocks == Blocks::kQ5_0 ? Format::kInt5 : Format::kInt4;
-  for (std::size_t c = 0; c < kTileColumns; ++c) {
-    put_code(format, codes, row, c, low_bits(nibbles, c) | (high >> c & 1u) << 4);
-  }
+  std::uint8_t* codes = tile + kScaleBytes + 4 * row;
+  if (blocks == Blocks::kQ8_0) return pack_eight(from + 2, codes);
+  if (blocks == Blocks::kQ4_0) return pack_nibbles(from + 2, codes);
+  pack_nibbles(from + 6, codes);
+  pack_fifth_bits(four_bytes(from + 2), codes + 4 * kVectorBytes);
 }
 
 }  // namespace
@@ -127,7 +154,7 @@ bool pack_codes(const std::int8_t* codes, const std::uint16_t* scales, const Mat
 void pack_blocks(Blocks blocks, const std::uint8_t* from, const Matrix& matrix,
                  std::uint8_t* tiles) {
   const std::size_t each = block_bytes(blocks);
-  __builtin_memset(tiles, 0, matrix.bytes());
+  if (matrix.rows % kTileRows != 0) __builtin_memset(tiles, 0, matrix.bytes());
   for (std::size_t row = 0; row < matrix.rows; ++row) {
     std::uint8_t* tile = tiles + row / kTileRows * matrix.group_bytes();
     for (std::size_t b = 0; b < matrix.blocks(); ++b, tile += tile_bytes(matrix.format)) {
