@@ -299,8 +299,10 @@ IN_PLACE void attend_together(const Attention& job, std::size_t query) {
 void attend(const Attention& job) {
   constexpr std::size_t kMost = Machine::kMostQueries;
   std::size_t query = 0;
-  for (; query + kMost <= job.num_queries; query += kMost) {
-    attend_together<kMost, 1, Machine::kMixedVectors>(job, query);
+  if constexpr (kMost > 1) {
+    for (; query + kMost <= job.num_queries; query += kMost) {
+      attend_together<kMost, 1, Machine::kMixedVectors>(job, query);
+    }
   }
   if constexpr (kMost > 4) {
     for (; query + 4 <= job.num_queries; query += 4) attend_together<4, 1, 2>(job, query);

@@ -13,7 +13,7 @@ namespace {
 
 struct Machine {
   static constexpr int kMostRows = 2;
-  static constexpr int kMostQueries = 2, kMixedVectors = 1;
+  static constexpr int kMostQueries = 1, kMixedVectors = 1;
 
   template <Format kFormat>
   static constexpr std::int32_t offset() {
