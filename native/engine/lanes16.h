@@ -139,31 +139,33 @@ IN_PLACE Floats first_of(const Floats& x, std::size_t count, float filling) {
   return load(lanes);
 }
 
-// Halves the lanes until one is left.
-template <class Value, class Join>
-IN_PLACE Value joined(Value (&lanes)[kLanes], const Join& join) {
-  for (std::size_t half = kLanes / 2; half > 0; half /= 2) {
-    for (std::size_t i = 0; i < half; ++i) lanes[i] = join(lanes[i], lanes[i + half]);
-  }
-  return lanes[0];
+// Halves the lanes until one is left: lane i is joined with lane i + 8, then i + 4, i + 2, i + 1.
+template <class Value, class Vector, class Join>
+IN_PLACE Value joined(const Vector& x, const Join& join) {
+  typedef Value Eight __attribute__((vector_size(8 * sizeof(Value))));
+  typedef Value Four __attribute__((vector_size(4 * sizeof(Value))));
+  Eight eight[2];
+  __builtin_memcpy(eight, &x, sizeof eight);
+  const Eight half = join(eight[0], eight[1]);
+  Four four[2];
+  __builtin_memcpy(four, &half, sizeof four);
+  const Four quarter = join(four[0], four[1]);
+  const Four turned = {quarter[2], quarter[3], quarter[0], quarter[1]};
+  const Four pair = join(quarter, turned);
+  const Four last = {pair[1], pair[0], pair[1], pair[0]};
+  return join(pair, last)[0];
 }
 
 IN_PLACE float sum(const Floats& x) {
-  float lanes[kLanes];
-  store(lanes, x);
-  return joined(lanes, [](float a, float b) { return a + b; });
+  return joined<float>(x, [](auto a, auto b) { return a + b; });
 }
 
 IN_PLACE float largest(const Floats& x) {
-  float lanes[kLanes];
-  store(lanes, x);
-  return joined(lanes, [](float a, float b) { return a > b ? a : b; });
+  return joined<float>(x, [](auto a, auto b) { return a > b ? a : b; });
 }
 
 IN_PLACE std::int32_t sum(const Ints& x) {
-  std::int32_t lanes[kLanes];
-  __builtin_memcpy(lanes, &x, sizeof lanes);
-  return joined(lanes, [](std::int32_t a, std::int32_t b) { return a + b; });
+  return joined<std::int32_t>(x, [](auto a, auto b) { return a + b; });
 }
 
 // The nearest whole number, ties to even: adding 1.5 * 2^23 leaves no digits behind the point.
