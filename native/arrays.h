@@ -26,3 +26,20 @@ nb::ndarray<nb::numpy, Value, nb::ndim<1>> as_array(std::vector<Value>&& values)
   nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<Value>*>(p); });
   return nb::ndarray<nb::numpy, Value, nb::ndim<1>>(kept->data(), {kept->size()}, owner);
 }
+
+// The same for rows of width numbers that begin every stride numbers.
+template <class Value>
+nb::ndarray<nb::numpy, Value, nb::ndim<2>> as_rows(std::vector<Value>&& values, std::size_t width,
+                                                   std::size_t stride) {
+  auto* kept = new std::vector<Value>(std::move(values));
+  nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<Value>*>(p); });
+  const std::size_t sizes[] = {kept->size() / stride, width};
+  const std::int64_t strides[] = {static_cast<std::int64_t>(stride), 1};
+  return nb::ndarray<nb::numpy, Value, nb::ndim<2>>(kept->data(), 2, sizes, owner, strides);
+}
+
+template <class Value>
+nb::ndarray<nb::numpy, Value, nb::ndim<2>> as_rows(std::vector<Value>&& values,
+                                                   std::size_t width) {
+  return as_rows(std::move(values), width, width);
+}

@@ -59,18 +59,33 @@ class NativeEncoder {
             InputMatrix<float> added) {
     check(ids, lengths, added);
     std::vector<float> states(ids.size() * shape_.width);
-    {
-      nb::gil_scoped_release unlocked;
-      Worker worker = taken();
-      worker->encoder.read(ids.data(), lengths.data(), lengths.size(),
-                           added.shape(0) == 0 ? nullptr : added.data(), states.data());
-      const std::lock_guard<std::mutex> held(lock_);
-      idle_.push_back(std::move(worker));
+    read_states(ids, lengths, added.shape(0) == 0 ? nullptr : added.data(), states.data());
+    return as_rows(std::move(states), shape_.width);
+  }
+
+  // The mean and the largest of every text's states, side by side: rows of 2 * width numbers.
+  auto pooled(InputVector<std::int32_t> ids, InputVector<std::int32_t> lengths) {
+    check(ids, lengths);
+    const std::size_t width = shape_.width;
+    std::vector<float> states(ids.size() * width), found(lengths.size() * 2 * width);
+    read_states(ids, lengths, nullptr, states.data());
+    const float* row = states.data();
+    for (std::size_t text = 0; text < lengths.size(); ++text) {
+      float *mean = found.data() + 2 * text * width, *most = mean + width;
+      const auto length = static_cast<std::size_t>(lengths.data()[text]);
+      std::copy(row, row + width, mean);
+      std::copy(row, row + width, most);
+      for (std::size_t place = 1; place < length; ++place) {
+        const float* state = row + place * width;
+        for (std::size_t d = 0; d < width; ++d) {
+          mean[d] += state[d];
+          most[d] = std::max(most[d], state[d]);
+        }
+      }
+      for (std::size_t d = 0; d < width; ++d) mean[d] /= static_cast<float>(length);
+      row += length * width;
     }
-    const std::size_t num_rows = ids.size();
-    auto* kept = new std::vector<float>(std::move(states));
-    nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<float>*>(p); });
-    return nb::ndarray<nb::numpy, float, nb::ndim<2>>(kept->data(), {num_rows, shape_.width}, owner);
+    return as_rows(std::move(found), 2 * width);
   }
 
  private:
@@ -78,6 +93,15 @@ class NativeEncoder {
     engine::Encoder encoder;
   };
   using Worker = std::unique_ptr<Buffers>;
+
+  void read_states(const InputVector<std::int32_t>& ids, const InputVector<std::int32_t>& lengths,
+                   const float* added, float* states) {
+    nb::gil_scoped_release unlocked;
+    Worker worker = taken();
+    worker->encoder.read(ids.data(), lengths.data(), lengths.size(), added, states);
+    const std::lock_guard<std::mutex> held(lock_);
+    idle_.push_back(std::move(worker));
+  }
 
   Worker taken() {
     {
@@ -96,6 +120,14 @@ class NativeEncoder {
 
   void check(const InputVector<std::int32_t>& ids, const InputVector<std::int32_t>& lengths,
              const InputMatrix<float>& added) const {
+    check(ids, lengths);
+    if (added.shape(0) != 0 && (added.shape(0) != ids.size() || added.shape(1) != shape_.width)) {
+      throw std::invalid_argument("what is added is a row for each id");
+    }
+  }
+
+  void check(const InputVector<std::int32_t>& ids,
+             const InputVector<std::int32_t>& lengths) const {
     std::size_t total = 0;
     for (std::size_t i = 0; i < lengths.size(); ++i) {
       const auto length = static_cast<std::size_t>(lengths.data()[i]);
@@ -109,9 +141,6 @@ class NativeEncoder {
       if (ids.data()[i] < 0 || static_cast<std::size_t>(ids.data()[i]) >= shape_.vocab_size) {
         throw std::invalid_argument("an id is outside of the vocabulary");
       }
-    }
-    if (added.shape(0) != 0 && (added.shape(0) != ids.size() || added.shape(1) != shape_.width)) {
-      throw std::invalid_argument("what is added is a row for each id");
     }
   }
 
@@ -232,6 +261,7 @@ void define_encoder(nb::module_& module) {
            nb::arg("vectors"), nb::arg("orders"), nb::arg("tables"), nb::arg("up"),
            nb::arg("kernels") = "")
       .def_prop_ro("kernels", &NativeEncoder::kernels)
-      .def("read", &NativeEncoder::read, nb::arg("ids"), nb::arg("lengths"), nb::arg("added"));
+      .def("read", &NativeEncoder::read, nb::arg("ids"), nb::arg("lengths"), nb::arg("added"))
+      .def("pooled", &NativeEncoder::pooled, nb::arg("ids"), nb::arg("lengths"));
   module.def("packed_floats", &packed_floats, nb::arg("values"));
 }

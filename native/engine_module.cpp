@@ -96,7 +96,7 @@ class NativeDecoder {
         decoder_->read_all(session, ids.data(), ids.size(), logits.data());
       }
     }
-    return rows_of(std::move(logits), num_rows);
+    return rows_of(std::move(logits));
   }
 
   auto read_one_each(const std::vector<engine::Session*>& sessions, InputVector<std::int32_t> ids) {
@@ -110,7 +110,7 @@ class NativeDecoder {
       const std::lock_guard<std::mutex> held(lock_);
       decoder_->read_one_each(sessions.data(), ids.data(), ids.size(), logits.data());
     }
-    return rows_of(std::move(logits), ids.size());
+    return rows_of(std::move(logits));
   }
 
   std::unique_ptr<engine::Lookahead> look_ahead(engine::Session& session) const {
@@ -125,7 +125,7 @@ class NativeDecoder {
       const std::lock_guard<std::mutex> held(lock_);
       if (!ahead.read(id, logits.data())) throw std::bad_alloc();
     }
-    return rows_of(std::move(logits), 1);
+    return rows_of(std::move(logits));
   }
 
   // "absent", "passed" or "failed".
@@ -178,14 +178,8 @@ class NativeDecoder {
   }
 
   // Scores without the filling behind the last id.
-  nb::ndarray<nb::numpy, float, nb::ndim<2>> rows_of(std::vector<float>&& logits,
-                                                     std::size_t num_rows) const {
-    auto* kept = new std::vector<float>(std::move(logits));
-    nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<float>*>(p); });
-    const auto stride = static_cast<std::int64_t>(decoder_->logits_stride());
-    const std::size_t sizes[] = {num_rows, vocab_size()};
-    const std::int64_t strides[] = {stride, 1};
-    return nb::ndarray<nb::numpy, float, nb::ndim<2>>(kept->data(), 2, sizes, owner, strides);
+  nb::ndarray<nb::numpy, float, nb::ndim<2>> rows_of(std::vector<float>&& logits) const {
+    return as_rows(std::move(logits), vocab_size(), decoder_->logits_stride());
   }
 
   Bytes bytes_;

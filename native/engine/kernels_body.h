@@ -347,8 +347,8 @@ void logarithms(float* values, std::size_t count, std::size_t counted) {
 
 // ---- rows of a matrix ----
 
-IN_PLACE std::int32_t code_of(Format format, const std::uint8_t* codes, std::size_t row,
-                                std::size_t column) {
+template <Format kFormat>
+IN_PLACE std::int32_t code_of(const std::uint8_t* codes, std::size_t row, std::size_t column) {
   const std::size_t step = column / 4, place = row * 4 + column % 4;
   const auto nibble = [&] {
     return codes[step / 2 * kVectorBytes + place] >> (step % 2 * 4) & 15;
@@ -357,35 +357,59 @@ IN_PLACE std::int32_t code_of(Format format, const std::uint8_t* codes, std::siz
     return from[step / 4 * kVectorBytes + place] >> (step % 4 * 2) & 3;
   };
   const auto one = [&](const std::uint8_t* from) { return from[place] >> step & 1; };
-  switch (format) {
-    case Format::kInt8: return static_cast<std::int8_t>(codes[step * kVectorBytes + place]);
-    case Format::kInt6: return (nibble() | two(codes + 4 * kVectorBytes) << 4) - 32;
-    case Format::kInt5: return (nibble() | one(codes + 4 * kVectorBytes) << 4) - 16;
-    case Format::kInt4: return nibble() - 8;
-    case Format::kInt3: return (two(codes) | one(codes + 2 * kVectorBytes) << 2) - 4;
-    default: return 0;
+  if constexpr (kFormat == Format::kInt6) {
+    return (nibble() | two(codes + 4 * kVectorBytes) << 4) - 32;
+  } else if constexpr (kFormat == Format::kInt5) {
+    return (nibble() | one(codes + 4 * kVectorBytes) << 4) - 16;
+  } else if constexpr (kFormat == Format::kInt4) {
+    return nibble() - 8;
+  } else if constexpr (kFormat == Format::kInt3) {
+    return (two(codes) | one(codes + 2 * kVectorBytes) << 2) - 4;
+  } else {
+    return static_cast<std::int8_t>(codes[step * kVectorBytes + place]);
+  }
+}
+
+template <Format kFormat>
+IN_PLACE float value_of(const std::uint8_t* tile, std::size_t place, std::size_t column) {
+  if constexpr (kFormat == Format::kFloat32) {
+    return reinterpret_cast<const float*>(tile)[column * kTileRows + place];
+  } else {
+    const auto* halves = reinterpret_cast<const std::uint16_t*>(tile);
+    const std::uint16_t half = halves[column * kTileRows + place];
+    return kFormat == Format::kBFloat16 ? from_bfloat16(half) : from_half(half);
+  }
+}
+
+template <Format kFormat>
+void row_of(const Matrix& matrix, std::size_t index, float* values) {
+  const std::size_t place = index % kTileRows;
+  const std::uint8_t* tile = matrix.tiles + index / kTileRows * matrix.group_bytes();
+  for (std::size_t b = 0; b < matrix.blocks(); ++b, tile += tile_bytes(kFormat)) {
+    float* block = values + b * kTileColumns;
+    if constexpr (is_integer(kFormat)) {
+      std::uint16_t half;
+      __builtin_memcpy(&half, tile + 2 * place, sizeof half);
+      const float scale = from_half(half);
+      for (std::size_t c = 0; c < kTileColumns; ++c) {
+        block[c] = scale * static_cast<float>(code_of<kFormat>(tile + kScaleBytes, place, c));
+      }
+    } else {
+      for (std::size_t c = 0; c < kTileColumns; ++c) block[c] = value_of<kFormat>(tile, place, c);
+    }
   }
 }
 
 void row(const Matrix& matrix, std::size_t index, float* values) {
-  const std::size_t place = index % kTileRows;
-  const std::uint8_t* tile = matrix.tiles + index / kTileRows * matrix.group_bytes();
-  for (std::size_t b = 0; b < matrix.blocks(); ++b, tile += tile_bytes(matrix.format)) {
-    for (std::size_t c = 0; c < kTileColumns; ++c) {
-      float& value = values[b * kTileColumns + c];
-      if (matrix.format == Format::kFloat32) {
-        value = reinterpret_cast<const float*>(tile)[c * kTileRows + place];
-      } else if (matrix.format == Format::kBFloat16) {
-        value = from_bfloat16(reinterpret_cast<const std::uint16_t*>(tile)[c * kTileRows + place]);
-      } else if (matrix.format == Format::kFloat16) {
-        value = from_half(reinterpret_cast<const std::uint16_t*>(tile)[c * kTileRows + place]);
-      } else {
-        std::uint16_t half;
-        __builtin_memcpy(&half, tile + 2 * place, sizeof half);
-        value = from_half(half) *
-                static_cast<float>(code_of(matrix.format, tile + kScaleBytes, place, c));
-      }
-    }
+  switch (matrix.format) {
+    case Format::kFloat32: return row_of<Format::kFloat32>(matrix, index, values);
+    case Format::kBFloat16: return row_of<Format::kBFloat16>(matrix, index, values);
+    case Format::kFloat16: return row_of<Format::kFloat16>(matrix, index, values);
+    case Format::kInt3: return row_of<Format::kInt3>(matrix, index, values);
+    case Format::kInt4: return row_of<Format::kInt4>(matrix, index, values);
+    case Format::kInt5: return row_of<Format::kInt5>(matrix, index, values);
+    case Format::kInt6: return row_of<Format::kInt6>(matrix, index, values);
+    case Format::kInt8: return row_of<Format::kInt8>(matrix, index, values);
   }
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -127,6 +128,8 @@ class EncoderEngine:
 
     def pooled(self, sequences: Sequence[Ids]) -> Float32[np.ndarray, "texts two_widths"]:
         """Return the mean and the largest of every text's states, side by side."""
+        if self._native is not None:
+            return self._native_pooled(sequences)
         pooled_BP: Matrix = np.zeros((len(sequences), 2 * self.shape.width), dtype=np.float32)
         for batch in self.encode(sequences):
             pooled_BP[batch.rows_B] = pooled(batch.states_BTD, batch.lengths_B)
@@ -195,6 +198,25 @@ class EncoderEngine:
                     swiglu(self.multiply(normed_BTD, block.gate_up_GD)), block.down_DF
                 )
         return rms_norm(x_BTD, self._final_norm_D, epsilon)
+
+    def _native_pooled(self, sequences: Sequence[Ids]) -> Matrix:
+        """Read texts in their own order: the compiled engine fills nothing up."""
+        native = self._native
+
+        def read(some: Sequence[Ids]) -> Matrix:
+            lengths_B = np.fromiter(map(len, some), dtype=np.int32, count=len(some))
+            found_BP: Matrix = native.pooled(np.concatenate(some).astype(np.int32), lengths_B)
+            return found_BP
+
+        if len(sequences) == 1:
+            return read(sequences)
+        if not sequences:
+            return np.zeros((0, 2 * self.shape.width), dtype=np.float32)
+        ends = np.cumsum([len(ids) for ids in sequences])
+        borders = np.searchsorted(ends, np.arange(_BATCH_TOKENS, ends[-1], _BATCH_TOKENS)) + 1
+        starts = [0, *borders.tolist(), len(sequences)]
+        pieces = [sequences[a:b] for a, b in pairwise(starts) if a < b]
+        return np.concatenate(list(spread(read, pieces)))
 
     def _native_states(
         self,
