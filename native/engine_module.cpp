@@ -46,14 +46,16 @@ class NativeDecoder {
     if (!model_.open(bytes_.data(), bytes_.size(), complaint)) {
       throw std::invalid_argument(complaint.text());
     }
+    engine::gather_for(crew_, model_.num_bytes());
     decoder_ = std::make_unique<engine::Decoder>(model_.shape(), model_.weights(), kernels_, crew_,
                                                  most_rows);
-    if (!decoder_->make()) throw std::bad_alloc();
+    if (!decoder_->make() || !decoder_->choose_threads()) throw std::bad_alloc();
   }
 
   std::size_t vocab_size() const { return model_.shape().vocab_size; }
   std::size_t most_rows() const { return decoder_->most_rows(); }
   std::string kernels() const { return kernels_.name; }
+  std::size_t num_threads() const { return crew_.num_used(); }
 
   std::unique_ptr<engine::Session> start() const {
     auto session = std::make_unique<engine::Session>();
@@ -331,6 +333,7 @@ void define_engine(nb::module_& module) {
       .def_prop_ro("vocab_size", &NativeDecoder::vocab_size)
       .def_prop_ro("most_rows", &NativeDecoder::most_rows)
       .def_prop_ro("kernels", &NativeDecoder::kernels)
+      .def_prop_ro("num_threads", &NativeDecoder::num_threads)
       .def("start", &NativeDecoder::start)
       .def("branch", &NativeDecoder::branch)
       .def("save", &NativeDecoder::save)

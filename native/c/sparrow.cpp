@@ -19,10 +19,10 @@ struct sparrow_model {
 
 namespace {
 
-const sparrow_settings kSettings = {1, ""};
+const sparrow_settings kSettings = {0, ""};
 
 sparrow_model* started(const sparrow_settings* settings) {
-  return engine::made<sparrow_model>(settings->num_threads > 0 ? settings->num_threads : 1);
+  return engine::made<sparrow_model>(settings->num_threads);
 }
 
 void open_bytes(sparrow_model* model, const void* bytes, std::size_t size,

@@ -26,7 +26,7 @@ extern "C" {
 typedef struct sparrow_model sparrow_model;
 
 typedef struct {
-  size_t num_threads;  /* 1; more pays for large models only */
+  size_t num_threads;  /* 0: as many as are faster here */
   const char *kernels; /* "", the fastest; or a name: "portable", "avx2", ... */
 } sparrow_settings;
 

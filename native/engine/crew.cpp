@@ -1,13 +1,17 @@
 #include "crew.h"
 
+#include <cstdint>
 #include <cstdlib>
 
 #if defined(__wasm__) || defined(_WIN32)
 
 namespace engine {
 
-Crew::Crew(std::size_t) : size_(1), hands_(nullptr) {}
+Crew::Crew(std::size_t) : size_(1), num_used_(1), is_open_(false), hands_(nullptr) {}
 Crew::~Crew() = default;
+void Crew::gather(std::size_t) {}
+void Crew::use(std::size_t) {}
+std::size_t usable_processors() { return 1; }
 void Crew::run(Work work, void* job) { work(job, 0, 1); }
 
 }  // namespace engine
@@ -17,6 +21,11 @@ void Crew::run(Work work, void* job) { work(job, 0, 1); }
 #include <atomic>
 #include <new>
 #include <pthread.h>
+#if defined(__linux__)
+#include <sched.h>
+#else
+#include <unistd.h>
+#endif
 
 namespace engine {
 namespace {
@@ -24,6 +33,7 @@ namespace {
 // Looks before a thread lies down: some fifty microseconds.
 constexpr int kLooks = 4000;
 constexpr std::size_t kMostThreads = 256;
+constexpr std::uint64_t kRoundStep = 1024;
 
 inline void rest() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -43,17 +53,18 @@ struct Crew::Hands {
     pthread_t thread;
   };
 
-  std::atomic<unsigned> round{0};
+  // The number of the round, and in its lower bits how many share it: whoever was not called must
+  // not take the next round's number of parts for this one's.
+  std::atomic<std::uint64_t> round{0};
   std::atomic<std::size_t> num_busy{0}, num_asleep{0};
   std::atomic<bool> is_over{false};
   Work work = nullptr;
   void* job = nullptr;
-  std::size_t num_parts = 1;
   pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   pthread_cond_t bell = PTHREAD_COND_INITIALIZER;
   Hand hands[kMostThreads];
 
-  void wait_for(unsigned last) {
+  void wait_for(std::uint64_t last) {
     for (int look = 0; look < kLooks; ++look) {
       if (round.load(std::memory_order_acquire) != last) return;
       rest();
@@ -66,9 +77,12 @@ struct Crew::Hands {
   }
 
   void serve(std::size_t part) {
-    for (unsigned seen = 0;; ++seen) {
+    for (std::uint64_t seen = 0;;) {
       wait_for(seen);
       if (is_over.load()) return;
+      seen = round.load(std::memory_order_acquire);
+      const std::size_t num_parts = seen % kRoundStep;
+      if (part >= num_parts) continue;
       work(job, part, num_parts);
       num_busy.fetch_sub(1, std::memory_order_release);
     }
@@ -80,8 +94,9 @@ struct Crew::Hands {
     return nullptr;
   }
 
-  void ring() {
-    round.fetch_add(1);
+  void ring(std::size_t num_parts) {
+    const std::uint64_t number = round.load(std::memory_order_relaxed) / kRoundStep + 1;
+    round.store(number * kRoundStep + num_parts);
     if (num_asleep.load() == 0) return;
     // Whoever is about to lie down holds the lock until he has looked once more.
     pthread_mutex_lock(&lock);
@@ -90,9 +105,14 @@ struct Crew::Hands {
   }
 };
 
-Crew::Crew(std::size_t num_threads) : size_(1), hands_(nullptr) {
+Crew::Crew(std::size_t num_threads)
+    : size_(1), num_used_(1), is_open_(num_threads == 0), hands_(nullptr) {
+  if (num_threads > 1) gather(num_threads);
+}
+
+void Crew::gather(std::size_t num_threads) {
   if (num_threads > kMostThreads) num_threads = kMostThreads;
-  if (num_threads < 2) return;
+  if (num_threads < 2 || hands_ != nullptr) return;
   void* room = std::malloc(sizeof(Hands));
   if (room == nullptr) return;
   hands_ = new (room) Hands;
@@ -104,25 +124,42 @@ Crew::Crew(std::size_t num_threads) : size_(1), hands_(nullptr) {
     if (pthread_create(&hand.thread, nullptr, Hands::begin, &hand) != 0) break;
     size_ = part + 1;
   }
-  hands_->num_parts = size_;
+  num_used_ = size_;
+}
+
+void Crew::use(std::size_t num_threads) {
+  num_used_ = num_threads < 1 ? 1 : num_threads < size_ ? num_threads : size_;
 }
 
 Crew::~Crew() {
   if (hands_ == nullptr) return;
   hands_->is_over.store(true);
-  hands_->ring();
+  hands_->ring(0);
   for (std::size_t part = 1; part < size_; ++part) pthread_join(hands_->hands[part].thread, nullptr);
   std::free(hands_);
 }
 
 void Crew::run(Work work, void* job) {
-  if (size_ < 2) return work(job, 0, 1);
+  if (num_used_ < 2) return work(job, 0, 1);
   hands_->work = work;
   hands_->job = job;
-  hands_->num_busy.store(size_ - 1, std::memory_order_relaxed);
-  hands_->ring();
-  work(job, 0, size_);
+  hands_->num_busy.store(num_used_ - 1, std::memory_order_relaxed);
+  hands_->ring(num_used_);
+  work(job, 0, num_used_);
   while (hands_->num_busy.load(std::memory_order_acquire) != 0) rest();
+}
+
+std::size_t usable_processors() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    return static_cast<std::size_t>(CPU_COUNT(&set));
+  }
+  return 1;
+#else
+  const long count = sysconf(_SC_NPROCESSORS_ONLN);
+  return count > 0 ? static_cast<std::size_t>(count) : 1;
+#endif
 }
 
 }  // namespace engine

@@ -1,8 +1,6 @@
 #include "lookahead.h"
 
-#if !defined(__wasm__)
-#include <ctime>
-#endif
+#include "clock.h"
 
 namespace engine {
 namespace {
@@ -12,19 +10,6 @@ constexpr double kForgetting = 0.999;    // of times that were not measured agai
 constexpr double kLeastGain = 1.1;       // guessing that gains less is not worth the doubt
 constexpr double kCostOfRow = 0.15;      // of one read beside another, before it was measured
 constexpr std::size_t kTried[] = {2, 4, 8};
-
-// Without a clock nothing is guessed: in browsers, where rows together cost what they cost alone.
-#if defined(__wasm__)
-constexpr bool kHasClock = false;
-double now() { return 0.0; }
-#else
-constexpr bool kHasClock = true;
-double now() {
-  timespec time;
-  timespec_get(&time, TIME_UTC);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-#endif
 
 }  // namespace
 
@@ -41,7 +26,7 @@ bool Lookahead::read(std::int32_t id, float* logits, const Ngram::Place* place) 
   guess(id, place);
   const std::size_t num_rows = choose();
   if (num_rows > 1 && rows_.size() == 0 && !rows_.make(kMostRows * stride)) return false;
-  const double began = now();
+  const double began = seconds_now();
   if (num_rows == 1) {
     decoder_.read(session_, &id, 1, logits);
   } else {
@@ -50,7 +35,7 @@ bool Lookahead::read(std::int32_t id, float* logits, const Ngram::Place* place) 
     num_read_ = num_rows - 1;
     num_guessed_ += num_read_;
   }
-  note(num_rows, now() - began);
+  note(num_rows, seconds_now() - began);
   return true;
 }
 
@@ -70,6 +55,7 @@ void Lookahead::guess(std::int32_t id, const Ngram::Place* place) {
   num_guesses_ = 0;
   ids_[0] = id;
   const std::size_t length = session_.length();
+  // Without a clock nothing is guessed: in browsers rows together cost what they cost alone.
   if (most_rows_ == 1 || !kHasClock || length + most_rows_ > context_) return;
   const std::int32_t* ids = session_.ids();
   const auto is_match = [&](std::size_t end) {

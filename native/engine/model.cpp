@@ -53,6 +53,17 @@ bool Model::open(const std::uint8_t* bytes, std::size_t size, Complaint& complai
   return file_.open(bytes, size, complaint) && read_shape(complaint) && read_weights(complaint);
 }
 
+std::size_t Model::num_bytes() const {
+  std::size_t size = weights_.embedding.bytes();
+  for (std::size_t number = 0; number < shape_.num_layers; ++number) {
+    const Layer& layer = weights_.layers[number];
+    const Matrix* const all[] = {&layer.query, &layer.key, &layer.value, &layer.out,
+                                 &layer.gate,  &layer.up,  &layer.down};
+    for (const Matrix* matrix : all) size += matrix->bytes();
+  }
+  return size;
+}
+
 std::uint64_t Model::identity() const {
   const std::uint64_t sizes[] = {
       shape_.vocab_size, shape_.width,      shape_.num_layers,  shape_.num_heads,

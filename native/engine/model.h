@@ -31,6 +31,8 @@ class Model {
   const Gguf& file() const { return file_; }
   const Shape& shape() const { return shape_; }
   const Weights& weights() const { return weights_; }
+  // Of all matrices.
+  std::size_t num_bytes() const;
   // A number that tells models apart: of the sizes and the first weights.
   std::uint64_t identity() const;
 

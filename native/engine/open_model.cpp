@@ -25,6 +25,7 @@ bool OpenModel::open(const std::uint8_t* bytes, std::size_t size, const char* ke
       !tokenizer_.open(model_.file(), model_.shape().vocab_size, complaint)) {
     return false;
   }
+  gather_for(crew_, model_.num_bytes());
   decoder_ = made<Decoder>(model_.shape(), model_.weights(), *kernels_, crew_,
                            std::size_t{kRowsAtOnce});
   if (decoder_ != nullptr) {
@@ -38,7 +39,8 @@ bool OpenModel::open(const std::uint8_t* bytes, std::size_t size, const char* ke
     writer_ = made<Writer>(tokenizer_, characters_, *decoder_, mixture, model_.shape(), *kernels_);
   }
   const bool is_made = writer_ != nullptr && characters_.make(tokenizer_) && decoder_->make() &&
-                       writer_->make();
+                       writer_->make() &&
+                       decoder_->choose_threads();
   return is_made || complaint.say("there is not enough memory");
 }
 

@@ -9,6 +9,7 @@ namespace engine {
 
 class OpenModel {
  public:
+  // num_threads: 0 for as many as pay.
   explicit OpenModel(std::size_t num_threads) : crew_(num_threads) {}
   ~OpenModel();
   OpenModel(const OpenModel&) = delete;
@@ -22,6 +23,7 @@ class OpenModel {
 
   const Model& model() const { return model_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
+  std::size_t num_threads() const { return crew_.num_used(); }
   const char* kernels() const { return kernels_->name; }
   Decoder& decoder() { return *decoder_; }
   Writer& writer() { return *writer_; }

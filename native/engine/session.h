@@ -34,6 +34,9 @@ class Session {
   Room<std::int32_t> ids_;
 };
 
+// Where nobody has said how many threads work: calls as many as a model of that size may need.
+void gather_for(Crew& crew, std::size_t num_bytes);
+
 class Decoder {
  public:
   // most_rows: ids read at once, of one text or of several.
@@ -42,6 +45,8 @@ class Decoder {
   // False: no memory.
   bool make();
 
+  // Where nobody has said how many: lets as many work as read one id fastest. False: no memory.
+  bool choose_threads();
   std::size_t logits_stride() const { return transformer_.logits_stride(); }
   std::size_t most_rows() const { return transformer_.most_rows(); }
 

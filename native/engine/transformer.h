@@ -85,6 +85,7 @@ class Transformer {
   bool make();
 
   const Shape& shape() const { return shape_; }
+  Crew& crew() { return crew_; }
   std::size_t most_rows() const { return most_rows_; }
   // Where the embeddings of up to most_rows() places are written before reading; after it, their
   // states stand there, normed. Rows of stride() numbers.

@@ -124,9 +124,12 @@ class Program {
     const auto per_second = [](std::size_t count, double seconds) {
       return seconds > 0.0 ? static_cast<double>(count) / seconds : 0.0;
     };
-    std::fprintf(stderr, "%zu tokens read, %.0f a second; %zu tokens written, %.0f a second\n",
+    std::fprintf(stderr,
+                 "%zu tokens read, %.0f a second; %zu tokens written, %.0f a second; %s, %zu"
+                 " thread(s)\n",
                  open_.writer().num_read(), per_second(open_.writer().num_read(), reading),
-                 open_.writer().num_drawn(), per_second(open_.writer().num_drawn(), writing));
+                 open_.writer().num_drawn(), per_second(open_.writer().num_drawn(), writing),
+                 open_.kernels(), open_.num_threads());
     const engine::Lookahead& ahead = open_.writer().lookahead();
     if (ahead.num_guessed() == 0) return;
     std::fprintf(stderr, "%zu tokens guessed and read ahead, %zu of them right\n",

@@ -10,7 +10,7 @@ struct Options {
   const char* stops[16] = {};
   std::size_t num_stops = 0;
   const char* kernels = "";
-  std::size_t num_threads = 1;
+  std::size_t num_threads = 0;  // as many as pay
   bool looks_ahead = true;
   bool shows_help = false, shows_speed = false, shows_ids = false, tests_itself = false;
 };

@@ -15,6 +15,7 @@ from small_models import CHINESE, ENGLISH, small_codec
 
 from sparrowlm.export.gguf_blocks import FORMS
 from sparrowlm.foundation.errors import ModelError
+from sparrowlm.foundation.hardware import usable_cores
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.foundation.randomness import random_generator
 from sparrowlm.runtime.decoding import Decoder, DecodingSettings
@@ -59,6 +60,20 @@ def test_every_instruction_set_and_number_of_threads_gives_the_same_bits(file, i
     assert "portable" in kernel_names()
     for logits in known[1:]:
         np.testing.assert_array_equal(logits, known[0])
+
+
+def test_the_number_of_threads_is_measured_where_it_may_pay(file, tmp_path):
+    assert engine_of(file).num_threads == 1  # a token takes microseconds
+    sizes = {"width": 512, "head_width": 64, "num_heads": 8, "feed_forward_width": 1024}
+    large = GgufFile(gguf_model(tmp_path / "large.gguf", **sizes))
+    ids, known = np.arange(1, 20), []
+    for _time in range(8):
+        engine = engine_of(large)
+        assert 1 <= engine.num_threads <= usable_cores()
+        known.append(engine.step(ids, engine.start()))
+    alone = engine_of(large, "", 1)
+    for found in known:
+        np.testing.assert_array_equal(found, alone.step(ids, alone.start()))
 
 
 def test_one_by_one_and_many_at_once_are_the_same_bits(file, ids):
