@@ -149,17 +149,19 @@ void Crew::run(Work work, void* job) {
   while (hands_->num_busy.load(std::memory_order_acquire) != 0) rest();
 }
 
+// OMP_NUM_THREADS is where people say that other programs need processors too.
 std::size_t usable_processors() {
+  std::size_t count = 1;
 #if defined(__linux__)
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) {
-    return static_cast<std::size_t>(CPU_COUNT(&set));
-  }
-  return 1;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) count = static_cast<std::size_t>(CPU_COUNT(&set));
 #else
-  const long count = sysconf(_SC_NPROCESSORS_ONLN);
-  return count > 0 ? static_cast<std::size_t>(count) : 1;
+  const long found = sysconf(_SC_NPROCESSORS_ONLN);
+  if (found > 0) count = static_cast<std::size_t>(found);
 #endif
+  const char* asked = std::getenv("OMP_NUM_THREADS");
+  const long most = asked == nullptr ? 0 : std::strtol(asked, nullptr, 10);
+  return most > 0 && static_cast<std::size_t>(most) < count ? static_cast<std::size_t>(most) : count;
 }
 
 }  // namespace engine

@@ -62,7 +62,8 @@ def test_every_instruction_set_and_number_of_threads_gives_the_same_bits(file, i
         np.testing.assert_array_equal(logits, known[0])
 
 
-def test_the_number_of_threads_is_measured_where_it_may_pay(file, tmp_path):
+def test_the_number_of_threads_is_measured_where_it_may_pay(file, tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert engine_of(file).num_threads == 1  # a token takes microseconds
     sizes = {"width": 512, "head_width": 64, "num_heads": 8, "feed_forward_width": 1024}
     large = GgufFile(gguf_model(tmp_path / "large.gguf", **sizes))
@@ -71,7 +72,9 @@ def test_the_number_of_threads_is_measured_where_it_may_pay(file, tmp_path):
         engine = engine_of(large)
         assert 1 <= engine.num_threads <= usable_cores()
         known.append(engine.step(ids, engine.start()))
-    alone = engine_of(large, "", 1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    alone = engine_of(large)
+    assert alone.num_threads == 1
     for found in known:
         np.testing.assert_array_equal(found, alone.step(ids, alone.start()))
 
