@@ -29,7 +29,8 @@ void open_bytes(sparrow_model* model, const void* bytes, std::size_t size,
                 const sparrow_settings* settings) {
   const char* kernels = settings->kernels != nullptr ? settings->kernels : "";
   model->is_open =
-      model->open.open(static_cast<const std::uint8_t*>(bytes), size, kernels, model->complaint);
+      model->open.open(static_cast<const std::uint8_t*>(bytes), size, kernels, model->complaint) &&
+      model->open.is_as_made(model->complaint);
 }
 
 engine::Text text_of(const char* text) { return {text, __builtin_strlen(text)}; }

@@ -17,6 +17,12 @@ OpenModel::~OpenModel() {
   ended(decoder_);
 }
 
+bool OpenModel::is_as_made(Complaint& complaint) {
+  return self_test() != SelfTest::kFailed ||
+         complaint.say("this machine computes other numbers than the file's maker did: the file is "
+                       "damaged, or the kernels ", kernels(), " are wrong here");
+}
+
 bool OpenModel::open(const std::uint8_t* bytes, std::size_t size, const char* kernels,
                      Complaint& complaint) {
   kernels_ = kernels_called(kernels);

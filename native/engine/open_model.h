@@ -29,6 +29,8 @@ class OpenModel {
   Writer& writer() { return *writer_; }
   // Null where the network answers alone.
   Mixture* mixture() { return Mixture::is_in(model_.file()) ? &mixture_ : nullptr; }
+  // Whether this machine computes what the file's maker did, where the file says that.
+  bool is_as_made(Complaint& complaint);
   SelfTest self_test() { return engine::self_test(model_.file(), model_.shape(), *decoder_); }
 
  private:

@@ -70,7 +70,8 @@ class Program {
     }
     engine::Complaint complaint;
     open_.when_packed(MappedFile::release, &file_);
-    if (!open_.open(file_.bytes(), file_.size(), options.kernels, complaint)) {
+    const bool is_open = open_.open(file_.bytes(), file_.size(), options.kernels, complaint);
+    if (!is_open || !(options.tests_itself || open_.is_as_made(complaint))) {
       return fail(kFailed, "the file cannot be used", "无法使用该文件", complaint.text());
     }
     return kDone;

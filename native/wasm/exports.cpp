@@ -23,7 +23,8 @@ EXPORT("release") void sparrow_release(void* memory) { std::free(memory); }
 // The bytes stay the page's; null: no memory. Ask complaint() whether it can be used.
 EXPORT("open") Page* sparrow_open(const std::uint8_t* bytes, std::size_t size) {
   Page* page = engine::made<Page>();
-  if (page != nullptr) page->open.open(bytes, size, "", page->complaint);
+  if (page == nullptr) return page;
+  if (page->open.open(bytes, size, "", page->complaint)) page->open.is_as_made(page->complaint);
   return page;
 }
 

@@ -65,6 +65,8 @@ class NativeEngine(ScoresInPieces):
         if native is None:
             raise DependencyError("runtime.no-native")
         self._decoder = native.Decoder(content, kernels, num_threads, _ROWS_AT_ONCE)
+        if self._decoder.self_test() == "failed":
+            raise ValueError("this machine computes other numbers than the file's maker did")
         self.context_tokens = context_tokens
 
     @property

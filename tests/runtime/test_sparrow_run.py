@@ -12,6 +12,7 @@ import pytest
 from gguf_models import gguf_mixture, gguf_model
 from small_models import small_codec
 
+from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.runtime.decoding import Decoder, DecodingSettings
 from sparrowlm.runtime.loading import open_model
 from sparrowlm.runtime.native_engine import kernel_names
@@ -114,6 +115,10 @@ def test_the_self_test_finds_one_wrong_bit(tmp_path):
     path = tmp_path / "wrong.gguf"
     path.write_bytes(content)
     assert "other numbers" in run(str(path), "--self-test", code=1)
+    # Nobody has to ask for it: whatever opens the file finds it.
+    assert "other numbers" in run(str(path), "x", code=1)
+    with pytest.raises(DamagedFileError, match="other numbers"):
+        open_model(path)
 
 
 @pytest.mark.parametrize(
