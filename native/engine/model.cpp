@@ -19,12 +19,13 @@ bool Model::open(const std::uint8_t* bytes, std::size_t size, Complaint& complai
     return recurrent_.open(file_, reader_, complaint);
   }
   if (file_.tensor("token_embd.weight") == nullptr) {
-    if (file_.tensor(kCounts) != nullptr) {
+    if (file_.tensor(kCounts) != nullptr && file_.entry("sparrow.vocab_size") != nullptr) {
       kind_ = Kind::kNgram;
       return open_ngram(complaint);
     }
     if (file_.entry("sparrow.manifest") != nullptr) {
-      return complaint.say("models of this kind are run by sparrow in Python only");
+      return complaint.say("this model is run by sparrow in Python only; export it again if it is an "
+                           "LSTM, RNN or n-gram model");
     }
   }
   return transformer_.open(file_, reader_, complaint);

@@ -15,7 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gguf_models import gguf_mixture, gguf_model
+from gguf_models import (
+    gguf_mixture,
+    gguf_model,
+    gguf_ngram,
+    gguf_recurrent,
+    gguf_recurrent_mixture,
+)
 
 from sparrowlm.export.gguf_blocks import FORMS
 from sparrowlm.foundation.native_part import native_part
@@ -36,6 +42,14 @@ pytestmark = [
     needs_zig,
     pytest.mark.skipif(native_part() is None, reason="the compiled part is not built"),
 ]
+MAKERS = {
+    "transformer": gguf_model,
+    "mixture": gguf_mixture,
+    "lstm": lambda path: gguf_recurrent(path, "lstm"),
+    "rnn": lambda path: gguf_recurrent(path, "rnn", "float32"),
+    "lstm mixture": gguf_recurrent_mixture,
+    "ngram": gguf_ngram,
+}
 PROMPTS = ["The cat", "人工智能", ""]
 NODE_PROGRAM = """
 import { Sparrow } from "./sparrow.js";
@@ -66,7 +80,14 @@ def built(target: str, folder: Path) -> Path:
 def models(tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("models")
     networks = [gguf_model(folder / f"{form}.gguf", form) for form in FORMS]
-    return [*networks, gguf_mixture(folder / "mixture.gguf")]
+    recurrent = {"rnn": ("float32", "int4"), "lstm": ("bfloat16", "int6")}
+    networks += [
+        gguf_recurrent(folder / f"{kind}-{form}.gguf", kind, form)
+        for kind, forms in recurrent.items()
+        for form in forms
+    ]
+    others = [gguf_mixture, gguf_recurrent_mixture, gguf_ngram]
+    return [*networks, *(make(folder / f"{make.__name__}.gguf") for make in others)]
 
 
 def texts_of(path: Path) -> list[str]:
@@ -91,9 +112,10 @@ def test_arm_computes_the_same_bits(tmp_path, models):
     for path in models:
         for kernels in ("neon", "neon-dotprod", "portable"):
             assert "the same" in run(str(path), "--self-test", "--kernels", kernels)
-    for prompt, text in zip(PROMPTS, texts_of(models[0]), strict=True):
-        words = [prompt, "-n", "40", "-s", "3", "-t", "1", "--threads", "2"]
-        assert run(str(models[0]), *words) == text + "\n"
+    for path in (models[0], *models[-5:]):
+        for prompt, text in zip(PROMPTS, texts_of(path), strict=True):
+            words = [prompt, "-n", "40", "-s", "3", "-t", "1", "--threads", "2"]
+            assert run(str(path), *words) == text + "\n"
 
 
 @pytest.mark.skipif(NODE is None, reason="node is not installed")
@@ -117,7 +139,7 @@ def test_webassembly_computes_the_same_bits(tmp_path, models):
         assert "GGUF" in found["refused"]
 
 
-@pytest.mark.parametrize("make", [gguf_model, gguf_mixture])
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_a_program_in_c_says_what_the_house_says(tmp_path, make):
     library, path = built("c", tmp_path), make(tmp_path / "m.gguf")
     program = tmp_path / "example"
@@ -180,7 +202,7 @@ int main(int count, char **words) {
 """
 
 
-@pytest.mark.parametrize("make", [gguf_model, gguf_mixture])
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_a_state_is_saved_and_restored_in_c(tmp_path, make):
     library, path = built("c", tmp_path), make(tmp_path / "m.gguf")
     (tmp_path / "states.c").write_text(STATES, encoding="utf-8")
