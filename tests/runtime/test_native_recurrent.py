@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from gguf_models import gguf_ngram, gguf_recurrent, gguf_recurrent_mixture
@@ -25,6 +27,11 @@ from sparrowlm.runtime.recurrent_engine import RecurrentEngine
 from sparrowlm.runtime.windows import SCORING_WINDOW
 
 pytestmark = pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
+
+
+def gguf_lstm(path: Path) -> Path:
+    return gguf_recurrent(path, "lstm")
+
 
 FLOAT_TYPES = (0, 1, 30)
 
@@ -160,6 +167,20 @@ def test_without_the_compiled_part_numpy_answers(tmp_path, monkeypatch):
     assert isinstance(open_model(path).engine, NativeRecurrentEngine)
     monkeypatch.setenv("SPARROW_NATIVE", "0")
     assert isinstance(open_model(path).engine, RecurrentEngine)
+
+
+@pytest.mark.parametrize("make", [gguf_ngram, gguf_recurrent_mixture, gguf_lstm])
+def test_a_talk_that_goes_on_is_written_as_a_new_one(tmp_path, make):
+    content = GgufFile(make(tmp_path / "m.gguf")).content
+    model, text = native_part().Model(content), b"The cat"
+    for turn, more in enumerate((b" sat", " 猫".encode(), b"", b"\n\nThe")):
+        written = model.generate(text, 30, turn)
+        assert written == native_part().Model(content).generate(text, 30, turn)
+        text += written + more
+    # A text that begins otherwise, and one that is shorter.
+    for other in (b"A dog", text, b"A"):
+        written = model.generate(other, 30, 9)
+        assert written == native_part().Model(content).generate(other, 30, 9)
 
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "ngram"])
