@@ -139,13 +139,19 @@ def test_webassembly_computes_the_same_bits(tmp_path, models):
         assert "GGUF" in found["refused"]
 
 
+@pytest.fixture(scope="module")
+def library(tmp_path_factory) -> Path:
+    """Build libsparrow.a; the header and the example lie beside it."""
+    return built("c", tmp_path_factory.mktemp("c"))
+
+
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_a_program_in_c_says_what_the_house_says(tmp_path, make):
-    library, path = built("c", tmp_path), make(tmp_path / "m.gguf")
+def test_a_program_in_c_says_what_the_house_says(tmp_path, library, make):
+    path = make(tmp_path / "m.gguf")
     program = tmp_path / "example"
     subprocess.run(
-        [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(tmp_path / "example.c"), str(library),
-         "-I", str(tmp_path), "-lpthread", "-lm", "-o", str(program)],
+        [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(library.parent / "example.c"), str(library),
+         "-I", str(library.parent), "-lpthread", "-lm", "-o", str(program)],
         check=True, capture_output=True,
     )  # fmt: skip
     words = [str(program), str(path), "The c", "5"]
@@ -203,13 +209,13 @@ int main(int count, char **words) {
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_a_state_is_saved_and_restored_in_c(tmp_path, make):
-    library, path = built("c", tmp_path), make(tmp_path / "m.gguf")
+def test_a_state_is_saved_and_restored_in_c(tmp_path, library, make):
+    path = make(tmp_path / "m.gguf")
     (tmp_path / "states.c").write_text(STATES, encoding="utf-8")
     program = tmp_path / "states"
     subprocess.run(
         [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(tmp_path / "states.c"), str(library),
-         "-I", str(tmp_path), "-lpthread", "-lm", "-o", str(program)],
+         "-I", str(library.parent), "-lpthread", "-lm", "-o", str(program)],
         check=True, capture_output=True,
     )  # fmt: skip
     done = subprocess.run([str(program), str(path)], check=True, capture_output=True)
