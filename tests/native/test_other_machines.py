@@ -191,7 +191,7 @@ static void write_on(sparrow_model *model, const char *prompt) {
 int main(int count, char **words) {
   sparrow_model *first = sparrow_open(words[1], NULL), *second = sparrow_open(words[1], NULL);
   write_on(first, "The c");
-  printf("|");
+  printf("<<between>>");
   size_t size = sparrow_state_size(first);
   char *state = malloc(size);
   sparrow_save_state(first, state);
@@ -199,7 +199,7 @@ int main(int count, char **words) {
   write_on(second, "The c");
   state[size - 1] ^= 1;
   if (sparrow_restore_state(second, state, size)) return 2;
-  printf("|%s", sparrow_complaint(second));
+  printf("<<between>>%s", sparrow_complaint(second));
   free(state);
   sparrow_close(first);
   sparrow_close(second);
@@ -219,6 +219,6 @@ def test_a_state_is_saved_and_restored_in_c(tmp_path, library, make):
         check=True, capture_output=True,
     )  # fmt: skip
     done = subprocess.run([str(program), str(path)], check=True, capture_output=True)
-    text, again, complaint = done.stdout.split(b"|")
+    text, again, complaint = done.stdout.split(b"<<between>>")
     assert text and text == again
     assert b"damaged" in complaint
