@@ -24,8 +24,8 @@ bool Model::open(const std::uint8_t* bytes, std::size_t size, Complaint& complai
       return open_ngram(complaint);
     }
     if (file_.entry("sparrow.manifest") != nullptr) {
-      return complaint.say("this model is run by sparrow in Python only; export it again if it is an "
-                           "LSTM, RNN or n-gram model");
+      return complaint.say("this model is run by sparrow in Python only; ",
+                           "export it again if it is an LSTM, RNN or n-gram model");
     }
   }
   return transformer_.open(file_, reader_, complaint);

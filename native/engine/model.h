@@ -26,8 +26,8 @@ class Model {
   std::size_t vocab_size() const;
   // A number that tells models apart: of the sizes and the first weights.
   std::uint64_t identity() const;
-  // What reads ids, still to be made; null: no memory. Whoever gets it destroys and frees it, before
-  // the model goes.
+  // What reads ids, still to be made; null: no memory. Whoever gets it destroys and frees it,
+  // before the model goes.
   Decoder* decoder(const Kernels& kernels, Crew& crew, std::size_t most_rows) const;
 
  private:

@@ -1,5 +1,5 @@
-// A recurrent network as a decoder. Its state is small and always whole: it can be copied and saved,
-// but not turned back, so that nothing is guessed ahead.
+// A recurrent network as a decoder. Its state is small and always whole: it can be copied and
+// saved, but not turned back, so that nothing is guessed ahead.
 #pragma once
 
 #include "recurrent.h"

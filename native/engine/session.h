@@ -22,9 +22,10 @@ class Session {
   friend class NgramDecoder;
 
   std::size_t length_ = 0;
-  Room<std::int32_t> ids_;  // of a Transformer those of its window, of a counting model the last ones
-  Memory memory_;           // of a Transformer: keys and values
-  Room<float> state_;       // of a recurrent network
+  // Of a Transformer the ids of its window, of a counting model the last ones.
+  Room<std::int32_t> ids_;
+  Memory memory_;      // of a Transformer: keys and values
+  Room<float> state_;  // of a recurrent network
   std::uint64_t read_ = kHashOfNothing;  // the hash of all ids that led to this state
   Ngram::Place place_ = {};              // of a counting model
 };

@@ -1,7 +1,7 @@
 // Matrices and vectors out of a GGUF file, as the kernels read them.
 //
-//   a matrix   F32, F16, BF16, Q8_0, Q5_0 or Q4_0, which are packed when the file is opened, or bytes
-//              (I8) of sizes [bytes of a tile, blocks, groups], which are used where they lie
+//   a matrix   F32, F16, BF16, Q8_0, Q5_0 or Q4_0, which are packed when the file is opened, or
+//              bytes (I8) of sizes [bytes of a tile, blocks, groups], which are used where they lie
 //   a vector   F32
 #pragma once
 
