@@ -5,7 +5,7 @@
 The engine is compiled twice with $CXX (g++): with AddressSanitizer and UndefinedBehaviorSanitizer,
 and plain under a limit of 512 MiB of address space. Without --file small models of every kind that
 the engine knows are made: tokenizers of characters, byte pairs and words, all forms of matrices,
-a mixture. Mutants are shared out evenly.
+recurrent networks, mixtures, a counting model alone. Mutants are shared out evenly.
 """
 
 from __future__ import annotations
@@ -90,7 +90,13 @@ def limited() -> None:
 def small_files(folder: Path) -> list[Path]:
     """Make a small model of every kind."""
     sys.path[:0] = [str(ROOT / "tests")]
-    from gguf_models import gguf_mixture, gguf_model
+    from gguf_models import (
+        gguf_mixture,
+        gguf_model,
+        gguf_ngram,
+        gguf_recurrent,
+        gguf_recurrent_mixture,
+    )
     from small_models import small_codec
 
     forms = ("float32", "bfloat16", "int8", "int6", "int5", "int4", "int3")
@@ -98,7 +104,16 @@ def small_files(folder: Path) -> list[Path]:
         gguf_model(folder / f"{kind}-{form}.gguf", form, small_codec(kind), num_layers=1)
         for kind, form in zip(("character", "bpe", "word") * 3, forms, strict=False)
     ]
-    return [*files, gguf_mixture(folder / "mixture.gguf", "int4")]
+    files += [
+        gguf_recurrent(folder / f"{kind}-{form}.gguf", kind, form)
+        for kind, form in (("rnn", "int6"), ("lstm", "int4"), ("lstm", "float32"))
+    ]
+    return [
+        *files,
+        gguf_mixture(folder / "mixture.gguf", "int4"),
+        gguf_recurrent_mixture(folder / "lstm-mixture.gguf", "int5"),
+        gguf_ngram(folder / "ngram.gguf"),
+    ]
 
 
 if __name__ == "__main__":

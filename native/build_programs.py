@@ -77,11 +77,23 @@ def build_wasm(output: Path) -> list[Path]:
     sources = [ENGINE / f"{name}.cpp" for name in [*names, "kernels_wasm"]]
     sources += [HERE / "wasm" / f"{name}.cpp" for name in ("library", "exports")]
     target = output / "sparrow.wasm"
-    with tempfile.TemporaryDirectory() as folder:
+    machine = ["-target", "wasm32-freestanding", "-nostdlib"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = with_letters(Path(name))
+        options = [
+            *machine, *COMMON, "-msimd128", "-nostdinc++", "-I", HERE / "wasm" / "include",
+            "-I", folder,
+        ]  # fmt: skip
+
+        def one(source: Path) -> Path:
+            made = folder / f"{source.stem}.o"
+            zig(*options, level(source), "-c", source, "-o", made)
+            return made
+
+        with ThreadPoolExecutor(2) as pool:
+            objects = list(pool.map(one, sources))
         zig(
-            "-target", "wasm32-freestanding", "-O3", *COMMON, "-msimd128", "-nostdlib",
-            "-nostdinc++", "-I", HERE / "wasm" / "include", "-I", with_letters(Path(folder)),
-            "-Wl,--no-entry", "-Wl,-z,stack-size=65536", "-s", "-o", target, *sources,
+            *machine, "-Wl,--no-entry", "-Wl,-z,stack-size=65536", "-s", "-o", target, *objects,
         )  # fmt: skip
     return [target, Path(shutil.copy(HERE / "wasm" / "sparrow.js", output))]
 

@@ -2,6 +2,7 @@
 #include "arrays.h"
 
 #include "engine/characters.h"
+#include "engine/choosing_threads.h"
 #include "engine/lookahead.h"
 #include "engine/model.h"
 #include "engine/open_model.h"
@@ -36,6 +37,13 @@ const engine::Kernels& kernels_called(const std::string& name) {
   throw std::invalid_argument("no such kernels on this machine: " + name);
 }
 
+struct Destroyed {
+  void operator()(engine::Decoder* decoder) const {
+    decoder->destroy();
+    std::free(decoder);
+  }
+};
+
 // A model, and what runs it. The bytes belong to the array, which is kept.
 class NativeDecoder {
  public:
@@ -47,31 +55,32 @@ class NativeDecoder {
       throw std::invalid_argument(complaint.text());
     }
     engine::gather_for(crew_, model_.num_bytes());
-    decoder_ = std::make_unique<engine::Decoder>(model_.shape(), model_.weights(), kernels_, crew_,
-                                                 most_rows);
-    if (!decoder_->make() || !decoder_->choose_threads()) throw std::bad_alloc();
+    decoder_.reset(model_.decoder(kernels_, crew_, most_rows));
+    if (decoder_ == nullptr || !decoder_->make() || !engine::choose_threads(*decoder_, crew_)) {
+      throw std::bad_alloc();
+    }
   }
 
-  std::size_t vocab_size() const { return model_.shape().vocab_size; }
+  std::size_t vocab_size() const { return model_.vocab_size(); }
   std::size_t most_rows() const { return decoder_->most_rows(); }
   std::string kernels() const { return kernels_.name; }
   std::size_t num_threads() const { return crew_.num_used(); }
 
   std::unique_ptr<engine::Session> start() const {
     auto session = std::make_unique<engine::Session>();
-    if (!session->make(model_.shape())) throw std::bad_alloc();
+    if (!decoder_->start(*session)) throw std::bad_alloc();
     return session;
   }
 
   std::unique_ptr<engine::Session> branch(const engine::Session& session) const {
     auto copy = std::make_unique<engine::Session>();
-    if (!copy->copy(session, model_.shape())) throw std::bad_alloc();
+    if (!decoder_->copy(session, *copy)) throw std::bad_alloc();
     return copy;
   }
 
   nb::bytes save(engine::Session& session) const {
-    std::vector<std::uint8_t> bytes(session.saved_bytes(model_.shape()));
-    session.save(model_.shape(), model_.identity(), bytes.data());
+    std::vector<std::uint8_t> bytes(decoder_->saved_bytes(session));
+    decoder_->save(session, model_.identity(), bytes.data());
     return nb::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
 
@@ -79,7 +88,7 @@ class NativeDecoder {
     auto session = std::make_unique<engine::Session>();
     engine::Complaint complaint;
     const auto* from = reinterpret_cast<const std::uint8_t*>(saved.c_str());
-    if (!session->restore(model_.shape(), model_.identity(), from, saved.size(), complaint)) {
+    if (!decoder_->restore(*session, model_.identity(), from, saved.size(), complaint)) {
       throw std::invalid_argument(complaint.text());
     }
     return session;
@@ -116,7 +125,7 @@ class NativeDecoder {
   }
 
   std::unique_ptr<engine::Lookahead> look_ahead(engine::Session& session) const {
-    return std::make_unique<engine::Lookahead>(*decoder_, session, model_.shape().context);
+    return std::make_unique<engine::Lookahead>(*decoder_, session);
   }
 
   auto read_ahead(engine::Lookahead& ahead, std::int32_t id) {
@@ -134,7 +143,7 @@ class NativeDecoder {
   std::string self_test() {
     nb::gil_scoped_release unlocked;
     const std::lock_guard<std::mutex> held(lock_);
-    switch (engine::self_test(model_.file(), model_.shape(), *decoder_)) {
+    switch (engine::self_test(model_.file(), *decoder_)) {
       case engine::SelfTest::kAbsent: return "absent";
       case engine::SelfTest::kPassed: return "passed";
       default: return "failed";
@@ -144,7 +153,7 @@ class NativeDecoder {
   std::uint64_t golden_hash(InputVector<std::int32_t> ids) {
     check(ids);
     std::uint64_t hash = 0;
-    if (!engine::golden_hash(model_.shape(), *decoder_, ids.data(), ids.size(), hash)) {
+    if (!engine::golden_hash(*decoder_, ids.data(), ids.size(), hash)) {
       throw std::bad_alloc();
     }
     return hash;
@@ -189,7 +198,7 @@ class NativeDecoder {
   const engine::Kernels& kernels_;
   engine::Crew crew_;
   engine::Model model_;
-  std::unique_ptr<engine::Decoder> decoder_;
+  std::unique_ptr<engine::Decoder, Destroyed> decoder_;
 };
 
 // A whole model: prompts in, texts out.
@@ -319,8 +328,7 @@ auto packed_codes(InputMatrix<std::int8_t> codes, InputMatrix<std::uint16_t> sca
 
 void define_engine(nb::module_& module) {
   nb::class_<engine::Session>(module, "Session")
-      .def_prop_ro("length", &engine::Session::length)
-      .def("cut", &engine::Session::cut);
+      .def_prop_ro("length", &engine::Session::length);
   nb::class_<engine::Lookahead>(module, "Lookahead")
       .def_prop_ro("num_guessed", &engine::Lookahead::num_guessed)
       .def_prop_ro("num_right", &engine::Lookahead::num_right)

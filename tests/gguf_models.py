@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from small_models import small_codec, small_model, small_shape, transformer_tensors
+from small_models import (
+    small_codec,
+    small_model,
+    small_parts,
+    small_shape,
+    transformer_tensors,
+)
 
 from sparrowlm.export.gguf_file import GgufNetwork, GgufParts, write_gguf
 from sparrowlm.export.gguf_model import export_gguf
+from sparrowlm.export.model_directory import write_model
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.runtime.gguf_files import model_files
 from sparrowlm.text.tokenizers import TokenCodec
@@ -24,6 +32,29 @@ def gguf_mixture(path: Path, form: str = "int8") -> Path:
     """Export a mixture whose network is wide enough for the compiled engine."""
     directory = small_model(path.with_suffix(""), "mixture", width=48, head_width=16)
     export_gguf(model_files(directory), path, form)
+    return path
+
+
+def gguf_recurrent(path: Path, kind: str, form: str = "int8", tokenizer: str = "character") -> Path:
+    """Export a recurrent network; its sizes fill no tile."""
+    directory = small_model(path.with_suffix(""), kind, tokenizer)
+    export_gguf(model_files(directory), path, form)
+    return path
+
+
+def gguf_recurrent_mixture(path: Path, form: str = "int8") -> Path:
+    """Export a mixture whose network is an LSTM."""
+    recurrent = small_parts("lstm")
+    changes = {"shape": recurrent.shape, "tensors": recurrent.tensors}
+    write_model(path.with_suffix(""), replace(small_parts("mixture"), **changes))
+    export_gguf(model_files(path.with_suffix("")), path, form)
+    return path
+
+
+def gguf_ngram(path: Path, tokenizer: str = "character") -> Path:
+    """Export a counting model alone."""
+    directory = small_model(path.with_suffix(""), "ngram", tokenizer)
+    export_gguf(model_files(directory), path)
     return path
 
 

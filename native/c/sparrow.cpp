@@ -107,17 +107,17 @@ int sparrow_next_piece(sparrow_model* model, const char** piece, size_t* size) {
 }
 
 size_t sparrow_state_size(sparrow_model* model) {
-  return model->open.writer().session().saved_bytes(model->open.model().shape());
+  return model->open.decoder().saved_bytes(model->open.writer().session());
 }
 
 void sparrow_save_state(sparrow_model* model, void* to) {
-  model->open.writer().session().save(model->open.model().shape(), model->open.model().identity(),
-                                      static_cast<std::uint8_t*>(to));
+  model->open.decoder().save(model->open.writer().session(), model->open.model().identity(),
+                             static_cast<std::uint8_t*>(to));
 }
 
 int sparrow_restore_state(sparrow_model* model, const void* from, size_t size) {
-  return model->open.writer().session().restore(
-      model->open.model().shape(), model->open.model().identity(),
+  return model->open.decoder().restore(
+      model->open.writer().session(), model->open.model().identity(),
       static_cast<const std::uint8_t*>(from), size, model->complaint);
 }
 
@@ -137,22 +137,22 @@ const char* sparrow_token(const sparrow_model* model, int32_t id, size_t* size) 
 }
 
 size_t sparrow_vocabulary_size(const sparrow_model* model) {
-  return model->open.model().shape().vocab_size;
+  return model->open.model().vocab_size();
 }
 
 int sparrow_predict(sparrow_model* model, const int32_t* ids, size_t count,
                     float* log_probabilities) {
-  const engine::Shape& shape = model->open.model().shape();
   engine::Decoder& decoder = model->open.decoder();
+  const std::size_t vocab_size = decoder.vocab_size();
   for (std::size_t i = 0; i < count; ++i) {
-    if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= shape.vocab_size) return 0;
-  }
-  if (model->logits.size() == 0 &&
-      !(model->session.make(shape) && model->logits.make(2 * decoder.logits_stride()))) {
-    return 0;
+    if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= vocab_size) return 0;
   }
   if (count == 0) return 0;
-  model->session.cut(0);
+  if (model->logits.size() == 0 &&
+      !(decoder.start(model->session) && model->logits.make(2 * decoder.logits_stride()))) {
+    return 0;
+  }
+  decoder.keep(model->session, ids, 0);
   float *logits = model->logits.data(), *shares = logits + decoder.logits_stride();
   decoder.read(model->session, ids, count, logits);
   if (engine::Mixture* mixture = model->open.mixture()) {
@@ -162,10 +162,10 @@ int sparrow_predict(sparrow_model* model, const int32_t* ids, size_t count,
     mixture->mix(memory, logits);
   }
   const engine::Kernels& kernels = *engine::kernels_called(model->open.kernels());
-  for (std::size_t v = shape.vocab_size; v < decoder.logits_stride(); ++v) logits[v] = -1e30f;
+  for (std::size_t v = vocab_size; v < decoder.logits_stride(); ++v) logits[v] = -1e30f;
   const float top = kernels.largest(logits, decoder.logits_stride());
   const double total = kernels.shares(logits, decoder.logits_stride(), top, 1.0f, shares);
   const auto whole = static_cast<float>(engine::logarithm(total)) + top;
-  for (std::size_t v = 0; v < shape.vocab_size; ++v) log_probabilities[v] = logits[v] - whole;
+  for (std::size_t v = 0; v < vocab_size; ++v) log_probabilities[v] = logits[v] - whole;
   return 1;
 }

@@ -60,8 +60,8 @@ sparrow_wishes sparrow_default_wishes(void);
 int sparrow_add_stop(sparrow_model *model, const char *text);
 void sparrow_clear_stops(sparrow_model *model);
 
-/* Reads a prompt; what the text before had in common with it is not read again. wishes may be
- * NULL. 0: no memory. */
+/* Reads a prompt; what the text before had in common with it is not read again (with a recurrent
+ * network, where it begins with all of that text). wishes may be NULL. 0: no memory. */
 int sparrow_begin(sparrow_model *model, const char *prompt, const sparrow_wishes *wishes);
 /* Draws one token. 0: the text has ended and nothing is left. *piece are whole characters, not
  * closed by a zero byte, and stay until the next call; *size may be 0. */

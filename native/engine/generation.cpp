@@ -108,8 +108,8 @@ bool StopWatch::finish(Growing<char>& released) {
 // ---- writing ----
 
 bool Writer::make() {
-  return sampler_.make(shape_.vocab_size) && session_.make(shape_) &&
-         logits_.make(decoder_.logits_stride()) && first_.make(shape_.vocab_size);
+  return sampler_.make(decoder_.vocab_size()) && decoder_.start(session_) &&
+         logits_.make(decoder_.logits_stride()) && first_.make(decoder_.vocab_size());
 }
 
 // The end of a prompt may lie inside a token: where the last one could have been longer, it is
@@ -148,12 +148,7 @@ bool Writer::begin(Text prompt, const Wish& wish) {
   is_over_ = wish.most_tokens == 0;
   // What the session has read of these very ids stays; the last one is read in any case.
   ahead_.settle();
-  std::size_t known = 0;
-  while (known + 1 < ids_.size() && known < session_.length() &&
-         session_.ids()[known] == ids_[known]) {
-    ++known;
-  }
-  session_.cut(known);
+  const std::size_t known = decoder_.keep(session_, ids_.data(), ids_.size());
   num_read_ = ids_.size() - known;
   decoder_.read(session_, ids_.data() + known, num_read_, logits_.data());
   if (mixture_ == nullptr) return true;

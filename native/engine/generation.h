@@ -44,12 +44,12 @@ struct Wish {
 
 class Writer {
  public:
-  // mixture: null where the network answers alone.
+  // mixture: null where the decoder answers alone.
   Writer(const Tokenizer& tokenizer, const Characters& characters, Decoder& decoder,
-         Mixture* mixture, const Shape& shape, const Kernels& kernels)
+         Mixture* mixture, const Kernels& kernels)
       : tokenizer_(tokenizer), characters_(characters), decoder_(decoder), mixture_(mixture),
-        shape_(shape), sampler_(kernels),
-        ahead_(decoder, session_, shape.context, mixture == nullptr ? nullptr : &mixture->ngram()) {}
+        sampler_(kernels),
+        ahead_(decoder, session_, mixture == nullptr ? nullptr : &mixture->ngram()) {}
 
   // False: no memory.
   bool make();
@@ -77,7 +77,6 @@ class Writer {
   const Characters& characters_;
   Decoder& decoder_;
   Mixture* mixture_;
-  const Shape& shape_;
   Sampler sampler_;
   Mixture::Memory memory_;
   Session session_;

@@ -51,6 +51,12 @@ struct Kernels {
   void (*halve)(const float* values, std::size_t count, std::uint16_t* halves);
   // values = silu(gate) * up; width a multiple of 16.
   void (*gate)(const float* gate, const float* up, std::size_t width, float* values);
+  // One step of an LSTM. gates are what its four gates (input, forget, candidate, output) are asked,
+  // width numbers each and 16 more that may be read; cell and hidden have room for a multiple of 16,
+  // what lies behind width becomes 0.
+  void (*lstm)(const float* gates, std::size_t width, float* cell, float* hidden);
+  // One step of a simple recurrent network: hidden = tanh(sums), in the same way.
+  void (*elman)(const float* sums, std::size_t width, float* hidden);
   // The largest of count (a multiple of 16) numbers.
   float (*largest)(const float* values, std::size_t count);
   // shares = e^((values - top) * scale); returns their sum. count is a multiple of 16.

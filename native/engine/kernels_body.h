@@ -321,6 +321,32 @@ void gate(const float* gates, const float* up, std::size_t width, float* values)
   }
 }
 
+// ---- steps of recurrent networks ----
+
+// Sixteen numbers of which those before width count; the others become 0.
+IN_PLACE void store_counted(float* to, const Floats& x, std::size_t first, std::size_t width) {
+  store(to + first, first + kLanes <= width ? x : first_of(x, width - first, 0.0f));
+}
+
+// Source: Hochreiter and Schmidhuber 1997, with forget gate, as written in torch.nn.LSTM.
+void lstm(const float* gates, std::size_t width, float* cell, float* hidden) {
+  const float *forget = gates + width, *candidate = forget + width, *output = candidate + width;
+  for (std::size_t i = 0; i < width; i += kLanes) {
+    const Floats kept = load(cell + i) * sigmoid(load(forget + i));
+    const Floats fresh = sigmoid(load(gates + i)) * hyperbolic_tangent(load(candidate + i));
+    const Floats now = kept + fresh;
+    store_counted(cell, now, i, width);
+    store_counted(hidden, sigmoid(load(output + i)) * hyperbolic_tangent(now), i, width);
+  }
+}
+
+// Source: Elman 1990, "Finding structure in time", as written in torch.nn.RNN.
+void elman(const float* sums, std::size_t width, float* hidden) {
+  for (std::size_t i = 0; i < width; i += kLanes) {
+    store_counted(hidden, hyperbolic_tangent(load(sums + i)), i, width);
+  }
+}
+
 // ---- scores ----
 
 float largest(const float* values, std::size_t count) {
@@ -414,7 +440,8 @@ void row(const Matrix& matrix, std::size_t index, float* values) {
 }
 
 constexpr Kernels table_of(const char* name) {
-  return {name, product, round, norm, turn, attend, halve, gate, largest, shares, logarithms, row};
+  return {name, product, round, norm, turn, attend, halve, gate, lstm, elman, largest,
+          shares, logarithms, row};
 }
 
 }  // namespace

@@ -228,5 +228,31 @@ IN_PLACE Floats exponential(const Floats& x) {
   return in_parts<Floats>([&](std::size_t i) { return exponential(x.part[i]); });
 }
 
+// 1 / (1 + e^-x).
+IN_PLACE Floats sigmoid(const Floats& x) {
+  return every(1.0f) / (every(1.0f) + exponential(every(0.0f) - x));
+}
+
+// To two units in the last place; near 0 a polynomial, for there 1 - 1 loses digits.
+// Source: Moshier, Cephes, tanhf.
+IN_PLACE FloatPart hyperbolic_tangent(FloatPart x) {
+  const FloatPart square = x * x;
+  FloatPart p = square * -5.70498872745e-3f + 2.06390887954e-2f;
+  p = p * square - 5.37397155531e-2f;
+  p = p * square + 1.33314422036e-1f;
+  p = p * square - 3.33332819422e-1f;
+  const FloatPart near = p * square * x + x;
+  const IntPart sign = reinterpret_cast<IntPart>(x) & ~0x7FFFFFFF;
+  const FloatPart size = reinterpret_cast<FloatPart>(reinterpret_cast<IntPart>(x) & 0x7FFFFFFF);
+  const FloatPart far = 1.0f - 2.0f / (exponential(size + size) + 1.0f);
+  const FloatPart border = 0.625f - FloatPart{};
+  const IntPart is_near = size < border;
+  return is_near ? near : reinterpret_cast<FloatPart>(reinterpret_cast<IntPart>(far) | sign);
+}
+
+IN_PLACE Floats hyperbolic_tangent(const Floats& x) {
+  return in_parts<Floats>([&](std::size_t i) { return hyperbolic_tangent(x.part[i]); });
+}
+
 }  // namespace
 }  // namespace engine

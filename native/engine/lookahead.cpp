@@ -40,7 +40,7 @@ bool Lookahead::read(std::int32_t id, float* logits, const Ngram::Place* place) 
 }
 
 void Lookahead::settle() {
-  session_.cut(session_.length() - (num_read_ - num_used_));
+  decoder_.cut(session_, num_read_ - num_used_);
   num_read_ = num_used_ = num_guesses_ = 0;
 }
 
@@ -56,7 +56,7 @@ void Lookahead::guess(std::int32_t id, const Ngram::Place* place) {
   ids_[0] = id;
   const std::size_t length = session_.length();
   // Without a clock nothing is guessed: in browsers rows together cost what they cost alone.
-  if (most_rows_ == 1 || !kHasClock || length + most_rows_ > context_) return;
+  if (most_rows_ == 1 || !kHasClock || decoder_.room_ahead(session_) < most_rows_) return;
   const std::int32_t* ids = session_.ids();
   const auto is_match = [&](std::size_t end) {
     if (ids[end] != id) return false;

@@ -4,7 +4,8 @@
 // What is guessed: the text continues as it did after the last place where its end stood before,
 // else as the counting model has seen it most often. Rows read together have the same bits as rows
 // read alone, so what is written does not change, whatever way ids are drawn. How many are guessed,
-// or none, follows from how often guesses were right and from the times that reading took.
+// or none, follows from how often guesses were right and from the times that reading took. Where the
+// state cannot be turned back (recurrent networks) nothing is guessed.
 // Source: Leviathan, Kalman, Matias 2023, arXiv:2211.17192, section 2 (here the guess has no
 // probabilities); Saxena 2023, "Prompt Lookup Decoding" (the guess from the text itself).
 #pragma once
@@ -19,8 +20,8 @@ class Lookahead {
   static constexpr std::size_t kMostRows = 8;
 
   // ngram: null, or what also guesses; then read needs the place after the id.
-  Lookahead(Decoder& decoder, Session& session, std::size_t context, const Ngram* ngram = nullptr)
-      : decoder_(decoder), session_(session), ngram_(ngram), context_(context) {}
+  Lookahead(Decoder& decoder, Session& session, const Ngram* ngram = nullptr)
+      : decoder_(decoder), session_(session), ngram_(ngram) {}
 
   // Most rows read together, 1 to kMostRows; 1 guesses nothing.
   void limit(std::size_t most_rows) { most_rows_ = most_rows; }
@@ -46,7 +47,6 @@ class Lookahead {
   Decoder& decoder_;
   Session& session_;
   const Ngram* ngram_;
-  std::size_t context_;
   std::size_t most_rows_ = kMostRows;
   bool insists_ = false;
   std::int32_t ids_[kMostRows] = {};  // the one that came, then the guesses

@@ -1,14 +1,11 @@
-// A model out of the bytes of a GGUF file.
-//
-//   general.architecture   "qwen3" (as llama.cpp reads it) or "sparrow"
-//   <architecture>.*       sizes, under llama.cpp's names
-//   tensors                under llama.cpp's names; a matrix is F32, F16, BF16, Q8_0, Q5_0 or Q4_0,
-//                          which are packed when the file is opened, or bytes (I8) of sizes
-//                          [bytes of a tile, blocks, groups], which are used where they lie
+// A model out of the bytes of a GGUF file: a Transformer (transformer_file.h), a recurrent network
+// (recurrent_file.h), or a counting model alone, which is the part "file/ngram.bin".
 #pragma once
 
-#include "gguf.h"
-#include "transformer.h"
+#include "ngram.h"
+#include "recurrent_file.h"
+#include "session.h"
+#include "transformer_file.h"
 
 namespace engine {
 
@@ -20,47 +17,33 @@ class Model {
 
   // The bytes must stay where they are.
   bool open(const std::uint8_t* bytes, std::size_t size, Complaint& complaint);
-  // Called for bytes that have been packed and will not be read again: whoever mapped them may let
-  // them go.
-  using Packed = void (*)(void* context, const std::uint8_t* bytes, std::size_t size);
-  void when_packed(Packed packed, void* context) {
-    when_packed_ = packed;
-    packed_context_ = context;
+  // See WeightReader.
+  void when_packed(WeightReader::Packed packed, void* context) {
+    reader_.when_packed(packed, context);
   }
 
   const Gguf& file() const { return file_; }
-  const Shape& shape() const { return shape_; }
-  const Weights& weights() const { return weights_; }
+  std::size_t vocab_size() const;
   // Of all matrices.
-  std::size_t num_bytes() const;
+  std::size_t num_bytes() const { return reader_.num_bytes(); }
   // A number that tells models apart: of the sizes and the first weights.
   std::uint64_t identity() const;
+  // What reads ids, still to be made; null: no memory. Whoever gets it destroys and frees it,
+  // before the model goes.
+  Decoder* decoder(const Kernels& kernels, Crew& crew, std::size_t most_rows) const;
 
  private:
-  bool read_shape(Complaint& complaint);
-  bool read_weights(Complaint& complaint);
-  bool read_layer(std::size_t number, Complaint& complaint);
-  bool matrix(const char* name, std::size_t rows, std::size_t columns, Matrix& matrix,
-              Complaint& complaint);
-  bool pack(Complaint& complaint);
-  bool vector(const char* name, std::size_t size, const float*& values, Complaint& complaint);
-  bool turn_tables(Complaint& complaint);
+  enum class Kind { kTransformer, kRecurrent, kNgram };
 
-  // A matrix that is not yet in tiles.
-  struct Unpacked {
-    const Gguf::Tensor* tensor;
-    Matrix* matrix;
-  };
+  bool open_ngram(Complaint& complaint);
 
-  Packed when_packed_ = nullptr;
-  void* packed_context_ = nullptr;
+  Kind kind_ = Kind::kTransformer;
   Gguf file_;
-  Shape shape_;
-  Weights weights_;
-  Room<Unpacked> unpacked_;
-  Room<std::uint8_t> packed_;
-  Room<Room<float>> floats_;
-  std::size_t num_unpacked_ = 0, num_floats_ = 0;
+  WeightReader reader_;
+  TransformerFile transformer_;
+  RecurrentFile recurrent_;
+  Ngram ngram_;
+  std::size_t ngram_vocab_size_ = 0;
 };
 
 }  // namespace engine

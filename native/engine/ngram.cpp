@@ -52,7 +52,6 @@ bool Ngram::read_level(const ArrayFile& file, std::size_t n) {
     bool is_found = false;
     for (std::size_t bytes = 1; bytes <= 4 && !is_found; bytes *= 2) {
       is_found = file.find(key.text(), 'u', bytes, level.tokens);
-      if (is_found) token_bytes_ = bytes;
     }
     if (!is_found) return false;
     level.size = level.tokens.count;
@@ -123,7 +122,7 @@ Ngram::Range Ngram::children(std::size_t n, std::int64_t context) const {
 }
 
 std::uint32_t Ngram::token(const Level& level, std::size_t place) const {
-  switch (token_bytes_) {
+  switch (level.tokens.item) {
     case 1: return level.tokens.as<std::uint8_t>()[place];
     case 2: return level.tokens.as<std::uint16_t>()[place];
     default: return level.tokens.as<std::uint32_t>()[place];

@@ -64,7 +64,7 @@ class Ngram {
   Sums sums(std::size_t n, std::int64_t context) const;
   void add_order(std::size_t n, const Sums& sums, Range range, double* row) const;
 
-  std::size_t order_ = 0, vocab_size_ = 0, token_bytes_ = 1;
+  std::size_t order_ = 0, vocab_size_ = 0;
   std::int64_t num_events_ = 0;
   double discounts_[kMostOrders][3];
   Level levels_[kMostOrders];

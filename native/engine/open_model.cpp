@@ -1,20 +1,14 @@
 #include "open_model.h"
 
+#include "choosing_threads.h"
+
 namespace engine {
-namespace {
-
-template <class Value>
-void ended(Value* value) {
-  if (value == nullptr) return;
-  value->~Value();
-  std::free(value);
-}
-
-}  // namespace
 
 OpenModel::~OpenModel() {
-  ended(writer_);
-  ended(decoder_);
+  if (writer_ != nullptr) writer_->~Writer();
+  std::free(writer_);
+  if (decoder_ != nullptr) decoder_->destroy();
+  std::free(decoder_);
 }
 
 bool OpenModel::is_as_made(Complaint& complaint) {
@@ -28,25 +22,23 @@ bool OpenModel::open(const std::uint8_t* bytes, std::size_t size, const char* ke
   kernels_ = kernels_called(kernels);
   if (kernels_ == nullptr) return complaint.say("this machine does not have the kernels ", kernels);
   if (!model_.open(bytes, size, complaint) ||
-      !tokenizer_.open(model_.file(), model_.shape().vocab_size, complaint)) {
+      !tokenizer_.open(model_.file(), model_.vocab_size(), complaint)) {
     return false;
   }
   gather_for(crew_, model_.num_bytes());
-  decoder_ = made<Decoder>(model_.shape(), model_.weights(), *kernels_, crew_,
-                           std::size_t{kRowsAtOnce});
+  decoder_ = model_.decoder(*kernels_, crew_, kRowsAtOnce);
   if (decoder_ != nullptr) {
     Mixture* mixture = nullptr;
     if (Mixture::is_in(model_.file())) {
       mixture = &mixture_;
-      if (!mixture_.open(model_.file(), model_.shape().vocab_size, *kernels_, complaint)) {
+      if (!mixture_.open(model_.file(), model_.vocab_size(), *kernels_, complaint)) {
         return false;
       }
     }
-    writer_ = made<Writer>(tokenizer_, characters_, *decoder_, mixture, model_.shape(), *kernels_);
+    writer_ = made<Writer>(tokenizer_, characters_, *decoder_, mixture, *kernels_);
   }
   const bool is_made = writer_ != nullptr && characters_.make(tokenizer_) && decoder_->make() &&
-                       writer_->make() &&
-                       decoder_->choose_threads();
+                       writer_->make() && choose_threads(*decoder_, crew_);
   return is_made || complaint.say("there is not enough memory");
 }
 

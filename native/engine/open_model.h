@@ -19,7 +19,7 @@ class OpenModel {
   bool open(const std::uint8_t* bytes, std::size_t size, const char* kernels,
             Complaint& complaint);
 
-  void when_packed(Model::Packed packed, void* context) { model_.when_packed(packed, context); }
+  void when_packed(WeightReader::Packed packed, void* context) { model_.when_packed(packed, context); }
 
   const Model& model() const { return model_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
@@ -27,11 +27,11 @@ class OpenModel {
   const char* kernels() const { return kernels_->name; }
   Decoder& decoder() { return *decoder_; }
   Writer& writer() { return *writer_; }
-  // Null where the network answers alone.
+  // Null where the decoder answers alone.
   Mixture* mixture() { return Mixture::is_in(model_.file()) ? &mixture_ : nullptr; }
   // Whether this machine computes what the file's maker did, where the file says that.
   bool is_as_made(Complaint& complaint);
-  SelfTest self_test() { return engine::self_test(model_.file(), model_.shape(), *decoder_); }
+  SelfTest self_test() { return engine::self_test(model_.file(), *decoder_); }
 
  private:
   static constexpr std::size_t kRowsAtOnce = 64;

@@ -11,17 +11,17 @@ constexpr char kGoldenHash[] = "sparrow.golden.hash_2";
 
 }  // namespace
 
-bool golden_hash(const Shape& shape, Decoder& decoder, const std::int32_t* ids, std::size_t count,
+bool golden_hash(Decoder& decoder, const std::int32_t* ids, std::size_t count,
                  std::uint64_t& hash) {
   Session session;
   Room<float> logits;
-  if (!session.make(shape) || !logits.make(decoder.logits_stride())) return false;
+  if (!decoder.start(session) || !logits.make(decoder.logits_stride())) return false;
   decoder.read(session, ids, count, logits.data());
-  hash = hash_of(logits.data(), shape.vocab_size * sizeof(float));
+  hash = hash_of(logits.data(), decoder.vocab_size() * sizeof(float));
   return true;
 }
 
-SelfTest self_test(const Gguf& file, const Shape& shape, Decoder& decoder) {
+SelfTest self_test(const Gguf& file, Decoder& decoder) {
   const Gguf::Entry* entry = file.entry("sparrow.golden.ids");
   const Gguf::Entry* expected = file.entry(kGoldenHash);
   if (entry == nullptr || expected == nullptr) return SelfTest::kAbsent;
@@ -32,11 +32,11 @@ SelfTest self_test(const Gguf& file, const Shape& shape, Decoder& decoder) {
   std::int32_t ids[kMostIds];
   __builtin_memcpy(ids, entry->value, entry->count * sizeof(std::int32_t));
   for (std::size_t i = 0; i < entry->count; ++i) {
-    if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= shape.vocab_size) return SelfTest::kFailed;
+    if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= decoder.vocab_size()) return SelfTest::kFailed;
   }
   std::uint64_t wanted, found;
   __builtin_memcpy(&wanted, expected->value, sizeof wanted);
-  const bool is_equal = golden_hash(shape, decoder, ids, entry->count, found) && found == wanted;
+  const bool is_equal = golden_hash(decoder, ids, entry->count, found) && found == wanted;
   return is_equal ? SelfTest::kPassed : SelfTest::kFailed;
 }
 

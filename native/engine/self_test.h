@@ -13,10 +13,10 @@ namespace engine {
 
 enum class SelfTest { kAbsent, kPassed, kFailed };
 
-SelfTest self_test(const Gguf& file, const Shape& shape, Decoder& decoder);
+SelfTest self_test(const Gguf& file, Decoder& decoder);
 
 // The hash of the scores of what follows some ids (each below vocab_size). False: no memory.
-bool golden_hash(const Shape& shape, Decoder& decoder, const std::int32_t* ids, std::size_t count,
+bool golden_hash(Decoder& decoder, const std::int32_t* ids, std::size_t count,
                  std::uint64_t& hash);
 
 }  // namespace engine

@@ -1,75 +1,99 @@
-// Texts that a decoder is reading or writing.
-//
-// The window rule: a memory that holds `context` ids is rebuilt from its last context / 2 before
-// another one enters, positions counted from 0 again.
+// Texts that a decoder is reading or writing, whatever computes their scores.
 #pragma once
 
 #include "complaint.h"
+#include "hashing.h"
+#include "ngram.h"
 #include "transformer.h"
 
 namespace engine {
 
+// What has been read of a text; every kind of decoder uses the parts that it goes on from.
 class Session {
  public:
-  // False: no memory.
-  bool make(const Shape& shape);
-
-  std::size_t length() const { return memory_.length; }
+  // Ids read; of a Transformer those that stand in its window.
+  std::size_t length() const { return length_; }
+  // The ids that stand in a window; none where there is no window.
   const std::int32_t* ids() const { return ids_.data(); }
-  // Forgets all but the first length ids.
-  void cut(std::size_t length);
-  bool copy(const Session& other, const Shape& shape);
+
+ private:
+  friend class TransformerDecoder;
+  friend class RecurrentDecoder;
+  friend class NgramDecoder;
+
+  std::size_t length_ = 0;
+  // Of a Transformer the ids of its window, of a counting model the last ones.
+  Room<std::int32_t> ids_;
+  Memory memory_;      // of a Transformer: keys and values
+  Room<float> state_;  // of a recurrent network
+  std::uint64_t read_ = kHashOfNothing;  // the hash of all ids that led to this state
+  Ngram::Place place_ = {};              // of a counting model
+};
+
+// Reads ids and gives the scores of what follows. A session belongs to the decoder that started it.
+class Decoder {
+ public:
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  // False: no memory.
+  virtual bool make() = 0;
+  // Without the library of C++ nothing else destroys an object whose class is not known; its place
+  // stays the caller's.
+  virtual void destroy() = 0;
+
+  std::size_t vocab_size() const { return vocab_size_; }
+  // From one row of scores to the next: vocab_size() rounded up to 16.
+  std::size_t logits_stride() const { return padded(vocab_size_, kTileRows); }
+  // Ids read at once, of one text or of several.
+  std::size_t most_rows() const { return most_rows_; }
+
+  // Both make the session they are given anew. False: no memory.
+  virtual bool start(Session& session) const = 0;
+  virtual bool copy(const Session& from, Session& to) const = 0;
+  // Forgets what is not needed to go on from ids; returns how many of them need not be read again,
+  // less than count.
+  virtual std::size_t keep(Session& session, const std::int32_t* ids, std::size_t count) const = 0;
+  // How many ids may be read now and taken back by cut(); none where a state cannot be turned back.
+  virtual std::size_t room_ahead(const Session& session) const = 0;
+  // Takes the last count ids back, of those that were read ahead.
+  virtual void cut(Session& session, std::size_t count) const = 0;
+
+  // Reads ids (each below vocab_size) and gives the scores of what follows the last one.
+  virtual void read(Session& session, const std::int32_t* ids, std::size_t count,
+                    float* logits) = 0;
+  // The same, with the scores of what follows each: count rows of logits_stride().
+  virtual void read_all(Session& session, const std::int32_t* ids, std::size_t count,
+                        float* logits) = 0;
+  // One id for each of count sessions (at most most_rows()); logits a row for each.
+  virtual void read_one_each(Session* const* sessions, const std::int32_t* ids, std::size_t count,
+                             float* logits) = 0;
 
   // What has been read, for another process with the same model (see Model::identity). to has room
   // for saved_bytes(). Restoring refuses what is damaged or of another model and changes nothing
   // then.
-  std::size_t saved_bytes(const Shape& shape) const;
-  void save(const Shape& shape, std::uint64_t identity, std::uint8_t* to);
-  bool restore(const Shape& shape, std::uint64_t identity, const std::uint8_t* from,
-               std::size_t size, Complaint& complaint);
+  std::size_t saved_bytes(const Session& session) const;
+  void save(Session& session, std::uint64_t identity, std::uint8_t* to) const;
+  bool restore(Session& session, std::uint64_t identity, const std::uint8_t* from,
+               std::size_t size, Complaint& complaint) const;
+
+ protected:
+  Decoder(std::size_t vocab_size, std::size_t most_rows)
+      : vocab_size_(vocab_size), most_rows_(most_rows) {}
+  ~Decoder() = default;
+
+  // The longest session that can be saved, and the bytes of one behind the header.
+  virtual std::size_t most_length() const = 0;
+  virtual std::size_t body_bytes(std::size_t length) const = 0;
+  virtual void save_body(Session& session, std::uint8_t* to) const = 0;
+  // from has body_bytes(length), which are those that were saved by somebody.
+  virtual bool restore_body(Session& session, std::size_t length, const std::uint8_t* from,
+                            Complaint& complaint) const = 0;
+  // Says whether count ids out of a saved session belong to the vocabulary.
+  bool are_ids(const std::uint8_t* from, std::size_t count) const;
 
  private:
-  friend class Decoder;
-  Memory memory_;
-  Room<std::int32_t> ids_;
-};
-
-// Where nobody has said how many threads work: calls as many as a model of that size may need.
-void gather_for(Crew& crew, std::size_t num_bytes);
-
-class Decoder {
- public:
-  // most_rows: ids read at once, of one text or of several.
-  Decoder(const Shape& shape, const Weights& weights, const Kernels& kernels, Crew& crew,
-          std::size_t most_rows);
-  // False: no memory.
-  bool make();
-
-  // Where nobody has said how many: lets as many work as read one id fastest. False: no memory.
-  bool choose_threads();
-  std::size_t logits_stride() const { return transformer_.logits_stride(); }
-  std::size_t most_rows() const { return transformer_.most_rows(); }
-
-  // Reads ids (each below vocab_size) and gives the scores of what follows the last one.
-  void read(Session& session, const std::int32_t* ids, std::size_t count, float* logits);
-  // The same, with the scores of what follows each: count rows of logits_stride().
-  void read_all(Session& session, const std::int32_t* ids, std::size_t count, float* logits);
-  // One id for each of count sessions (at most most_rows()); logits a row for each.
-  void read_one_each(Session* const* sessions, const std::int32_t* ids, std::size_t count,
-                     float* logits);
-
- private:
-  // Makes room for one more id.
-  void roll(Session& session);
-  // Reads ids that fit the window; logits of the last `wanted` of them.
-  void read_piece(Session& session, const std::int32_t* ids, std::size_t count, std::size_t wanted,
-                  float* logits);
-  void place(Session& session, std::int32_t id, std::size_t row);
-
-  const Shape& shape_;
-  Transformer transformer_;
-  Room<Place> places_;
-  Room<std::size_t> rows_;
+  std::size_t vocab_size_, most_rows_;
 };
 
 }  // namespace engine

@@ -1,29 +1,6 @@
 #include "transformer.h"
 
 namespace engine {
-namespace {
-
-std::size_t padded(std::size_t count, std::size_t size) { return num_tiles(count, size) * size; }
-
-struct Products {
-  const Kernels* kernels;
-  const Product* products;
-  std::size_t count, groups;
-};
-
-// Every part takes neighbouring groups of 16 rows, across the borders of matrices.
-void multiply_part(void* job, std::size_t part, std::size_t num_parts) {
-  const auto& all = *static_cast<const Products*>(job);
-  std::size_t first = all.groups * part / num_parts, last = all.groups * (part + 1) / num_parts;
-  for (std::size_t i = 0; i < all.count && last > 0; ++i) {
-    const std::size_t groups = all.products[i].matrix->groups();
-    if (first < groups) all.kernels->product(all.products[i], first, last < groups ? last : groups);
-    first = first < groups ? 0 : first - groups;
-    last = last < groups ? 0 : last - groups;
-  }
-}
-
-}  // namespace
 
 const char* Shape::complaint() const {
   constexpr std::size_t kMost = 1u << 20, kMostAngles = 1u << 22;
@@ -43,41 +20,27 @@ const char* Shape::complaint() const {
 }
 
 bool Memory::make(const Shape& shape, std::size_t capacity) {
-  length = 0;
   capacity_ = padded(capacity, kTileRows);
   num_heads_ = shape.num_kv_heads;
   head_width_ = shape.head_width;
   return numbers_.make(2 * shape.num_layers * num_heads_ * capacity_ * head_width_);
 }
 
-bool Memory::copy(const Memory& other, const Shape& shape) {
-  if (capacity_ < other.length) return false;
-  const std::size_t count = padded(other.length, kTileRows) * head_width_;
+bool Memory::copy(const Memory& other, std::size_t length, const Shape& shape) {
+  if (capacity_ < length) return false;
+  const std::size_t count = padded(length, kTileRows) * head_width_;
   for (std::size_t half = 0; half < 2 * shape.num_layers; ++half) {
     for (std::size_t head = 0; head < num_heads_; ++head) {
       const std::size_t from = (half * num_heads_ + head) * other.capacity_ * head_width_;
       __builtin_memcpy(place(half, head), other.numbers_.data() + from, count * sizeof(std::uint16_t));
     }
   }
-  length = other.length;
   return true;
 }
 
 Transformer::Transformer(const Shape& shape, const Weights& weights, const Kernels& kernels,
                          Crew& crew, std::size_t most_rows)
     : shape_(shape), weights_(weights), kernels_(kernels), crew_(crew), most_rows_(most_rows) {}
-
-bool Transformer::Buffers::make(std::size_t columns, std::size_t num_rows) {
-  inputs.blocks = num_tiles(columns, kTileColumns);
-  const bool is_made = values.make(inputs.width() * num_rows) &&
-                       codes.make(inputs.width() * num_rows) &&
-                       scales.make(inputs.blocks * num_rows) && sums.make(inputs.blocks * num_rows);
-  inputs.values = values.data();
-  inputs.codes = codes.data();
-  inputs.scales = scales.data();
-  inputs.sums = sums.data();
-  return is_made;
-}
 
 bool Transformer::make() {
   stride_ = padded(shape_.width, kTileColumns);
@@ -111,32 +74,19 @@ void Transformer::read(const Place* places, std::size_t num_rows) {
 
 void Transformer::score(const std::size_t* rows, std::size_t num_rows, float* logits) {
   for (std::size_t i = 0; i < num_rows; ++i) {
-    __builtin_memcpy(normed_.inputs.values + i * normed_.inputs.width(),
-                     stream_.data() + rows[i] * stride_, shape_.width * sizeof(float));
+    __builtin_memcpy(normed_.row(i), stream_.data() + rows[i] * stride_,
+                     shape_.width * sizeof(float));
   }
   const Product product{&weights_.embedding, &normed_.inputs, num_rows,
                         logits, logits_stride(), false};
-  if (is_integer(weights_.embedding.format)) kernels_.round(normed_.inputs, num_rows);
-  multiply(&product, 1);
+  multiply(kernels_, crew_, &product, 1);
 }
 
 void Transformer::norm(const float* weight, std::size_t num_rows) {
   for (std::size_t row = 0; row < num_rows; ++row) {
     kernels_.norm(stream_.data() + row * stride_, weight, shape_.width, shape_.width,
-                  shape_.epsilon, normed_.inputs.values + row * normed_.inputs.width());
+                  shape_.epsilon, normed_.row(row));
   }
-}
-
-// All of them read the same inputs.
-void Transformer::multiply(const Product* products, std::size_t count) {
-  Products all{&kernels_, products, count, 0};
-  bool is_rounded = false;
-  for (std::size_t i = 0; i < count; ++i) {
-    all.groups += products[i].matrix->groups();
-    is_rounded = is_rounded || is_integer(products[i].matrix->format);
-  }
-  if (is_rounded) kernels_.round(*products[0].inputs, products[0].num_rows);
-  crew_.run(multiply_part, &all);
 }
 
 void Transformer::attend(const Layer& layer, std::size_t number, const Place* places,
@@ -146,7 +96,7 @@ void Transformer::attend(const Layer& layer, std::size_t number, const Place* pl
       {&layer.query, &normed_.inputs, num_rows, queries_.data(), query_stride_, false},
       {&layer.key, &normed_.inputs, num_rows, keys_.data(), key_stride_, false},
       {&layer.value, &normed_.inputs, num_rows, values_.data(), key_stride_, false}};
-  multiply(products, 3);
+  multiply(kernels_, crew_, products, 3);
   for (std::size_t row = 0; row < num_rows; ++row) remember(layer, number, places[row], row);
   Heads heads{this, places, number, num_rows};
   crew_.run(
@@ -160,7 +110,7 @@ void Transformer::attend(const Layer& layer, std::size_t number, const Place* pl
       },
       &heads);
   const Product out{&layer.out, &mixed_.inputs, num_rows, stream_.data(), stride_, true};
-  multiply(&out, 1);
+  multiply(kernels_, crew_, &out, 1);
 }
 
 // Norms and turns queries and keys, and keeps keys and values.
@@ -206,7 +156,7 @@ void Transformer::attend_heads(std::size_t number, const Place* places, std::siz
     for (std::size_t i = 0; i < group; ++i) {
       const std::size_t asked = (head * group + i) * width;
       job.queries[job.num_queries] = queries_.data() + row * query_stride_ + asked;
-      job.mixed[job.num_queries] = mixed_.inputs.values + row * mixed_.inputs.width() + asked;
+      job.mixed[job.num_queries] = mixed_.row(row) + asked;
       job.num_positions[job.num_queries] = place.num_visible;
       if (++job.num_queries == kMostQueries) answer(job);
     }
@@ -227,13 +177,13 @@ void Transformer::feed_forward(const Layer& layer, std::size_t num_rows) {
   const Product products[] = {
       {&layer.gate, &normed_.inputs, num_rows, gates_.data(), inner_stride_, false},
       {&layer.up, &normed_.inputs, num_rows, ups_.data(), inner_stride_, false}};
-  multiply(products, 2);
+  multiply(kernels_, crew_, products, 2);
   for (std::size_t row = 0; row < num_rows; ++row) {
     kernels_.gate(gates_.data() + row * inner_stride_, ups_.data() + row * inner_stride_,
-                  inner_stride_, inner_.inputs.values + row * inner_.inputs.width());
+                  inner_stride_, inner_.row(row));
   }
   const Product down{&layer.down, &inner_.inputs, num_rows, stream_.data(), stride_, true};
-  multiply(&down, 1);
+  multiply(kernels_, crew_, &down, 1);
 }
 
 }  // namespace engine

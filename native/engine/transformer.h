@@ -4,9 +4,7 @@
 // thread or by several, have the same bits.
 #pragma once
 
-#include "crew.h"
-#include "kernels.h"
-#include "memory.h"
+#include "products.h"
 
 namespace engine {
 
@@ -52,12 +50,11 @@ class Memory {
   // False: no memory. capacity is rounded up to 16.
   bool make(const Shape& shape, std::size_t capacity);
   std::size_t capacity() const { return capacity_; }
-  std::size_t length = 0;  // positions read
 
   std::uint16_t* keys(std::size_t layer, std::size_t head) { return place(2 * layer, head); }
   std::uint16_t* values(std::size_t layer, std::size_t head) { return place(2 * layer + 1, head); }
-  // Copies the first positions of another memory of the same shape.
-  bool copy(const Memory& other, const Shape& shape);
+  // Copies the first length positions of another memory of the same shape.
+  bool copy(const Memory& other, std::size_t length, const Shape& shape);
 
  private:
   std::uint16_t* place(std::size_t half_layer, std::size_t head) {
@@ -99,14 +96,6 @@ class Transformer {
   std::size_t logits_stride() const { return weights_.embedding.groups() * kTileRows; }
 
  private:
-  struct Buffers {
-    Room<float> values, scales;
-    Room<std::int8_t> codes;
-    Room<std::int32_t> sums;
-    Inputs inputs;
-    bool make(std::size_t columns, std::size_t num_rows);
-  };
-
   struct Heads {
     Transformer* self;
     const Place* places;
@@ -116,7 +105,6 @@ class Transformer {
   void attend(const Layer& layer, std::size_t number, const Place* places, std::size_t num_rows);
   void feed_forward(const Layer& layer, std::size_t num_rows);
   void norm(const float* weight, std::size_t num_rows);
-  void multiply(const Product* products, std::size_t count);
   void remember(const Layer& layer, std::size_t number, const Place& place, std::size_t row);
   void attend_heads(std::size_t number, const Place* places, std::size_t num_rows,
                     std::size_t first, std::size_t last, float* scores);

@@ -79,6 +79,23 @@ void damage(std::uint8_t* bytes, std::size_t& size, std::size_t head, Random& ra
   }
 }
 
+// Saves what was read, and lets another session go on from it.
+void saved_and_restored(engine::OpenModel& open) {
+  engine::Decoder& decoder = open.decoder();
+  engine::Session& session = open.writer().session();
+  engine::Session other;
+  engine::Complaint complaint;
+  engine::Room<std::uint8_t> bytes;
+  engine::Room<float> logits;
+  const std::size_t size = decoder.saved_bytes(session);
+  if (!bytes.make(size) || !logits.make(2 * decoder.logits_stride())) return;
+  decoder.save(session, open.model().identity(), bytes.data());
+  if (!decoder.restore(other, open.model().identity(), bytes.data(), size, complaint)) return;
+  engine::Session* both[] = {&session, &other};
+  const std::int32_t ids[] = {0, static_cast<std::int32_t>(decoder.vocab_size() - 1)};
+  decoder.read_one_each(both, ids, 2, logits.data());
+}
+
 // True: it opened.
 bool tried(const std::uint8_t* bytes, std::size_t size, std::uint64_t seed) {
   engine::OpenModel open(1);
@@ -92,6 +109,7 @@ bool tried(const std::uint8_t* bytes, std::size_t size, std::uint64_t seed) {
   bool goes_on = open.writer().begin({prompt, sizeof prompt - 1}, wish);
   while (goes_on) goes_on = open.writer().advance(text);
   open.self_test();
+  saved_and_restored(open);
   return true;
 }
 

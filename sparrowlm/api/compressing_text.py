@@ -16,7 +16,13 @@ from sparrowlm.compression.counts import NGRAM, NgramWays, ngram_ways
 from sparrowlm.compression.matrices import matrix_ways
 from sparrowlm.compression.samples import every_fifth_apart, first_ids, own_documents, windows
 from sparrowlm.export.gguf_file import GgufParts, write_gguf
-from sparrowlm.export.gguf_model import listed, network_of, other_files, saved_bytes
+from sparrowlm.export.gguf_model import (
+    counting_codec,
+    listed,
+    network_of,
+    other_files,
+    saved_bytes,
+)
 from sparrowlm.foundation.errors import DataError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
@@ -84,7 +90,9 @@ class TextCompression:
             codes = self._matrices.chosen(chosen)
             network = replace(network, codes=codes, form="float16")
         manifest = {**self._files.manifest, "files": listed(content), "compression": dict(facts)}
-        write_gguf(path, GgufParts(network=network, files=content, manifest=manifest))
+        codec = counting_codec(self._files)
+        parts = GgufParts(network=network, codec=codec, files=content, manifest=manifest)
+        write_gguf(path, parts)
 
     def losses(self, path: Path | None = None) -> TextLosses:
         """Measure the model, or a file that was written."""

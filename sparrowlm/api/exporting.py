@@ -10,7 +10,7 @@ import numpy as np
 from sparrowlm.api.model import Model
 from sparrowlm.export.from_gguf import export_directory
 from sparrowlm.export.gguf_blocks import FORMS, Form
-from sparrowlm.export.gguf_model import export_gguf, network_of
+from sparrowlm.export.gguf_model import any_network_of, export_gguf
 from sparrowlm.export.onnx_model import export_onnx
 from sparrowlm.foundation.errors import DependencyError, ModelError, SettingError
 from sparrowlm.foundation.native_part import native_part
@@ -34,11 +34,11 @@ def export_model(model: str | Path, output: str | Path, form: str = "int8") -> d
         model: a model directory or a GGUF file.
         output: the file, its name ending with .gguf or .onnx (float32, for onnxruntime); or a
             directory, whose name has no ending. Replaced.
-        form: of a decoder's matrices: float32, float16, bfloat16, int8, int6, int5, int4, int3.
+        form: of a network's matrices: float32, float16, bfloat16, int8, int6, int5, int4, int3.
             Everything else keeps its form.
 
     Returns:
-        "bytes"; of a file "architecture" and "self_test"; of a decoder also "same_likeliest" (the
+        "bytes"; of a file "architecture" and "self_test"; of a network also "same_likeliest" (the
         share of tokens, in a text that the model itself wrote, whose likeliest next token is the
         same as before) and "nats_per_token_before" and "_after" on that text.
 
@@ -68,7 +68,7 @@ def export_model(model: str | Path, output: str | Path, form: str = "int8") -> d
         export_directory(files, output)
         Model(output)
     facts["bytes"] = model_files(output).num_bytes()
-    if network_of(files) is None:
+    if any_network_of(files) is None:
         return facts
     if files.manifest["kind"] in (*NEURAL_KINDS, "mixture"):
         facts |= compared(open_model(Path(model)).engine, open_model(output).engine)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from sparrowlm.export.gguf_model import network_of, other_files
+from sparrowlm.export.gguf_model import any_network_of, counting_codec, other_files
 from sparrowlm.export.model_directory import ModelParts, write_model
 from sparrowlm.foundation import atomic
 from sparrowlm.runtime.directory import ModelFiles
-from sparrowlm.runtime.loading import load_codec
 
 # What the writer of a directory says itself.
 _OWN_FACTS = frozenset({"format", "checksum", "version", "kind", "neural", "files"})
@@ -26,12 +25,12 @@ def export_directory(files: ModelFiles, directory: Path) -> None:
         DamagedFileError: a file of the model is not what was written.
         ResourceError: disk full or not writable.
     """
-    network = network_of(files)
+    network = any_network_of(files)
     content = other_files(files, has_network=network is not None)
     facts = {name: value for name, value in files.manifest.items() if name not in _OWN_FACTS}
     parts = ModelParts(
         kind=str(files.manifest["kind"]),
-        codec=None if network is None else load_codec(files),
+        codec=counting_codec(files) if network is None else network.codec,
         shape=None if network is None else network.shape,
         tensors={} if network is None else network.tensors,
         binaries={name: _writer(data) for name, data in content.items()},

@@ -1,6 +1,6 @@
 """One file with everything that is needed to run a model: GGUF, version 3.
 
-A decoder alone, in forms that llama.cpp knows (see gguf_blocks), has the architecture
+A Transformer alone, in forms that llama.cpp knows (see gguf_blocks), has the architecture
 "qwen3", and llama.cpp opens the file; everything else has "sparrow" and is for our own engine. The
 output matrix is the embedding and is never written twice.
 
@@ -23,6 +23,11 @@ from sparrowlm.export.gguf_blocks import (
     StoredTensor,
     stored_codes,
     stored_floats,
+)
+from sparrowlm.export.gguf_recurrent import (
+    GgufRecurrent,
+    recurrent_stored,
+    write_recurrent_shape,
 )
 from sparrowlm.export.gguf_tokens import TokenSettings, token_settings
 from sparrowlm.foundation import atomic
@@ -48,7 +53,7 @@ Tensors = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
 
 @dataclass(frozen=True, kw_only=True)
 class GgufNetwork:
-    """A decoder.
+    """A decoder that is a Transformer.
 
     Attributes:
         shape: its sizes.
@@ -72,12 +77,15 @@ class GgufParts:
     """What goes into the file.
 
     Attributes:
-        network: a decoder, if there is one.
+        network: a Transformer or a recurrent network, if there is one.
+        codec: the tokenizer of a model that has no network and runs without Python all the same: a
+            counting model.
         files: of a model directory, by name, byte for byte.
         manifest: the content of sparrow.json.
     """
 
-    network: GgufNetwork | None = None
+    network: GgufNetwork | GgufRecurrent | None = None
+    codec: TokenCodec | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
@@ -93,41 +101,51 @@ def write_gguf(path: Path, parts: GgufParts) -> None:
         DependencyError: the package gguf is missing, or a form needs the compiled part.
         ResourceError: disk full or not writable.
     """
-    network = parts.network
-    stored = {} if network is None else _network_tensors(network)
+    stored = _network_tensors(parts.network)
     for name, content in parts.files.items():
         data = np.frombuffer(content, dtype=np.int8)
         stored[FILE_PREFIX + name] = StoredTensor(data, "I8")
+    golden_ids = _golden_ids(parts)
     with atomic.replaced(Path(path)) as temporary:
-        _write(temporary, parts, stored, None)
-        golden_hash = None if network is None else _golden_hash(temporary, network.shape)
-        if golden_hash is not None:
-            _write(temporary, parts, stored, golden_hash)
+        _write(temporary, parts, stored, {})
+        golden = _golden(temporary, golden_ids)
+        if golden:
+            _write(temporary, parts, stored, golden)
 
 
-def _network_tensors(network: GgufNetwork) -> dict[str, StoredTensor]:
+def _network_tensors(network: GgufNetwork | GgufRecurrent | None) -> dict[str, StoredTensor]:
+    if isinstance(network, GgufRecurrent):
+        return recurrent_stored(network)
+    if network is None:
+        return {}
     return {gguf_name(name): _stored(name, network) for name in network.tensors}
 
 
 def _write(
-    path: Path, parts: GgufParts, stored: Mapping[str, StoredTensor], golden_hash: int | None
+    path: Path,
+    parts: GgufParts,
+    stored: Mapping[str, StoredTensor],
+    golden: Mapping[int, list[int]],
 ) -> None:
     try:
         from gguf import GGUFWriter
     except ImportError as error:
         raise DependencyError.for_extra("gguf", "train") from error
-    is_common = all(tensor.type_name != "I8" for tensor in stored.values())
+    is_common = isinstance(parts.network, GgufNetwork) and all(
+        tensor.type_name != "I8" for tensor in stored.values()
+    )
     writer = GGUFWriter(path, "qwen3" if is_common else "sparrow")
     writer.add_uint32("sparrow.format_version", FORMAT_VERSION)
-    if is_common and stored:
+    if is_common:
         _write_type(writer, [tensor.type_name for tensor in stored.values()])
-    if parts.network is not None:
-        _write_shape(writer, parts.network.shape)
-        _write_tokens(writer, token_settings(parts.network.codec))
+    _write_sizes(writer, parts)
+    codec = parts.codec if parts.network is None else parts.network.codec
+    if codec is not None:
+        _write_tokens(writer, token_settings(codec))
     if parts.manifest:
         writer.add_string(MANIFEST_KEY, json.dumps(parts.manifest, ensure_ascii=False))
-    if golden_hash is not None and parts.network is not None:
-        writer.add_array("sparrow.golden.ids", _golden_ids(parts.network.shape))
+    for golden_hash, ids in golden.items():
+        writer.add_array("sparrow.golden.ids", ids)
         writer.add_uint64(GOLDEN_KEY, golden_hash)
     for name, tensor in stored.items():
         _write_tensor(writer, name, tensor)
@@ -137,6 +155,15 @@ def _write(
     writer.close()
 
 
+def _write_sizes(writer: Any, parts: GgufParts) -> None:  # noqa: ANN401 - GGUFWriter
+    if isinstance(parts.network, GgufRecurrent):
+        write_recurrent_shape(writer, parts.network.shape)
+    elif parts.network is not None:
+        _write_shape(writer, parts.network.shape)
+    elif parts.codec is not None:
+        writer.add_vocab_size(parts.codec.vocab_size)
+
+
 def _write_type(writer: Any, type_names: list[str]) -> None:  # noqa: ANN401 - GGUFWriter
     """Say what most matrices are; some readers open nothing without it."""
     matrices = [name for name in type_names if name != "F32"] or ["F32"]
@@ -144,19 +171,27 @@ def _write_type(writer: Any, type_names: list[str]) -> None:  # noqa: ANN401 - G
     writer.add_quantization_version(_QUANTIZATION_VERSION)
 
 
-def _golden_ids(shape: TransformerShape) -> list[int]:
-    """Return some ids from all over the vocabulary, for the self-test."""
-    count = min(_GOLDEN_IDS, shape.context_tokens)
-    return [number * shape.vocab_size // count for number in range(count)]
+def _golden_ids(parts: GgufParts) -> list[int]:
+    """Return some ids from all over the vocabulary, for the self-test; none where nothing reads."""
+    network, count = parts.network, _GOLDEN_IDS
+    if isinstance(network, GgufNetwork):
+        if not has_lanes_for(network.shape):
+            return []
+        count = min(count, network.shape.context_tokens)
+    codec = parts.codec if network is None else network.codec
+    return [] if codec is None else [n * codec.vocab_size // count for n in range(count)]
 
 
-def _golden_hash(path: Path, shape: TransformerShape) -> int | None:
-    """Compute what every machine must compute from this file; None without the compiled part."""
+def _golden(path: Path, ids: list[int]) -> dict[int, list[int]]:
+    """Return what every machine must compute from this file: a hash, and the ids that lead to it.
+
+    Empty without the compiled part, or without ids.
+    """
     native = native_part()
-    if native is None or not has_lanes_for(shape):
-        return None
+    if native is None or not ids:
+        return {}
     decoder = native.Decoder(np.fromfile(path, dtype=np.uint8), "", 1, _GOLDEN_IDS)
-    return int(decoder.golden_hash(np.array(_golden_ids(shape), dtype=np.int32)))
+    return {int(decoder.golden_hash(np.array(ids, dtype=np.int32))): ids}
 
 
 def gguf_name(name: str) -> str:

@@ -1,8 +1,8 @@
 """A model in one GGUF file: what stands in a directory's files stands in tensors of bytes here.
 
     file/<name>   the file `name` of a model directory, byte for byte
-    others        the weights of a decoder, under llama.cpp's names; they and the tokenizer's
-                  settings take the places of model.safetensors and tokenizer.json
+    others        the weights of a network, a decoder's under llama.cpp's names; they and the
+                  tokenizer's settings take the places of model.safetensors and tokenizer.json
 
 Whatever stands in tensors of bytes is handed out only after the check of its SHA-256, which the
 manifest knows.
@@ -45,7 +45,7 @@ class GgufModelFiles(ModelFiles):
 
     @property
     def holds_network(self) -> bool:
-        """Say whether a decoder's weights stand in the file as tensors."""
+        """Say whether a network's weights stand in the file as tensors."""
         return "token_embd.weight" in self.file.tensors
 
     def holds(self, name: str) -> bool:

@@ -40,14 +40,14 @@ def gguf_shape(file: GgufFile) -> TransformerShape:
     """
     architecture = file.setting("general.architecture", str)
     if architecture not in _ARCHITECTURES:
-        raise _damaged(file, f"architecture {architecture}")
+        raise damaged_gguf(file, f"architecture {architecture}")
 
     def number(name: str) -> int:
         return int(file.setting(f"{architecture}.{name}", int))
 
     embedding = file.tensors.get("token_embd.weight")
     if embedding is None:
-        raise _damaged(file, "tensor token_embd.weight: missing")
+        raise damaged_gguf(file, "tensor token_embd.weight: missing")
     stated = file.settings.get(f"{architecture}.vocab_size")
     epsilon = file.setting(f"{architecture}.attention.layer_norm_rms_epsilon", float)
     return TransformerShape(
@@ -86,7 +86,7 @@ def gguf_tensors(file: GgufFile, shape: TransformerShape) -> dict[str, Matrix]:
         for part, own in LAYER_PARTS.items():
             name = f"model.layers.{layer}.{own}.weight"
             wanted[name] = (f"blk.{layer}.{part}.weight", sizes[part])
-    return {name: _plain(file, *place) for name, place in wanted.items()}
+    return {name: named_tensor(file, *place) for name, place in wanted.items()}
 
 
 def gguf_engine(file: GgufFile, shape: TransformerShape) -> NeuralEngine[Any]:
@@ -102,7 +102,7 @@ def gguf_engine(file: GgufFile, shape: TransformerShape) -> NeuralEngine[Any]:
             file.let_go()
             return engine
         except ValueError as error:
-            raise _damaged(file, error) from error
+            raise damaged_gguf(file, error) from error
     from sparrowlm.runtime.transformer_engine import TransformerEngine
 
     return TransformerEngine(shape, gguf_tensors(file, shape), file.path)
@@ -123,18 +123,29 @@ def gguf_codec(file: GgufFile) -> TokenCodec:
             is_uncased=bool(file.settings.get("sparrow.tokenizer.is_uncased", False)),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise _damaged(file, f"tokenizer: {error}") from error
+        raise damaged_gguf(file, f"tokenizer: {error}") from error
 
 
-def _plain(file: GgufFile, name: str, sizes: tuple[int, ...]) -> Matrix:
+def named_tensor(file: GgufFile, name: str, sizes: tuple[int, ...]) -> Matrix:
+    """Return a tensor's numbers, float32.
+
+    Args:
+        file: it stands in.
+        name: of the tensor.
+        sizes: that it must have.
+
+    Raises:
+        DamagedFileError: it is missing or has other sizes.
+    """
     tensor = file.tensors.get(name)
     if tensor is None:
-        raise _damaged(file, f"tensor {name}: missing")
+        raise damaged_gguf(file, f"tensor {name}: missing")
     try:
         return plain_tensor(tensor, sizes)
     except ValueError as error:
-        raise _damaged(file, f"tensor {name}: {error}") from error
+        raise damaged_gguf(file, f"tensor {name}: {error}") from error
 
 
-def _damaged(file: GgufFile, reason: object) -> DamagedFileError:
+def damaged_gguf(file: GgufFile, reason: object) -> DamagedFileError:
+    """Return the error that names a file and what is wrong with it."""
     return DamagedFileError("foundation.file-damaged", path=Path(file.path), reason=reason)

@@ -35,11 +35,13 @@ def plain_tensor(tensor: GgufTensor, sizes: tuple[int, ...]) -> Matrix:
     Raises:
         ValueError: it has other sizes.
     """
-    if tensor.type_number == _TILES:
-        return _from_tiles(tensor, sizes)
-    if tensor.sizes != sizes:
-        raise ValueError(f"{list(tensor.sizes)} instead of {list(sizes)}")
-    return _FORMS[tensor.type_number](tensor.data).reshape(sizes)
+    # A damaged file has scales that are infinite or no numbers: engines refuse what comes of them.
+    with np.errstate(invalid="ignore"):
+        if tensor.type_number == _TILES:
+            return _from_tiles(tensor, sizes)
+        if tensor.sizes != sizes:
+            raise ValueError(f"{list(tensor.sizes)} instead of {list(sizes)}")
+        return _FORMS[tensor.type_number](tensor.data).reshape(sizes)
 
 
 def _float32(data: Bytes) -> Matrix:

@@ -19,6 +19,7 @@ from sparrowlm.runtime.directory import (
 )
 from sparrowlm.runtime.engines import Engine, NeuralEngine
 from sparrowlm.runtime.gguf_files import GgufModelFiles, model_files
+from sparrowlm.runtime.gguf_reading import GgufFile
 from sparrowlm.runtime.ngram_engine import NgramEngine
 from sparrowlm.runtime.weights import read_tensors
 from sparrowlm.text.tokenizers import TokenCodec
@@ -107,9 +108,7 @@ def _ngram(directory: ModelFiles) -> NgramEngine:
 
 def _neural(directory: ModelFiles) -> NeuralEngine[Any]:
     if isinstance(directory, GgufModelFiles) and directory.holds_network:
-        from sparrowlm.runtime.gguf_loading import gguf_engine, gguf_shape
-
-        return gguf_engine(directory.file, gguf_shape(directory.file))
+        return _gguf_network(directory.file)
     path = directory.path / TENSORS_FILE
     shape = shape_from_config(_config(directory), directory.path / CONFIG_FILE)
     tensors = read_tensors(directory.read(TENSORS_FILE), path)
@@ -118,6 +117,20 @@ def _neural(directory: ModelFiles) -> NeuralEngine[Any]:
         RecurrentShape: _recurrent,
     }
     return makers[type(shape)](shape, tensors, path)
+
+
+def _gguf_network(file: GgufFile) -> NeuralEngine[Any]:
+    from sparrowlm.runtime.gguf_recurrent import (
+        holds_recurrent,
+        recurrent_gguf_engine,
+        recurrent_shape,
+    )
+
+    if holds_recurrent(file):
+        return recurrent_gguf_engine(file, recurrent_shape(file))
+    from sparrowlm.runtime.gguf_loading import gguf_engine, gguf_shape
+
+    return gguf_engine(file, gguf_shape(file))
 
 
 def _transformer(*parts: Any) -> NeuralEngine[Any]:  # noqa: ANN401 - shape, tensors, path

@@ -1,10 +1,11 @@
-"""A decoder run by the compiled engine, straight from the bytes of a GGUF file.
+"""A network run by the compiled engine, straight from the bytes of a GGUF file.
 
 Shape letters: B rows, T positions, V vocabulary.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +17,11 @@ from sparrowlm.foundation.errors import DependencyError, ModelError
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.runtime.engines import ScoresInPieces, log_softmax, target_surprisals
+from sparrowlm.runtime.windows import SCORING_WINDOW, window_places
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+Ids = np.ndarray[Any, np.dtype[np.int32]]
 _ROWS_AT_ONCE, _LANES = 64, 16
 
 
@@ -41,33 +44,26 @@ class NativeCache:
         return self.sessions
 
 
-class NativeEngine(ScoresInPieces):
-    """Runs a decoder; the same numbers with any kernels and any number of threads.
+class CompiledEngine(ScoresInPieces):
+    """What all compiled networks share; the same numbers with any kernels and number of threads.
 
     Args:
         content: the bytes of a GGUF file; kept.
-        context_tokens: of the model.
         kernels: name of an instruction set, see kernel_names; "" takes the fastest.
         num_threads: 0 for as many as read an id faster, measured here and now.
-
-    Attributes:
-        context_tokens: what it sees at once.
 
     Raises:
         DependencyError: the compiled part was not built or is switched off.
         ValueError: the file cannot be used; the sentence says why.
     """
 
-    def __init__(
-        self, content: Bytes, context_tokens: int, kernels: str = "", num_threads: int = 0
-    ) -> None:
+    def __init__(self, content: Bytes, kernels: str = "", num_threads: int = 0) -> None:
         native = native_part()
         if native is None:
             raise DependencyError("runtime.no-native")
         self._decoder = native.Decoder(content, kernels, num_threads, _ROWS_AT_ONCE)
         if self._decoder.self_test() == "failed":
             raise ValueError("this machine computes other numbers than the file's maker did")
-        self.context_tokens = context_tokens
 
     @property
     def vocab_size(self) -> int:
@@ -144,15 +140,66 @@ class NativeEngine(ScoresInPieces):
         """Score a text; see Engine.surprisal_pieces."""
         return target_surprisals(self.predictions(ids_T), ids_T)
 
+    @abstractmethod
+    def predictions(
+        self, ids_T: Int[np.ndarray, " time"]
+    ) -> Iterator[Float32[np.ndarray, "_ vocab"]]:
+        """Yield log-probabilities of what follows each of ids_T[:-1], in order."""
+
+    def _read_on(self, session: Any, inputs_T: Ids) -> Iterator[Matrix]:  # noqa: ANN401
+        """Yield log-probabilities after each id, while a session reads on."""
+        for first in range(0, len(inputs_T), _ROWS_AT_ONCE):
+            piece_T = inputs_T[first : first + _ROWS_AT_ONCE]
+            yield log_softmax(self._decoder.read(session, piece_T, False))
+
+
+class NativeEngine(CompiledEngine):
+    """Runs a decoder that is a Transformer.
+
+    Args:
+        content: the bytes of a GGUF file; kept.
+        context_tokens: of the model.
+        kernels: see CompiledEngine.
+        num_threads: see CompiledEngine.
+
+    Attributes:
+        context_tokens: what it sees at once.
+
+    Raises:
+        DependencyError: the compiled part was not built or is switched off.
+        ValueError: the file cannot be used; the sentence says why.
+    """
+
+    def __init__(
+        self, content: Bytes, context_tokens: int, kernels: str = "", num_threads: int = 0
+    ) -> None:
+        super().__init__(content, kernels, num_threads)
+        self.context_tokens = context_tokens
+
     def predictions(
         self, ids_T: Int[np.ndarray, " time"]
     ) -> Iterator[Float32[np.ndarray, "_ vocab"]]:
         """Yield log-probabilities of what follows each of ids_T[:-1], in order."""
         inputs_T = np.ascontiguousarray(ids_T[:-1], dtype=np.int32)
-        session = self._decoder.start()
-        for first in range(0, len(inputs_T), _ROWS_AT_ONCE):
-            piece_T = inputs_T[first : first + _ROWS_AT_ONCE]
-            yield log_softmax(self._decoder.read(session, piece_T, False))
+        return self._read_on(self._decoder.start(), inputs_T)
+
+
+class NativeRecurrentEngine(CompiledEngine):
+    """Runs a recurrent network; see CompiledEngine."""
+
+    def predictions(
+        self, ids_T: Int[np.ndarray, " time"]
+    ) -> Iterator[Float32[np.ndarray, "_ vocab"]]:
+        """Yield log-probabilities of what follows each of ids_T[:-1], in order.
+
+        Read in the windows of RecurrentEngine, so that both give a text the same score.
+        """
+        inputs_T = np.ascontiguousarray(ids_T[:-1], dtype=np.int32)
+        for begin, fresh, end in window_places(len(inputs_T), SCORING_WINDOW):
+            session = self._decoder.start()
+            if fresh > begin:
+                self._decoder.read(session, inputs_T[begin:fresh], True)
+            yield from self._read_on(session, inputs_T[fresh:end])
 
 
 def has_lanes_for(shape: TransformerShape) -> bool:

@@ -16,11 +16,7 @@ from sparrowlm.models.architectures import RecurrentShape
 from sparrowlm.runtime.engines import ScoresInPieces, target_surprisals
 from sparrowlm.runtime.threads import one_thread_per_product
 from sparrowlm.runtime.weights import Tensors, take
-from sparrowlm.runtime.windows import window_predictions
-
-# A recurrent network has no window of its own. Scoring a long text reads it in windows of so many
-# ids, of which the first half only warms the state up, so that many windows run side by side.
-SCORING_WINDOW = 1024
+from sparrowlm.runtime.windows import SCORING_WINDOW, window_predictions
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 

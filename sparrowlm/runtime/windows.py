@@ -7,7 +7,7 @@ C // 2 ids counts, so every prediction sees at least C // 2 ids where there are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,10 @@ from sparrowlm.runtime.threads import spread
 # What one core scores at once: bounds memory, keeps matrix products large and inside the cache.
 _TOKENS_AT_ONCE = 2048
 _LOGITS_AT_ONCE = 4_000_000
+
+# A recurrent network has no window of its own. Scoring a long text reads it in windows of so many
+# ids, of which the first half only warms the state up, so that many windows run side by side.
+SCORING_WINDOW = 1024
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Ids = np.ndarray[Any, np.dtype[np.int64]]
@@ -44,19 +48,53 @@ def window_predictions(
     window = min(context_tokens, num_inputs)
     if window == 0:
         return iter(())
-    stride = window - window // 2 if num_inputs > window else window
-    num_windows = 1 + max(-(-(num_inputs - window) // stride), 0)
+    places = list(window_places(num_inputs, context_tokens))
     at_once = max(min(_TOKENS_AT_ONCE, _LOGITS_AT_ONCE // vocab_size) // window, 1)
 
     def scored(first: int) -> Matrix:
-        starts_B = np.arange(first, min(first + at_once, num_windows)) * stride
+        chosen = places[first : first + at_once]
+        starts_B = np.array([place.begin for place in chosen])
         # The last window may reach over the end: what it reads there counts for nothing.
         places_BT = np.minimum(starts_B[:, None] + np.arange(window), num_inputs - 1)
         states_BTD = read(inputs_T[places_BT].astype(np.int64))
         fresh = [
-            states_BTD[row, (window - stride if start else 0) : num_inputs - start]
-            for row, start in enumerate(starts_B)
+            states_BTD[row, place.fresh - place.begin : place.end - place.begin]
+            for row, place in enumerate(chosen)
         ]
         return log_softmax(logits(np.concatenate(fresh)))
 
-    return spread(scored, range(0, num_windows, at_once))
+    return spread(scored, range(0, len(places), at_once))
+
+
+class WindowPlace(NamedTuple):
+    """A window of a text.
+
+    Attributes:
+        begin: its first id.
+        fresh: the first id whose prediction counts.
+        end: behind its last id.
+    """
+
+    begin: int
+    fresh: int
+    end: int
+
+
+def window_places(num_inputs: int, context_tokens: int) -> Iterator[WindowPlace]:
+    """Yield the windows of a text, in order; together their fresh ids are all ids once.
+
+    Args:
+        num_inputs: ids that are read.
+        context_tokens: C.
+
+    >>> list(window_places(7, 4))[1]
+    WindowPlace(begin=2, fresh=4, end=6)
+    """
+    if num_inputs == 0:
+        return
+    window = min(context_tokens, num_inputs)
+    stride = window - window // 2 if num_inputs > window else window
+    num_windows = 1 + max(-(-(num_inputs - window) // stride), 0)
+    for begin in range(0, num_windows * stride, stride):
+        fresh = begin + window - stride if begin else 0
+        yield WindowPlace(begin, fresh, min(begin + window, num_inputs))

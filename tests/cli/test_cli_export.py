@@ -62,7 +62,7 @@ def test_the_self_test_passes_and_fails(tmp_path, capsys):
 
 @has_native
 def test_nothing_to_compare_with_is_said(tmp_path):
-    export_model(small_model(tmp_path / "m", "ngram"), tmp_path / "m.gguf")
+    export_model(small_model(tmp_path / "m", "vectors"), tmp_path / "m.gguf")
     with pytest.raises(ModelError, match=r"nothing|没有"):
         self_tested(tmp_path / "m.gguf")
 

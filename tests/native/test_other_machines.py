@@ -15,7 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gguf_models import gguf_mixture, gguf_model
+from gguf_models import (
+    gguf_mixture,
+    gguf_model,
+    gguf_ngram,
+    gguf_recurrent,
+    gguf_recurrent_mixture,
+)
 
 from sparrowlm.export.gguf_blocks import FORMS
 from sparrowlm.foundation.native_part import native_part
@@ -36,6 +42,14 @@ pytestmark = [
     needs_zig,
     pytest.mark.skipif(native_part() is None, reason="the compiled part is not built"),
 ]
+MAKERS = {
+    "transformer": gguf_model,
+    "mixture": gguf_mixture,
+    "lstm": lambda path: gguf_recurrent(path, "lstm"),
+    "rnn": lambda path: gguf_recurrent(path, "rnn", "float32"),
+    "lstm mixture": gguf_recurrent_mixture,
+    "ngram": gguf_ngram,
+}
 PROMPTS = ["The cat", "人工智能", ""]
 NODE_PROGRAM = """
 import { Sparrow } from "./sparrow.js";
@@ -66,7 +80,14 @@ def built(target: str, folder: Path) -> Path:
 def models(tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("models")
     networks = [gguf_model(folder / f"{form}.gguf", form) for form in FORMS]
-    return [*networks, gguf_mixture(folder / "mixture.gguf")]
+    recurrent = {"rnn": ("float32", "int4"), "lstm": ("bfloat16", "int6")}
+    networks += [
+        gguf_recurrent(folder / f"{kind}-{form}.gguf", kind, form)
+        for kind, forms in recurrent.items()
+        for form in forms
+    ]
+    others = [gguf_mixture, gguf_recurrent_mixture, gguf_ngram]
+    return [*networks, *(make(folder / f"{make.__name__}.gguf") for make in others)]
 
 
 def texts_of(path: Path) -> list[str]:
@@ -91,9 +112,10 @@ def test_arm_computes_the_same_bits(tmp_path, models):
     for path in models:
         for kernels in ("neon", "neon-dotprod", "portable"):
             assert "the same" in run(str(path), "--self-test", "--kernels", kernels)
-    for prompt, text in zip(PROMPTS, texts_of(models[0]), strict=True):
-        words = [prompt, "-n", "40", "-s", "3", "-t", "1", "--threads", "2"]
-        assert run(str(models[0]), *words) == text + "\n"
+    for path in (models[0], *models[-5:]):
+        for prompt, text in zip(PROMPTS, texts_of(path), strict=True):
+            words = [prompt, "-n", "40", "-s", "3", "-t", "1", "--threads", "2"]
+            assert run(str(path), *words) == text + "\n"
 
 
 @pytest.mark.skipif(NODE is None, reason="node is not installed")
@@ -117,13 +139,19 @@ def test_webassembly_computes_the_same_bits(tmp_path, models):
         assert "GGUF" in found["refused"]
 
 
-@pytest.mark.parametrize("make", [gguf_model, gguf_mixture])
-def test_a_program_in_c_says_what_the_house_says(tmp_path, make):
-    library, path = built("c", tmp_path), make(tmp_path / "m.gguf")
+@pytest.fixture(scope="module")
+def library(tmp_path_factory) -> Path:
+    """Build libsparrow.a; the header and the example lie beside it."""
+    return built("c", tmp_path_factory.mktemp("c"))
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_a_program_in_c_says_what_the_house_says(tmp_path, library, make):
+    path = make(tmp_path / "m.gguf")
     program = tmp_path / "example"
     subprocess.run(
-        [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(tmp_path / "example.c"), str(library),
-         "-I", str(tmp_path), "-lpthread", "-lm", "-o", str(program)],
+        [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(library.parent / "example.c"), str(library),
+         "-I", str(library.parent), "-lpthread", "-lm", "-o", str(program)],
         check=True, capture_output=True,
     )  # fmt: skip
     words = [str(program), str(path), "The c", "5"]
@@ -163,7 +191,7 @@ static void write_on(sparrow_model *model, const char *prompt) {
 int main(int count, char **words) {
   sparrow_model *first = sparrow_open(words[1], NULL), *second = sparrow_open(words[1], NULL);
   write_on(first, "The c");
-  printf("\x1e");
+  printf("<<between>>");
   size_t size = sparrow_state_size(first);
   char *state = malloc(size);
   sparrow_save_state(first, state);
@@ -171,7 +199,7 @@ int main(int count, char **words) {
   write_on(second, "The c");
   state[size - 1] ^= 1;
   if (sparrow_restore_state(second, state, size)) return 2;
-  printf("\x1e%s", sparrow_complaint(second));
+  printf("<<between>>%s", sparrow_complaint(second));
   free(state);
   sparrow_close(first);
   sparrow_close(second);
@@ -180,17 +208,17 @@ int main(int count, char **words) {
 """
 
 
-@pytest.mark.parametrize("make", [gguf_model, gguf_mixture])
-def test_a_state_is_saved_and_restored_in_c(tmp_path, make):
-    library, path = built("c", tmp_path), make(tmp_path / "m.gguf")
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_a_state_is_saved_and_restored_in_c(tmp_path, library, make):
+    path = make(tmp_path / "m.gguf")
     (tmp_path / "states.c").write_text(STATES, encoding="utf-8")
     program = tmp_path / "states"
     subprocess.run(
         [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(tmp_path / "states.c"), str(library),
-         "-I", str(tmp_path), "-lpthread", "-lm", "-o", str(program)],
+         "-I", str(library.parent), "-lpthread", "-lm", "-o", str(program)],
         check=True, capture_output=True,
     )  # fmt: skip
     done = subprocess.run([str(program), str(path)], check=True, capture_output=True)
-    text, again, complaint = done.stdout.split(b"\x1e")
+    text, again, complaint = done.stdout.split(b"<<between>>")
     assert text and text == again
     assert b"damaged" in complaint

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gguf_models import gguf_mixture, gguf_model
+from gguf_models import gguf_mixture, gguf_model, gguf_ngram, gguf_recurrent
 from small_models import small_codec
 
 from sparrowlm.foundation.errors import DamagedFileError, ModelError, SparrowError
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.runtime.gguf_loading import gguf_codec, gguf_engine, gguf_shape, gguf_tensors
 from sparrowlm.runtime.gguf_reading import GgufFile
+from sparrowlm.runtime.gguf_recurrent import holds_recurrent, recurrent_shape, recurrent_tensors
 from sparrowlm.runtime.loading import open_model
 
 EXTREMES = (0, 1, 2**31, 2**32 - 1, 2**40, 2**63, 2**64 - 1)
@@ -61,6 +62,52 @@ def written(content: bytes) -> None:
         native_part().Model(np.frombuffer(content, dtype=np.uint8)).generate("The 猫".encode(), 5)
     except (ValueError, MemoryError):
         return
+
+
+@pytest.fixture(scope="module", params=["rnn", "lstm", "ngram"])
+def other(request, tmp_path_factory) -> bytes:
+    path = tmp_path_factory.mktemp("gguf") / "m.gguf"
+    made = gguf_ngram(path) if request.param == "ngram" else gguf_recurrent(path, request.param)
+    return made.read_bytes()
+
+
+@pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
+def test_damaged_recurrent_networks_and_counting_models_do_no_harm(other):
+    written(other)
+    for content in mutants(other, 6000, seed=3):
+        written(content)
+
+
+def test_the_python_reader_of_recurrent_networks_refuses_with_a_sentence(other, tmp_path):
+    path = tmp_path / "m.gguf"
+    for content in mutants(other, 300, seed=4):
+        path.write_bytes(content)
+        try:
+            file = GgufFile(path)
+            gguf_codec(file)
+            if holds_recurrent(file):
+                recurrent_tensors(file, recurrent_shape(file))
+        except SparrowError as error:
+            assert error.sentence("en") and error.sentence("zh")
+
+
+@pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
+@pytest.mark.parametrize(
+    ("found", "other_text", "sentence"),
+    [
+        (b"\x04\0\0\0\0\0\0\0lstm", b"\x04\0\0\0\0\0\0\0gruu", "cell gruu"),
+        (b"sparrow.block_count", b"sparrow.block_cuont", "block_count"),
+        (b"rnn.projection.weight", b"rnn.projektion.weight", "projection"),
+        (b"output.bias", b"output.bios", "output.bias"),
+    ],
+)
+def test_what_a_recurrent_network_lacks_is_named(tmp_path, found, other_text, sentence):
+    path = gguf_recurrent(tmp_path / "m.gguf", "lstm")
+    content = path.read_bytes()
+    assert content.count(found) == 1
+    path.write_bytes(content.replace(found, other_text))
+    with pytest.raises(DamagedFileError, match=sentence):
+        open_model(path)
 
 
 @pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")

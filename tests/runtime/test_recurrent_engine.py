@@ -10,7 +10,8 @@ from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.models.architectures import RecurrentShape
 from sparrowlm.models.recurrent import RecurrentModel
 from sparrowlm.runtime.engines import log_softmax
-from sparrowlm.runtime.recurrent_engine import SCORING_WINDOW, RecurrentEngine
+from sparrowlm.runtime.recurrent_engine import RecurrentEngine
+from sparrowlm.runtime.windows import SCORING_WINDOW
 from sparrowlm.training.scoring import log_probabilities
 
 

@@ -9,11 +9,19 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from gguf_models import gguf_mixture, gguf_model
-from small_models import small_codec
+from gguf_models import (
+    gguf_mixture,
+    gguf_model,
+    gguf_ngram,
+    gguf_recurrent,
+    gguf_recurrent_mixture,
+)
+from small_models import small_codec, small_model
 
+from sparrowlm.export.gguf_model import export_gguf
 from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.runtime.decoding import Decoder, DecodingSettings
+from sparrowlm.runtime.gguf_files import model_files
 from sparrowlm.runtime.loading import open_model
 from sparrowlm.runtime.native_engine import kernel_names
 from sparrowlm.runtime.sampling import SamplingSettings
@@ -33,11 +41,21 @@ def run(*words: str, text: str = "", code: int = 0, **environment: str) -> str:
     return (done.stdout if code == 0 else done.stderr).decode()
 
 
-@pytest.fixture(scope="module", params=["character", "bpe", "word", "mixture"])
+OTHERS = {
+    "mixture": gguf_mixture,
+    "rnn": lambda path: gguf_recurrent(path, "rnn", "int4", "bpe"),
+    "lstm": lambda path: gguf_recurrent(path, "lstm"),
+    "lstm mixture": gguf_recurrent_mixture,
+    "ngram": gguf_ngram,
+    "ngram of words": lambda path: gguf_ngram(path, "word"),
+}
+
+
+@pytest.fixture(scope="module", params=["character", "bpe", "word", *OTHERS])
 def model(request, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("run") / "模型.gguf"
-    if request.param == "mixture":
-        return gguf_mixture(path)
+    if request.param in OTHERS:
+        return OTHERS[request.param](path)
     return gguf_model(path, codec=small_codec(request.param))
 
 
@@ -119,6 +137,17 @@ def test_the_self_test_finds_one_wrong_bit(tmp_path):
     assert "other numbers" in run(str(path), "x", code=1)
     with pytest.raises(DamagedFileError, match="other numbers"):
         open_model(path)
+
+
+def test_the_self_test_is_there_for_every_kind(model):
+    for name in kernel_names():
+        assert "same" in run(str(model), "--self-test", "--kernels", name)
+
+
+def test_kinds_that_run_in_python_only_are_named(tmp_path):
+    path = tmp_path / "m.gguf"
+    export_gguf(model_files(small_model(tmp_path / "m", "vectors")), path)
+    assert "Python" in run(str(path), "The", code=1)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,144 @@
+#include "weight_reader.h"
+
+#include "hashing.h"
+#include "names.h"
+#include "packing.h"
+
+namespace engine {
+namespace {
+
+constexpr std::size_t kHashedBytes = 1 << 16;
+constexpr Format kFormats[] = {Format::kFloat32, Format::kBFloat16, Format::kFloat16,
+                               Format::kInt3,    Format::kInt4,     Format::kInt5,
+                               Format::kInt6,    Format::kInt8};
+
+// What a tensor of bytes holds: the bytes of a tile say it. Two formats of floats share theirs, and
+// of those only bfloat16 is written so.
+bool packed_format(std::size_t bytes, Format& format) {
+  for (const Format one : kFormats) {
+    if (tile_bytes(one) == bytes) {
+      format = one;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool float_format(Gguf::Type type, Format& format) {
+  switch (type) {
+    case Gguf::Type::kFloat32: format = Format::kFloat32; return true;
+    case Gguf::Type::kFloat16: format = Format::kFloat16; return true;
+    case Gguf::Type::kBFloat16: format = Format::kBFloat16; return true;
+    default: return false;
+  }
+}
+
+bool block_format(Gguf::Type type, Format& format, Blocks& blocks) {
+  switch (type) {
+    case Gguf::Type::kQ8_0: format = Format::kInt8; blocks = Blocks::kQ8_0; return true;
+    case Gguf::Type::kQ5_0: format = Format::kInt5; blocks = Blocks::kQ5_0; return true;
+    case Gguf::Type::kQ4_0: format = Format::kInt4; blocks = Blocks::kQ4_0; return true;
+    default: return false;
+  }
+}
+
+// Every matrix begins at a line of the cache.
+std::size_t room_of(const Matrix& matrix) { return num_tiles(matrix.bytes(), 64) * 64; }
+
+}  // namespace
+
+bool WeightReader::make(std::size_t num_matrices, std::size_t num_vectors) {
+  return unpacked_.make(num_matrices) && floats_.make(num_vectors);
+}
+
+bool WeightReader::matrix(const Gguf& file, const char* name, std::size_t rows,
+                          std::size_t columns, Matrix& matrix, Complaint& complaint) {
+  const Gguf::Tensor* tensor = file.tensor(name);
+  if (tensor == nullptr) return complaint.say("there is no tensor ", name);
+  matrix = {Format::kFloat32, rows, columns, tensor->data};
+  if (tensor->type == Gguf::Type::kBytes) {
+    const bool fits = reinterpret_cast<std::uintptr_t>(tensor->data) % alignof(float) == 0 &&
+                      packed_format(tensor->sizes[0], matrix.format) &&
+                      tensor->sizes[1] == matrix.blocks() &&
+                      tensor->sizes[2] == matrix.groups() && tensor->sizes[3] == 1;
+    if (fits) num_bytes_ += matrix.bytes();
+    return fits || complaint.say("the tensor ", name, " has another size");
+  }
+  Blocks blocks = Blocks::kQ8_0;
+  const bool has_blocks = block_format(tensor->type, matrix.format, blocks);
+  if (!(has_blocks || float_format(tensor->type, matrix.format)) || tensor->sizes[0] != columns ||
+      tensor->rows() != rows) {
+    return complaint.say("the tensor ", name, " has another size or type");
+  }
+  num_bytes_ += matrix.bytes();
+  unpacked_[num_unpacked_++] = {tensor, &matrix};
+  return true;
+}
+
+bool WeightReader::vector(const Gguf& file, const char* name, std::size_t size,
+                          const float*& values, Complaint& complaint) {
+  const Gguf::Tensor* tensor = file.tensor(name);
+  if (tensor == nullptr) return complaint.say("there is no tensor ", name);
+  if (tensor->type != Gguf::Type::kFloat32 || tensor->sizes[0] != size || tensor->rows() != 1) {
+    return complaint.say("the tensor ", name, " has another size or type");
+  }
+  float* kept = numbers(num_tiles(size, kTileColumns) * kTileColumns);
+  if (kept == nullptr) return complaint.say("there is not enough memory");
+  __builtin_memcpy(kept, tensor->data, size * sizeof(float));
+  values = kept;
+  return true;
+}
+
+float* WeightReader::numbers(std::size_t count) {
+  Room<float>& kept = floats_[num_floats_++];
+  return kept.make(count) ? kept.data() : nullptr;
+}
+
+bool WeightReader::pack(Complaint& complaint) {
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < num_unpacked_; ++i) size += room_of(*unpacked_[i].matrix);
+  if (!packed_.make_large(size)) return complaint.say("there is not enough memory");
+  std::uint8_t* tiles = packed_.data();
+  for (std::size_t i = 0; i < num_unpacked_; ++i) {
+    Matrix& matrix = *unpacked_[i].matrix;
+    const Gguf::Tensor& tensor = *unpacked_[i].tensor;
+    Format format;
+    Blocks blocks = Blocks::kQ8_0;
+    if (block_format(tensor.type, format, blocks)) {
+      pack_blocks(blocks, tensor.data, matrix, tiles);
+    } else {
+      pack_floats(tensor.data, matrix, tiles);
+    }
+    matrix.tiles = tiles;
+    tiles += room_of(matrix);
+    if (when_packed_ != nullptr) when_packed_(packed_context_, tensor.data, tensor.bytes);
+  }
+  return true;
+}
+
+bool read_size(const Gguf& file, Text architecture, const char* key, std::size_t& size,
+               Complaint& complaint) {
+  std::uint64_t value;
+  const Name name = Name().add(architecture.data, architecture.size).add(".").add(key);
+  if (!file.number(name.text(), value)) return complaint.say("there is no setting ", name.text());
+  size = value > SIZE_MAX ? SIZE_MAX : static_cast<std::size_t>(value);
+  return true;
+}
+
+bool read_vocab_size(const Gguf& file, Text architecture, std::size_t& size,
+                     Complaint& complaint) {
+  const Gguf::Tensor* embedding = file.tensor("token_embd.weight");
+  if (embedding == nullptr) return complaint.say("there is no tensor token_embd.weight");
+  if (embedding->type == Gguf::Type::kBytes) {
+    return read_size(file, architecture, "vocab_size", size, complaint);
+  }
+  size = embedding->rows();
+  return true;
+}
+
+std::uint64_t hash_of_matrix(const Matrix& matrix, std::uint64_t before) {
+  const std::size_t bytes = matrix.bytes();
+  return hash_of(matrix.tiles, bytes < kHashedBytes ? bytes : kHashedBytes, before);
+}
+
+}  // namespace engine
