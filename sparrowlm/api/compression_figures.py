@@ -12,13 +12,17 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from sparrowlm.runtime.loading import LoadedModel
+from sparrowlm.runtime.engines import Engine
+from sparrowlm.runtime.scoring import document_ids
 from sparrowlm.tasks.complete.metric import BitsPerCharacter, ratio_interval
 from sparrowlm.tasks.complete.task import character_counts
+from sparrowlm.text.tokenizers import TokenCodec
 
 _HEADLINES = ("accuracy", "span_f1", "word_f1", "f1", "hit_at_1")
 
-Ids = np.ndarray[Any, np.dtype[np.int64]]
+# Blocks are of characters, for the model afterwards may cut texts into other tokens.
+_BLOCK_CHARACTERS = 1024
+
 Losses = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -108,14 +112,24 @@ class TaskFigures:
         return (before.value - self.value) / max(before.value, 1e-9)
 
 
-def text_losses(model: LoadedModel, documents: Sequence[Ids]) -> TextLosses:
-    """Let a model read documents.
+def text_losses(engine: Engine[Any], codec: TokenCodec, texts: Sequence[str]) -> TextLosses:
+    """Let a model read texts.
 
     Args:
-        model: of the documents' ids.
-        documents: the separator in front of each.
+        engine: of the model.
+        codec: its tokenizer; another one of the same texts gives as many blocks.
+        texts: none of them empty.
     """
-    metric, characters_V = BitsPerCharacter(), character_counts(model.codec)
-    for ids_T in documents:
-        metric.add(model.engine.surprisals(ids_T), characters_V[ids_T[1:]])
-    return TextLosses(np.array(metric.block_nats), np.array(metric.block_characters))
+    characters_V = character_counts(codec)
+    nats: list[Losses] = []
+    characters: list[Losses] = []
+    for text in texts:
+        ids_T = document_ids(codec, text)
+        characters_T = characters_V[ids_T[1:]]
+        before_T = np.cumsum(characters_T) - characters_T
+        num_blocks = -(-len(text) // _BLOCK_CHARACTERS)
+        # Bytes inside of the last character have all characters before them.
+        block_T = np.minimum(before_T.astype(np.int64) // _BLOCK_CHARACTERS, num_blocks - 1)
+        for sums, values_T in ((nats, engine.surprisals(ids_T)), (characters, characters_T)):
+            sums.append(np.bincount(block_T, values_T, minlength=num_blocks).astype(np.float64))
+    return TextLosses(np.concatenate(nats), np.concatenate(characters))

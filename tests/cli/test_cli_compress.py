@@ -15,6 +15,7 @@ from sparrowlm.api.compressing import compress, parse_share
 from sparrowlm.cli.guard import run_guarded as main
 from sparrowlm.foundation.errors import DataError, ModelError, SettingError
 from sparrowlm.foundation.native_part import native_part
+from sparrowlm.runtime.directory import manifest_bytes
 from sparrowlm.runtime.gguf_files import GgufModelFiles
 
 needs_native = pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
@@ -120,7 +121,10 @@ def test_dials_that_have_no_meaning(tmp_path, dials, kind):
 
 def test_what_cannot_be_written_or_compressed_is_said_first(tmp_path):
     model = small_model(tmp_path / "m", "lstm")
-    with pytest.raises(ModelError, match="lstm"):
+    manifest = json.loads((model / "sparrow.json").read_text(encoding="utf-8"))
+    fields = {key: value for key, value in manifest.items() if key not in ("format", "checksum")}
+    (model / "sparrow.json").write_bytes(manifest_bytes({**fields, "kind": "fill"}))
+    with pytest.raises(ModelError, match="fill"):
         compress(model, tmp_path / "s.gguf")
     with pytest.raises(SettingError, match=r"\.gguf"):
         compress(model, tmp_path / "s.bin")
@@ -133,6 +137,28 @@ def test_too_little_text_is_an_error(tmp_path):
     (tmp_path / "t.txt").write_text("cat", encoding="utf-8")
     with pytest.raises(DataError, match="too little"):
         compress(model, tmp_path / "s.gguf", on=[tmp_path / "t.txt"])
+
+
+@needs_native
+@pytest.mark.parametrize("kind", ["transformer", "mixture", "ngram", "lstm", "vectors"])
+def test_tokens_that_no_text_needs_are_left_out(tmp_path, quick, kind):
+    model = small_model(tmp_path / "m", kind, width=64, head_width=16)
+    whole = sp.load(model)
+    (tmp_path / "t.txt").write_text("\n\n".join(ENGLISH * 8), encoding="utf-8")
+    facts = compress(model, tmp_path / "s.gguf", max_loss="1%", on=[tmp_path / "t.txt"])
+    tokens = facts["forms"]["tokens"]
+    assert 257 < tokens < whole.info()["vocabulary"]
+    one, other = facts["versions"]
+    assert (one["changes"], other["changes"]) == ({}, {"tokens": tokens})
+    assert facts["bytes"] < one["bytes"]
+    assert facts["loss_share"] <= 0.01
+    small = sp.load(tmp_path / "s.gguf")
+    assert small.info()["vocabulary"] == tokens
+    assert small.generate("The cat", max_tokens=8, seed=1)
+    # What was left out is spelled in bytes.
+    assert small.score("你好").num_tokens == 6 > whole.score("你好").num_tokens
+    before = whole.score(ENGLISH[0]).bits_per_character
+    assert small.score(ENGLISH[0]).bits_per_character < before * 1.05
 
 
 @pytest.mark.parametrize(("received", "share"), [("50%", 0.5), (1, 1.0), (" 0.25 ", 0.25)])

@@ -1,4 +1,4 @@
-"""An n-gram table of fewer ids: a distribution over those that are left, in the same proportions."""
+"""An n-gram table of fewer ids: a distribution over those that are left, proportions kept."""
 
 from __future__ import annotations
 

@@ -40,9 +40,10 @@ def trimmed(table: Table, kept_K: Int64[np.ndarray, " kept"]) -> Table:
         if not is_top:
             parents, above = parents_of(level), levels[n + 1]
             is_kept.append(is_kept[n][parents] & (new_V[above.tokens] >= 0))
-            num_children = np.bincount(parents[is_kept[-1]], minlength=len(level.tokens))
+            counted = np.bincount(parents[is_kept[-1]], minlength=len(level.tokens))
+            num_children = counted.astype(np.uint32)
         rows = is_kept[n]
-        chosen.append(rows_of(replace(level, num_children=num_children.astype(np.uint32)), rows))
+        chosen.append(rows_of(replace(level, num_children=num_children), rows))
         chosen[-1] = replace(chosen[-1], tokens=new_V[chosen[-1].tokens].astype(np.uint32))
         gone = table.levels[n].lost
         # A context without continuations backs off as one that was never seen.

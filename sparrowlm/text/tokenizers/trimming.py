@@ -16,6 +16,7 @@ Shape letters: V vocabulary before, K vocabulary after.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,12 +108,11 @@ def _grown_out_of(name: str, ranks: Mapping[Pair, int]) -> set[str]:
     >>> sorted(_grown_out_of("abc", {("b", "c"): 0, ("a", "b"): 1, ("a", "bc"): 2}))
     ['abc', 'bc']
     """
-    parts, made = list(name), set()
+    parts = list(name)
+    made: set[str] = set()
     while True:
         pairs = [
-            (ranks[pair], place)
-            for place, pair in enumerate(zip(parts, parts[1:], strict=False))
-            if pair in ranks
+            (ranks[pair], place) for place, pair in enumerate(pairwise(parts)) if pair in ranks
         ]
         if not pairs:
             return made | {name}
