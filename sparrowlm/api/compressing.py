@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,15 +19,17 @@ from sparrowlm.api.compressing_text import (
     text_samples,
     window_of,
 )
+from sparrowlm.api.compressing_training import Training
 from sparrowlm.api.compressing_versions import Vocabularies
 from sparrowlm.api.exporting import tested
 from sparrowlm.api.model import TASK_KINDS
+from sparrowlm.api.needs import TORCH_COMMAND
 from sparrowlm.compression.choices import Choice
 from sparrowlm.compression.counts import NGRAM
 from sparrowlm.compression.matrices import FLOAT16
 from sparrowlm.export.compression_page import compression_page
 from sparrowlm.foundation import atomic
-from sparrowlm.foundation.errors import ModelError, SettingError
+from sparrowlm.foundation.errors import DependencyError, ModelError, SettingError
 from sparrowlm.foundation.progress import Progress, SilentProgress
 from sparrowlm.foundation.quantities import format_size, parse_size
 from sparrowlm.runtime.directory import CRF_FILE, LINEAR_FILE, ModelFiles
@@ -54,6 +57,7 @@ class CompressRequest:
         encoding: of text files; None finds it for each.
         is_common: only forms that llama.cpp knows.
         report: page to write, with further sizes tried for its plot.
+        heal_minutes: of every training; None trains only where a network had to be narrowed.
     """
 
     model: Path
@@ -64,6 +68,7 @@ class CompressRequest:
     encoding: str | None = None
     is_common: bool = False
     report: Path | None = None
+    heal_minutes: float | None = None
 
 
 def compress(  # noqa: PLR0913 - the public dials, each with its default
@@ -76,6 +81,7 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
     encoding: str | None = None,
     is_common: bool = False,
     report: str | Path | None = None,
+    heal: float | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Make a model small, as one GGUF file, and measure what that costs.
@@ -90,6 +96,10 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
         encoding: of text files; None finds it for each.
         is_common: only forms that llama.cpp opens as well (4, 5 and 8 bits).
         report: page to write, with figures and a plot; further sizes are tried for it.
+        heal: minutes of training for what was changed: a narrower network, or matrices of 3 bits,
+            learn what the whole model predicts (needs torch). Both are then tried, and taken where
+            they are better. 0 never trains; None trains 2 minutes, and only where the size cannot
+            be reached without a narrower network.
         progress: told about everything; None is silent.
 
     Returns:
@@ -104,7 +114,8 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
         SettingError: a dial is wrong, or the size cannot be reached.
         ModelError: there is no model.
         DataError: the texts cannot be used.
-        DependencyError: the package gguf is missing, or a form needs the compiled part.
+        DependencyError: the package gguf is missing, or torch where `heal` asks for training, or a
+            form needs the compiled part.
         ResourceError: disk full or not writable.
     """
     if to is not None and max_loss is not None:
@@ -114,7 +125,7 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
         model=Path(model), output=_checked_output(Path(output)),
         most_bytes=None if to is None else parse_size(to), max_loss=share if to is None else None,
         on=tuple(map(Path, on)), encoding=encoding, is_common=is_common,
-        report=None if report is None else Path(report),
+        report=None if report is None else Path(report), heal_minutes=_checked_minutes(heal),
     )  # fmt: skip
     return _Compressing(request, progress or SilentProgress()).run()
 
@@ -142,6 +153,16 @@ def _checked_output(output: Path) -> Path:
     if not output.parent.is_dir():
         raise SettingError("api.compress-folder", path=output.parent)
     return output
+
+
+def _checked_minutes(received: float | None) -> float | None:
+    if received is None:
+        return None
+    if not 0.0 <= received < float("inf"):
+        raise SettingError("api.compress-heal", received=received)
+    if received > 0.0 and find_spec("torch") is None:
+        raise DependencyError("compression.needs-torch", command=TORCH_COMMAND)
+    return float(received)
 
 
 def parse_share(received: str | float | int) -> float:
@@ -177,6 +198,7 @@ class _Compressing:
         self._bytes_before = files.num_bytes()
         self._model = _opened(request, files, progress)
         self._best_of_versions: list[dict[str, Any]] = []
+        self._leader: tuple[Search, Found] | None = None
 
     def run(self) -> dict[str, Any]:
         with TemporaryDirectory(dir=self._request.output.parent) as folder:
@@ -199,35 +221,45 @@ class _Compressing:
 
     def _best(self, whole: Search) -> tuple[Search, Found]:
         """Return the best of all versions of the model."""
-        best: tuple[Search, Found] | None = None
         least = whole.extremes()[0]
         for search in self._versions(whole):
             found = search.reached(self._request.most_bytes, self._request.max_loss)
             least = min(least, search.extremes()[0])
-            if found is not None:
-                self._keep_figures(search, found)
-            if found is not None and (best is None or self._is_better(found, best[1])):
-                best = search, found
-        if best is None:
+            if found is None:
+                continue
+            self._keep_figures(search, found)
+            if self._leader is None or self._is_better(found, self._leader[1]):
+                self._leader = search, found
+        if self._leader is None:
             needed, received = format_size(least), format_size(self._request.most_bytes or 0)
             raise SettingError("api.compress-too-small", received=received, needed=needed)
-        return best
+        return self._leader
 
     def _versions(self, whole: Search) -> Iterator[Search]:
-        """Yield the whole model, then those with something left out that promise more."""
+        """Yield the whole model, then those with something changed that promise more."""
         yield whole
         if not isinstance(whole.model, TextCompression):
             return
-        vocabularies, most_bytes = (
-            Vocabularies(whole.model, self._progress),
-            self._request.most_bytes,
-        )
-        if most_bytes is None:
-            fewer = vocabularies.smallest(self._request.max_loss or 0.0)
-        else:
-            fewer = vocabularies.best(most_bytes, whole.fixed_bytes)
+        last = whole
+        fewer = self._fewer_tokens(whole, whole.model)
         if fewer is not None:
-            yield whole.of(fewer)
+            last = whole.of(fewer)
+            yield last
+        training = Training(self._request.heal_minutes, self._progress)
+        search, found = self._leader or (last, None)
+        narrower = training.narrower(search, found, self._request.most_bytes)
+        if narrower is not None:
+            yield whole.of(narrower)
+        if self._leader is not None:
+            rounded = training.rounded(*self._leader)
+            if rounded is not None:
+                yield whole.of(rounded)
+
+    def _fewer_tokens(self, whole: Search, model: TextCompression) -> TextCompression | None:
+        vocabularies = Vocabularies(model, self._progress)
+        if self._request.most_bytes is None:
+            return vocabularies.smallest(self._request.max_loss or 0.0)
+        return vocabularies.best(self._request.most_bytes, whole.fixed_bytes)
 
     def _is_better(self, found: Found, than: Found) -> bool:
         shares = found.loss_share(self._before), than.loss_share(self._before)

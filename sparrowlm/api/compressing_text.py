@@ -15,7 +15,7 @@ from sparrowlm.api.compression_figures import TextLosses, text_losses
 from sparrowlm.compression.choices import Choice
 from sparrowlm.compression.code_ways import CodeWays
 from sparrowlm.compression.counts import NGRAM, NgramWays, ngram_ways
-from sparrowlm.compression.matrices import matrix_ways
+from sparrowlm.compression.matrices import code_bytes, matrix_ways
 from sparrowlm.compression.parts import TextParts, Weights
 from sparrowlm.compression.samples import (
     every_fifth_apart,
@@ -29,6 +29,7 @@ from sparrowlm.foundation.errors import DataError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 from sparrowlm.models.architectures import TransformerShape, shape_from_config
+from sparrowlm.models.block_codes import BlockCodes
 from sparrowlm.runtime.directory import CONFIG_FILE, TENSORS_FILE, VECTORS_FILE, ModelFiles
 from sparrowlm.runtime.engines import Engine
 from sparrowlm.runtime.loading import LoadedModel, open_model
@@ -140,6 +141,7 @@ class TextCompression:
         progress: told about everything.
         is_common: only forms that llama.cpp knows.
         changes: what was done to the version beforehand, see `forms` of api.compressing.
+        ways: ways to store its table and its matrices that are known already.
 
     Attributes:
         choices: for every part.
@@ -158,6 +160,7 @@ class TextCompression:
         *,
         is_common: bool,
         changes: Mapping[str, int] | None = None,
+        ways: tuple[NgramWays | None, CodeWays | None] = (None, None),
     ) -> None:
         self._files, self.parts, self._engine = files, parts, engine
         self.is_common, self.samples, self.changes = is_common, samples, dict(changes or {})
@@ -166,8 +169,8 @@ class TextCompression:
         if self.changes:
             self._content |= _changed_files(files, parts)
         self.documents = [ids for text in samples.seen if len(ids := token_ids(parts, text)) > 1]
-        self._ngram = self._ngram_ways(progress)
-        self._matrices = self._matrix_ways(progress)
+        self._ngram = ways[0] or self._ngram_ways(progress)
+        self._matrices = ways[1] or self._matrix_ways(progress)
         self.choices: dict[str, Sequence[Choice]] = {}
         if self._ngram is not None:
             self.choices[NGRAM] = self._ngram.choices
@@ -203,7 +206,11 @@ class TextCompression:
         return text_losses(model.engine, model.codec, self.samples.measured)
 
     def version(
-        self, parts: TextParts, changes: Mapping[str, int], progress: Progress
+        self,
+        parts: TextParts,
+        changes: Mapping[str, int],
+        progress: Progress,
+        codes: Mapping[str, BlockCodes] | None = None,
     ) -> TextCompression:
         """Return another version of the same model.
 
@@ -211,11 +218,19 @@ class TextCompression:
             parts: of the version.
             changes: what is different.
             progress: told about everything.
+            codes: its matrices, where there is nothing left to choose about them.
         """
+        # What a table loses hardly depends on the network beside it.
+        table = self._ngram if parts.ngram is self.parts.ngram else None
+        matrices = None if codes is None else _only(codes)
         return TextCompression(
             self._files, parts, parts.engine(), self.samples, progress,
-            is_common=self.is_common, changes={**self.changes, **changes},
+            is_common=self.is_common, changes={**self.changes, **changes}, ways=(table, matrices),
         )  # fmt: skip
+
+    def codes(self, chosen: Mapping[str, Choice]) -> dict[str, BlockCodes]:
+        """Return the rounded matrices of a choice."""
+        return {} if self._matrices is None else self._matrices.chosen(chosen)
 
     def _matrix_ways(self, progress: Progress) -> CodeWays | None:
         shape, weights = self.parts.decoder, self.parts.network
@@ -231,6 +246,19 @@ class TextCompression:
         if isinstance(self._engine, MixtureEngine):
             neural = self._engine.neural
         return ngram_ways(self.parts.ngram, self.documents, progress, neural, gate)
+
+
+def _only(codes: Mapping[str, BlockCodes]) -> CodeWays:
+    """Return the one way in which matrices stand already."""
+    choices = {
+        name: [
+            Choice(
+                one.bits, code_bytes(one.codes_OI.shape[0], one.codes_OI.shape[1], one.bits), 0.0
+            )
+        ]
+        for name, one in codes.items()
+    }
+    return CodeWays({(name, one.bits): one for name, one in codes.items()}, choices)
 
 
 def token_ids(parts: TextParts, text: str) -> Ids:
