@@ -19,7 +19,7 @@ from sparrowlm.api.compressing_text import (
     text_samples,
     window_of,
 )
-from sparrowlm.api.compressing_training import Training
+from sparrowlm.api.compressing_training import Training, smallest_bytes
 from sparrowlm.api.compressing_versions import Vocabularies
 from sparrowlm.api.exporting import tested
 from sparrowlm.api.model import TASK_KINDS
@@ -81,7 +81,7 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
     encoding: str | None = None,
     is_common: bool = False,
     report: str | Path | None = None,
-    heal: float | None = None,
+    heal: float | int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Make a model small, as one GGUF file, and measure what that costs.
@@ -155,7 +155,7 @@ def _checked_output(output: Path) -> Path:
     return output
 
 
-def _checked_minutes(received: float | None) -> float | None:
+def _checked_minutes(received: float | int | None) -> float | None:
     if received is None:
         return None
     if not 0.0 <= received < float("inf"):
@@ -221,17 +221,17 @@ class _Compressing:
 
     def _best(self, whole: Search) -> tuple[Search, Found]:
         """Return the best of all versions of the model."""
-        least = whole.extremes()[0]
+        least = [whole.extremes()[0]]
         for search in self._versions(whole):
             found = search.reached(self._request.most_bytes, self._request.max_loss)
-            least = min(least, search.extremes()[0])
+            least += [search.extremes()[0], smallest_bytes(search)]
             if found is None:
                 continue
             self._keep_figures(search, found)
             if self._leader is None or self._is_better(found, self._leader[1]):
                 self._leader = search, found
         if self._leader is None:
-            needed, received = format_size(least), format_size(self._request.most_bytes or 0)
+            needed, received = format_size(min(least)), format_size(self._request.most_bytes or 0)
             raise SettingError("api.compress-too-small", received=received, needed=needed)
         return self._leader
 

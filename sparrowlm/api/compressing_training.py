@@ -121,12 +121,14 @@ class Training:
             return None
         if most_bytes is None:
             return shapes[0]
-        others = search.extremes()[0] - rounded_bytes(whole, _FEWEST_BITS)
+        others = search.extremes()[0] - rounded_bytes(whole, _fewest_bits(search))
         if rounded_bytes(whole, _WISHED_BITS) + others <= most_bytes and found is not None:
             return None
-        wide = [one for one in shapes if rounded_bytes(one, _WISHED_BITS) + others <= most_bytes]
-        small = [one for one in shapes if rounded_bytes(one, _FEWEST_BITS) + others <= most_bytes]
-        return next(iter(wide or small), shapes[-1])
+        for bits in (_WISHED_BITS, _fewest_bits(search)):
+            for shape in shapes:
+                if rounded_bytes(shape, bits) + others <= most_bytes:
+                    return shape
+        return None
 
     def _seconds(self) -> float:
         """Return how long to train; 0 where nobody asked for it and torch is missing."""
@@ -136,6 +138,22 @@ class Training:
             self._progress.note(say("compression.no-healing", command=TORCH_COMMAND))
             return 0.0
         return 60.0 * _DEFAULT_MINUTES
+
+
+def smallest_bytes(search: Search) -> int:
+    """Return what the file takes with the narrowest network and the fewest bits."""
+    least, model = search.extremes()[0], search.model
+    whole = model.parts.decoder if isinstance(model, TextCompression) else None
+    shapes = [] if whole is None else narrower_shapes(whole)
+    if whole is None or not shapes:
+        return least
+    bits = _fewest_bits(search)
+    return least - rounded_bytes(whole, bits) + rounded_bytes(shapes[-1], bits)
+
+
+def _fewest_bits(search: Search) -> int:
+    is_common = isinstance(search.model, TextCompression) and search.model.is_common
+    return _WISHED_BITS if is_common else _FEWEST_BITS
 
 
 def _narrowed(model: TextCompression, shape: TransformerShape) -> TextParts:

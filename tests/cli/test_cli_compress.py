@@ -161,6 +161,66 @@ def test_tokens_that_no_text_needs_are_left_out(tmp_path, quick, kind):
     assert small.score(ENGLISH[0]).bits_per_character < before * 1.05
 
 
+def healing_in_steps(monkeypatch, num_steps):
+    """Let every training take so many steps, whatever the clock says."""
+    pytest.importorskip("torch")
+    from sparrowlm.compression import healing
+
+    real = healing.healed
+
+    def quickly(student, teacher, documents, time, *rest):
+        return real(student, teacher, documents, healing.HealingTime(num_steps=num_steps), *rest)
+
+    monkeypatch.setattr(healing, "healed", quickly)
+
+
+@needs_native
+@pytest.mark.parametrize("kind", ["transformer", "mixture"])
+def test_a_network_is_narrowed_where_bits_do_not_suffice(tmp_path, texts, quick, monkeypatch, kind):
+    healing_in_steps(monkeypatch, 20)
+    model = small_model(tmp_path / "m", kind, width=64, head_width=16, feed_forward_width=256)
+    size = {"transformer": 60_000, "mixture": 66_000}[kind]
+    facts = compress(model, tmp_path / "s.gguf", to=size, on=[texts])
+    assert facts["bytes"] <= size
+    assert facts["forms"]["feed_forward_units"] < 256
+    assert facts["forms"]["feed_forward_units"] % 32 == 0
+    assert "healing_steps" in facts["forms"]
+    small = sp.load(tmp_path / "s.gguf")
+    assert small.generate("The cat", max_tokens=8, seed=1)
+    with pytest.raises(SettingError, match="needs"):
+        compress(model, tmp_path / "s.gguf", to="9kB", on=[texts], heal=0)
+
+
+@needs_native
+def test_matrices_of_three_bits_are_trained_and_taken_only_where_that_is_better(
+    tmp_path, texts, quick, monkeypatch
+):
+    healing_in_steps(monkeypatch, 30)
+    # Too narrow to be narrowed.
+    model = small_model(
+        tmp_path / "m", "transformer", width=64, head_width=16, feed_forward_width=32
+    )
+    facts = compress(model, tmp_path / "s.gguf", to=37_500, on=[texts], heal=0.1)
+    trained = [one for one in facts["versions"] if "rounded_steps" in one["changes"]]
+    others = [one for one in facts["versions"] if "rounded_steps" not in one["changes"]]
+    assert len(trained) == 1
+    best = min(facts["versions"], key=lambda one: one["loss_share"])
+    assert facts["loss_share"] == best["loss_share"]
+    # Weights drawn at random leave much to learn.
+    assert trained[0]["loss_share"] < min(one["loss_share"] for one in others)
+    assert facts["forms"]["rounded_steps"] == trained[0]["changes"]["rounded_steps"] > 0
+
+
+def test_healing_without_torch_is_refused_in_a_sentence(tmp_path, texts, monkeypatch, capsys):
+    model = small_model(tmp_path / "m", "transformer", width=64, head_width=16)
+    monkeypatch.setattr(compressing, "find_spec", lambda name: None)
+    words = ["compress", str(model), "-o", str(tmp_path / "s.gguf"), "--on", str(texts)]
+    assert main([*words, "--heal", "1"]) != 0
+    assert "PyTorch" in capsys.readouterr().err
+    with pytest.raises(SettingError, match="minutes"):
+        compress(model, tmp_path / "s.gguf", heal=-1.0)
+
+
 @pytest.mark.parametrize(("received", "share"), [("50%", 0.5), (1, 1.0), (" 0.25 ", 0.25)])
 def test_shares(received, share):
     assert parse_share(received) == share
