@@ -38,6 +38,8 @@ from sparrowlm.runtime.gguf_reading import SUFFIX
 from sparrowlm.runtime.loading import open_model
 from sparrowlm.tasks.complete.examples import read_documents
 
+# Bits of numbers that are no codes.
+_FLOATS = (FLOAT16, 32)
 _TEXT_KINDS = ("transformer", "mixture", "ngram", "lstm", "rnn", "vectors")
 _DEFAULT_MAX_LOSS = 0.005
 # Parts of which a percentage is left.
@@ -304,7 +306,7 @@ def _changes(search: Search) -> dict[str, int]:
 def _forms(chosen: Mapping[str, Choice]) -> dict[str, int]:
     """Return how many matrices have how many bits, and the percentage of a table that is left."""
     ways = [choice.way for name, choice in chosen.items() if name not in _TABLES]
-    matrices = Counter("float16" if way == FLOAT16 else f"int{way}" for way in ways)
+    matrices = Counter(f"float{way}" if way in _FLOATS else f"int{way}" for way in ways)
     forms = dict(sorted(matrices.items()))
     for name, form in _TABLES.items():
         way = chosen[name].way if name in chosen else None

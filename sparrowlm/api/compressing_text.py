@@ -17,6 +17,7 @@ from sparrowlm.compression.code_ways import CodeWays
 from sparrowlm.compression.counts import NGRAM, NgramWays, ngram_ways
 from sparrowlm.compression.matrices import code_bytes, matrix_ways
 from sparrowlm.compression.parts import TextParts, Weights
+from sparrowlm.compression.rows import row_ways
 from sparrowlm.compression.samples import (
     every_fifth_apart,
     first_characters,
@@ -28,9 +29,9 @@ from sparrowlm.export.gguf_model import listed, network_of, other_files, saved_b
 from sparrowlm.foundation.errors import DataError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
-from sparrowlm.models.architectures import TransformerShape, shape_from_config
+from sparrowlm.models.architectures import shape_from_config
 from sparrowlm.models.block_codes import BlockCodes
-from sparrowlm.runtime.directory import CONFIG_FILE, TENSORS_FILE, VECTORS_FILE, ModelFiles
+from sparrowlm.runtime.directory import CONFIG_FILE, TENSORS_FILE, ModelFiles
 from sparrowlm.runtime.engines import Engine
 from sparrowlm.runtime.loading import LoadedModel, open_model
 from sparrowlm.runtime.mixture_engine import MixtureEngine
@@ -171,11 +172,14 @@ class TextCompression:
         self.documents = [ids for text in samples.seen if len(ids := token_ids(parts, text)) > 1]
         self._ngram = ways[0] or self._ngram_ways(progress)
         self._matrices = ways[1] or self._matrix_ways(progress)
+        self._rows = row_ways(parts, self.documents)
         self.choices: dict[str, Sequence[Choice]] = {}
         if self._ngram is not None:
             self.choices[NGRAM] = self._ngram.choices
         if self._matrices is not None:
             self.choices.update(self._matrices.choices)
+        if self._rows is not None:
+            self.choices[self._rows.name] = self._rows.choices
 
     def write(self, path: Path, chosen: Mapping[str, Choice], facts: Mapping[str, Any]) -> None:
         """Write the model as one file.
@@ -188,6 +192,8 @@ class TextCompression:
         content, network = dict(self._content), None
         if self._ngram is not None:
             content[NGRAM] = saved_bytes(self._ngram.tables[chosen[NGRAM].way].save)
+        if self._rows is not None:
+            content[self._rows.name] = self._rows.files[chosen[self._rows.name].way]
         shape, weights = self.parts.decoder, self.parts.network
         if shape is not None and weights is not None and self._matrices is not None:
             codes = self._matrices.chosen(chosen)
@@ -276,10 +282,4 @@ def _changed_files(files: ModelFiles, parts: TextParts) -> dict[str, bytes]:
         content = {name: (Path(folder) / name).read_bytes() for name in _TOKENIZER_FILES}
     config = {**files.read_json(CONFIG_FILE), "vocab_size": parts.codec.vocab_size}
     content[CONFIG_FILE] = json.dumps(config, indent=2).encode("utf-8")
-    if parts.vectors is not None:
-        content[VECTORS_FILE] = saved_bytes(parts.vectors.save)
-    if parts.network is not None and not isinstance(parts.network.shape, TransformerShape):
-        from safetensors.numpy import save
-
-        content[TENSORS_FILE] = save(dict(parts.network.tensors))
     return content

@@ -23,7 +23,7 @@ from sparrowlm.compression.vocabulary import RARE_SHARES, token_counts, without_
 from sparrowlm.foundation.array_types import Int64
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
-from sparrowlm.text.tokenizers import TokenCodec
+from sparrowlm.runtime.directory import TENSORS_FILE, VECTORS_FILE
 
 _PROBED_CHARACTERS = 20_000
 # A name, its length and its kind in a GGUF file; the merge that makes it costs as much again.
@@ -120,16 +120,8 @@ class Vocabularies:
 
 
 def _plain_bytes(parts: TextParts) -> int:
-    """Return about what names of tokens take, and tables of ids that nothing is chosen about."""
-    found = _name_bytes(parts.codec)
-    if parts.decoder is None and parts.network is not None:
-        found += sum(tensor.nbytes for tensor in parts.network.tensors.values())
-    if parts.vectors is not None:
-        found += 2 * parts.vectors.vectors_VD.nbytes
-    return found
-
-
-def _name_bytes(codec: TokenCodec) -> int:
+    """Return about what the names of tokens take."""
+    codec = parts.codec
     own = sum(len(codec.token_bytes(token_id)) for token_id in range(codec.vocab_size))
     names = own + _BYTES_BESIDE_A_NAME * codec.vocab_size
     return 2 * names if codec.kind == "bpe" else names
@@ -139,7 +131,10 @@ def _scaled(
     choices: Mapping[str, Sequence[Choice]], whole: TextParts, part: TextParts
 ) -> dict[str, Sequence[Choice]]:
     """Return the choices of a version, as far as its tables are smaller."""
-    shares = {EMBEDDING: part.codec.vocab_size / whole.codec.vocab_size}
+    left = part.codec.vocab_size / whole.codec.vocab_size
+    shares = {EMBEDDING: left, VECTORS_FILE: left}
+    if whole.network is not None and part.network is not None:
+        shares[TENSORS_FILE] = part.network.num_bytes() / whole.network.num_bytes()
     if whole.ngram is not None and part.ngram is not None:
         shares[NGRAM] = part.ngram.size_bytes() / whole.ngram.size_bytes()
     return {

@@ -47,6 +47,10 @@ class Weights:
             return TransformerEngine(self.shape, self.tensors, "")
         return RecurrentEngine(self.shape, self.tensors, "")
 
+    def num_bytes(self) -> int:
+        """Return what the tensors take as they are."""
+        return sum(tensor.nbytes for tensor in self.tensors.values())
+
     def trimmed(self, kept_K: Int64[np.ndarray, " kept"]) -> Weights:
         """Return the network of some ids alone: every matrix keeps its numbers."""
         tensors = {

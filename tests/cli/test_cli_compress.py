@@ -161,6 +161,19 @@ def test_tokens_that_no_text_needs_are_left_out(tmp_path, quick, kind):
     assert small.score(ENGLISH[0]).bits_per_character < before * 1.05
 
 
+@pytest.mark.parametrize("kind", ["lstm", "rnn", "vectors"])
+def test_rows_of_eight_bits_are_read_where_they_stand(tmp_path, texts, quick, kind):
+    model = small_model(tmp_path / "m", kind)
+    facts = compress(model, tmp_path / "s.gguf", max_loss="5%", on=[texts])
+    assert facts["forms"]["int8"] == 1
+    whole, small = sp.load(model), sp.load(tmp_path / "s.gguf")
+    before, after = (one.score(ENGLISH[0]).bits_per_character for one in (whole, small))
+    assert before != after == pytest.approx(before, rel=0.05)
+    again = tmp_path / "again"
+    assert main(["export", str(tmp_path / "s.gguf"), "-o", str(again)]) == 0
+    assert sp.load(again).score(ENGLISH[0]).bits_per_character == after
+
+
 def healing_in_steps(monkeypatch, num_steps):
     """Let every training take so many steps, whatever the clock says."""
     pytest.importorskip("torch")
