@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sparrowlm.api.benching import bench_apart
-from sparrowlm.api.compressing_search import Found, Search
+from sparrowlm.api.compressing_encoder import EncoderCompression
+from sparrowlm.api.compressing_search import Compressible, Found, Search
 from sparrowlm.api.compressing_tasks import TaskCompression
 from sparrowlm.api.compressing_text import (
     TextCompression,
@@ -132,16 +133,16 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
     return _Compressing(request, progress or SilentProgress()).run()
 
 
-def _opened(
-    request: CompressRequest, files: ModelFiles, progress: Progress
-) -> TextCompression | TaskCompression:
+def _opened(request: CompressRequest, files: ModelFiles, progress: Progress) -> Compressible:
     """Find out what can be chosen about a model."""
     kind = files.manifest["kind"]
     if kind in TASK_KINDS:
         return TaskCompression(files, request.on, request.encoding, progress)
-    if kind not in _TEXT_KINDS:
+    if kind not in (*_TEXT_KINDS, "encoder"):
         raise ModelError("api.compress-kind", path=request.model, kind=kind)
     texts = list(read_documents(request.on, request.encoding)) if request.on else []
+    if kind == "encoder":
+        return EncoderCompression(files, texts, progress)
     model = open_model(files.path)
     parts = parts_of(files, model)
     samples = text_samples(model, window_of(parts), texts, progress)

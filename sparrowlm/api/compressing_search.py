@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sparrowlm.api.compressing_encoder import EncoderCompression
 from sparrowlm.api.compressing_tasks import TaskCompression
 from sparrowlm.api.compressing_text import TextCompression
 from sparrowlm.api.compression_figures import Figures
@@ -17,6 +18,9 @@ from sparrowlm.foundation.progress import Progress
 _MOST_TRIES, _PLOTTED_SIZES = 7, 6
 # Room for the facts that are written in the end.
 _FACTS_BYTES = 2048
+
+
+Compressible = TextCompression | TaskCompression | EncoderCompression
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Search:
 
     def __init__(
         self,
-        model: TextCompression | TaskCompression,
+        model: Compressible,
         before: Figures,
         place: Path,
         progress: Progress,

@@ -32,25 +32,26 @@ class TextLosses:
 
     Attributes:
         nats_N: sums of the blocks' losses.
-        characters_N: their characters.
+        characters_N: their characters, or whatever else losses are counted by.
+        name: of the figure.
     """
 
     nats_N: Losses
     characters_N: Losses
+    name: str = "bits_per_character"
 
     def figures(self) -> dict[str, float | int]:
-        """Return bits_per_character with its interval; see BitsPerCharacter.result."""
+        """Return the figure by its name with its interval; see BitsPerCharacter.result."""
         metric = BitsPerCharacter(self.nats_N.tolist(), self.characters_N.tolist())
         found = metric.result()
-        return {
-            name: found[name] for name in ("bits_per_character", "interval_low", "interval_high")
-        }
+        ends = {name: found[name] for name in ("interval_low", "interval_high")}
+        return {self.name: found["bits_per_character"], **ends}
 
     def difference(self, before: TextLosses) -> dict[str, float]:
-        """Return how many bits per character more this is than before, with its interval."""
+        """Return by how much the figure is more than before, with its interval."""
         mean, half_width = ratio_interval(self.nats_N - before.nats_N, self.characters_N)
         return {
-            "bits_per_character": mean,
+            self.name: mean,
             "interval_low": mean - half_width,
             "interval_high": mean + half_width,
         }
