@@ -99,10 +99,10 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
         encoding: of text files; None finds it for each.
         is_common: only forms that llama.cpp opens as well (4, 5 and 8 bits).
         report: page to write, with figures and a plot; further sizes are tried for it.
-        heal: minutes of training for what was changed: a narrower network, or matrices of 3 bits,
-            learn what the whole model predicts (needs torch). Both are then tried, and taken where
-            they are better. 0 never trains; None trains 2 minutes, and only where the size cannot
-            be reached without a narrower network.
+        heal: minutes of every training of what was changed: matrices of less than 4 bits, or a
+            narrower network, learn what the whole model predicts (needs torch). Both are then
+            tried, and taken where they are better. 0 never trains; None trains 2 minutes, and only
+            where the size cannot be reached without a narrower network.
         progress: told about everything; None is silent.
 
     Returns:
@@ -248,15 +248,24 @@ class _Compressing:
         if fewer is not None:
             last = whole.of(fewer)
             yield last
+        yield from self._trained(whole, last)
+
+    def _trained(self, whole: Search, last: Search) -> Iterator[Search]:
+        """Yield versions that had to learn again.
+
+        A narrower network is compared with the wider one in fewer bits after both were trained, for
+        training on given texts makes any network better on such texts.
+        """
         training = Training(self._request.heal_minutes, self._progress)
-        search, found = self._leader or (last, None)
-        narrower = training.narrower(search, found, self._request.most_bytes)
-        if narrower is not None:
-            yield whole.of(narrower)
-        if self._leader is not None:
-            rounded = training.rounded(*self._leader)
-            if rounded is not None:
-                yield whole.of(rounded)
+        plain = self._leader
+        if plain is not None:
+            yield from map(whole.of, training.rounded(*plain))
+        search, found = plain or (last, None)
+        for narrower in training.narrower(search, found, self._request.most_bytes):
+            narrow = whole.of(narrower)
+            yield narrow
+            if self._leader is not None and self._leader[0] is narrow:
+                yield from map(whole.of, training.rounded(*self._leader))
 
     def _fewer_tokens(self, whole: Search, model: TextCompression) -> TextCompression | None:
         vocabularies = Vocabularies(model, self._progress)

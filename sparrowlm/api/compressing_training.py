@@ -42,8 +42,8 @@ class Training:
 
     def narrower(
         self, search: Search, found: Found | None, most_bytes: int | None
-    ) -> TextCompression | None:
-        """Return a version with a narrower network; None where that promises nothing.
+    ) -> list[TextCompression]:
+        """Return a version with a narrower network, none where that promises nothing.
 
         Args:
             search: of the best version so far, or of the smallest.
@@ -52,36 +52,38 @@ class Training:
         """
         model = search.model
         if not isinstance(model, TextCompression) or model.parts.decoder is None:
-            return None
+            return []
         if found is not None and not self._minutes:
-            return None
+            return []
         shape = self._shape(search, model.parts.decoder, found, most_bytes)
         if shape is None:
-            return None
-        parts = _narrowed(model, shape)
-        changes = {"feed_forward_units": shape.feed_forward_width, "heads": shape.num_heads}
-        before = model.parts.decoder.feed_forward_width
-        self._progress.note(
-            say(
-                "compression.narrowing", before=before, units=shape.feed_forward_width,
-                heads=shape.num_heads,
-            )
-        )  # fmt: skip
-        weights, teacher = parts.network, model.parts.network
-        seconds = self._seconds()
-        if seconds > 0.0 and weights is not None and teacher is not None:
-            from sparrowlm.compression.healing import HealingTime, healed
-
-            result = healed(weights, teacher, model.documents, HealingTime(seconds), self._progress)
-            parts = replace(parts, network=result.weights)
-            changes["healing_steps"] = result.num_steps
+            return []
+        whole, teacher = model.parts.decoder, model.parts.network
+        units, heads = shape.feed_forward_width, shape.num_heads
+        before = whole.feed_forward_width
+        self._progress.note(say("compression.narrowing", before=before, units=units, heads=heads))
+        parts, num_steps = self._trained(_narrowed(model, shape), model)
+        changes = {"feed_forward_units": units, "heads": heads}
+        if num_steps is not None:
+            changes["healing_steps"] = num_steps
         version = model.version(parts, changes, self._progress)
         if teacher is not None:
             self._teachers[id(version)] = teacher
-        return version
+        return [version]
 
-    def rounded(self, search: Search, found: Found) -> TextCompression | None:
-        """Return a version that was trained with its few bits; None where it has more.
+    def _trained(self, parts: TextParts, model: TextCompression) -> tuple[TextParts, int | None]:
+        """Let a narrower network learn from the whole one; return steps, None without training."""
+        seconds = self._seconds()
+        if not seconds or parts.network is None or model.parts.network is None:
+            return parts, None
+        from sparrowlm.compression.healing import HealingTime, healed
+
+        time, teacher = HealingTime(seconds), model.parts.network
+        result = healed(parts.network, teacher, model.documents, time, self._progress)
+        return replace(parts, network=result.weights), result.num_steps
+
+    def rounded(self, search: Search, found: Found) -> list[TextCompression]:
+        """Return a version that was trained with its few bits, none where they are four and more.
 
         Args:
             search: of the best version so far.
@@ -89,13 +91,14 @@ class Training:
         """
         model = search.model
         if not self._minutes or not isinstance(model, TextCompression):
-            return None
+            return []
         codes, weights = model.codes(found.chosen), model.parts.network
         if weights is None or model.parts.decoder is None or not codes:
-            return None
-        fewest = sum(one.codes_OI.size for one in codes.values() if one.bits <= _FEWEST_BITS)
-        if 2 * fewest < sum(one.codes_OI.size for one in codes.values()):
-            return None
+            return []
+        sizes = {name: one.codes_OI.size for name, one in codes.items()}
+        bits = sum(one.bits * sizes[name] for name, one in codes.items()) / sum(sizes.values())
+        if bits >= _WISHED_BITS:
+            return []
         from sparrowlm.compression.healing import HealingTime, healed
 
         self._progress.note(say("compression.healing-rounded"))
@@ -106,7 +109,7 @@ class Training:
         result = healed(start, teacher, model.documents, time, self._progress, codes)
         parts = replace(model.parts, network=result.weights)
         changes = {"rounded_steps": result.num_steps}
-        return model.version(parts, changes, self._progress, result.codes)
+        return [model.version(parts, changes, self._progress, result.codes)]
 
     def _shape(
         self,
