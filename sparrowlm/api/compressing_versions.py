@@ -26,6 +26,9 @@ from sparrowlm.foundation.progress import Progress
 from sparrowlm.runtime.directory import TENSORS_FILE, VECTORS_FILE
 
 _PROBED_CHARACTERS = 20_000
+# Shares of a model's loss: what may lie between a promise and the truth, for which rare tokens come
+# up is chance; and what is too little to be saved.
+_DOUBTED_SHARE, _NOTHING_SHARE = 0.02, 0.001
 # A name, its length and its kind in a GGUF file; the merge that makes it costs as much again.
 _BYTES_BESIDE_A_NAME = 16
 
@@ -58,22 +61,34 @@ class Vocabularies:
             fixed_bytes: what the file of the whole model takes beside its choices.
         """
         everything = _Trim(self._whole.parts, 0.0)
-        promised = [
-            (loss, place)
-            for place, trim in enumerate([everything, *self._trims])
-            if (loss := self._promised(trim, most_bytes, fixed_bytes)) is not None
+        losses = [
+            self._promised(trim, most_bytes, fixed_bytes) for trim in (everything, *self._trims)
         ]
-        return self._version(min(promised, default=(0.0, len(self._trims)))[1])
+        whole, *fewer = losses
+        promised = [(loss, place) for place, loss in enumerate(fewer) if loss is not None]
+        loss, place = min(promised, default=(0.0, len(self._trims) - 1))
+        if whole is not None and not self._is_worth_trying(loss, whole):
+            return None
+        return self._version(place + 1)
+
+    def _is_worth_trying(self, fewer: float, whole: float) -> bool:
+        """Say whether a version may lose less, as far as a promise can be relied on."""
+        doubt = _DOUBTED_SHARE * self._nats_per_token
+        return whole > _NOTHING_SHARE * self._nats_per_token and fewer < whole + doubt
 
     def smallest(self, max_loss: float) -> TextCompression | None:
         """Return the version with fewest tokens that leaves half of a loss to rounding.
+
+        Where none promises that, the one without tokens that never occur, unless it is far from it.
 
         Args:
             max_loss: share of what the whole model loses.
         """
         allowed = max_loss / 2 * self._nats_per_token
         good = [place for place, trim in enumerate(self._trims) if trim.nats_per_token <= allowed]
-        return self._version(max(good, default=-1) + 1)
+        doubt = _DOUBTED_SHARE * self._nats_per_token
+        is_near = any(trim.nats_per_token <= doubt for trim in self._trims[:1])
+        return self._version(max(good, default=0 if is_near else -1) + 1)
 
     def _version(self, number: int) -> TextCompression | None:
         if number == 0:
