@@ -161,6 +161,15 @@ def test_tokens_that_no_text_needs_are_left_out(tmp_path, quick, kind):
     assert small.score(ENGLISH[0]).bits_per_character < before * 1.05
 
 
+@needs_native
+def test_nothing_is_left_out_where_everything_fits(tmp_path, quick):
+    model = small_model(tmp_path / "m", "transformer", width=64, head_width=16)
+    (tmp_path / "t.txt").write_text("\n\n".join(ENGLISH * 8), encoding="utf-8")
+    facts = compress(model, tmp_path / "s.gguf", to="1MB", on=[tmp_path / "t.txt"])
+    assert facts["forms"] == {"int8": 15}
+    assert [one["changes"] for one in facts["versions"]] == [{}]
+
+
 @pytest.mark.parametrize("kind", ["lstm", "rnn", "vectors"])
 def test_rows_of_eight_bits_are_read_where_they_stand(tmp_path, texts, quick, kind):
     model = small_model(tmp_path / "m", kind)
