@@ -259,13 +259,11 @@ class _Compressing:
         training = Training(self._request.heal_minutes, self._progress)
         plain = self._leader
         if plain is not None:
-            yield from map(whole.of, training.rounded(*plain))
+            yield from map(whole.of, training.as_wide(*plain))
         search, found = plain or (last, None)
-        for narrower in training.narrower(search, found, self._request.most_bytes):
-            narrow = whole.of(narrower)
-            yield narrow
-            if self._leader is not None and self._leader[0] is narrow:
-                yield from map(whole.of, training.rounded(*self._leader))
+        yield from map(whole.of, training.narrower(search, found, self._request.most_bytes))
+        if self._leader is not None:
+            yield from map(whole.of, training.rounded(*self._leader))
 
     def _fewer_tokens(self, whole: Search, model: TextCompression) -> TextCompression | None:
         vocabularies = Vocabularies(model, self._progress)

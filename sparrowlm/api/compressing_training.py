@@ -40,6 +40,26 @@ class Training:
         # What the narrower network learnt from, for what it has to learn later.
         self._teachers: dict[int, Weights] = {}
 
+    def as_wide(self, search: Search, found: Found) -> list[TextCompression]:
+        """Return a version that only learnt the texts, none where it has four bits and more.
+
+        Training on texts that a model never saw makes it better on such texts, whatever else is
+        done: what a narrower network gains must be seen beside that.
+
+        Args:
+            search: of the best version so far.
+            found: the best of it.
+        """
+        model = search.model
+        if not isinstance(model, TextCompression) or not self._has_few_bits(model, found):
+            return []
+        parts, num_steps = self._trained(model.parts, model)
+        if not num_steps or model.parts.network is None:
+            return []
+        version = model.version(parts, {"healing_steps": num_steps}, self._progress)
+        self._teachers[id(version)] = model.parts.network
+        return [version]
+
     def narrower(
         self, search: Search, found: Found | None, most_bytes: int | None
     ) -> list[TextCompression]:
@@ -72,7 +92,7 @@ class Training:
         return [version]
 
     def _trained(self, parts: TextParts, model: TextCompression) -> tuple[TextParts, int | None]:
-        """Let a narrower network learn from the whole one; return steps, None without training."""
+        """Let a network learn from the whole one; return steps, None without training."""
         seconds = self._seconds()
         if not seconds or parts.network is None or model.parts.network is None:
             return parts, None
@@ -90,14 +110,10 @@ class Training:
             found: the best of it.
         """
         model = search.model
-        if not self._minutes or not isinstance(model, TextCompression):
+        if not isinstance(model, TextCompression) or not self._has_few_bits(model, found):
             return []
         codes, weights = model.codes(found.chosen), model.parts.network
-        if weights is None or model.parts.decoder is None or not codes:
-            return []
-        sizes = {name: one.codes_OI.size for name, one in codes.items()}
-        bits = sum(one.bits * sizes[name] for name, one in codes.items()) / sum(sizes.values())
-        if bits >= _WISHED_BITS:
+        if weights is None:
             return []
         from sparrowlm.compression.healing import HealingTime, healed
 
@@ -110,6 +126,14 @@ class Training:
         parts = replace(model.parts, network=result.weights)
         changes = {"rounded_steps": result.num_steps}
         return [model.version(parts, changes, self._progress, result.codes)]
+
+    def _has_few_bits(self, model: TextCompression, found: Found) -> bool:
+        """Say whether training was asked for, and matrices have less than four bits on average."""
+        codes = model.codes(found.chosen).values()
+        if not self._minutes or model.parts.decoder is None or not codes:
+            return False
+        size = sum(one.codes_OI.size for one in codes)
+        return sum(one.bits * one.codes_OI.size for one in codes) < _WISHED_BITS * size
 
     def _shape(
         self,

@@ -226,11 +226,15 @@ def test_matrices_of_three_bits_are_trained_and_taken_only_where_that_is_better(
     trained = [one for one in facts["versions"] if "rounded_steps" in one["changes"]]
     others = [one for one in facts["versions"] if "rounded_steps" not in one["changes"]]
     assert len(trained) == 1
+    # Weights drawn at random leave much to learn, rounded or not.
+    wide = [one for one in others if "healing_steps" in one["changes"]]
+    assert len(wide) == 1
+    assert wide[0]["loss_share"] < others[0]["loss_share"]
+    assert trained[0]["loss_share"] < others[0]["loss_share"]
     best = min(facts["versions"], key=lambda one: one["loss_share"])
     assert facts["loss_share"] == best["loss_share"]
-    # Weights drawn at random leave much to learn.
-    assert trained[0]["loss_share"] < min(one["loss_share"] for one in others)
-    assert facts["forms"]["rounded_steps"] == trained[0]["changes"]["rounded_steps"] > 0
+    is_rounded = best is trained[0]
+    assert ("rounded_steps" in facts["forms"]) == is_rounded
 
 
 def test_healing_without_torch_is_refused_in_a_sentence(tmp_path, texts, monkeypatch, capsys):
