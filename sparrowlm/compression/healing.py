@@ -52,7 +52,7 @@ _BATCH_TOKENS = 2048
 _HELD_OUT_TOKENS = 4096
 _NUM_EVALUATIONS = 10
 # A fifth of what a network learns with from nothing: it knows nearly everything already. Found on
-# a network of 0.7 million weights: twice as fast and half as fast were both worse.
+# a network of 0.7 million weights: twice as fast and a quarter as fast were both worse.
 _RATES = OptimizerSettings(matrix_rate=0.004, other_rate=0.0008)
 # Slower where weights are rounded: what texts teach is learnt before, this is for the rounding.
 _ROUNDED_RATES = OptimizerSettings(matrix_rate=0.002, other_rate=0.0003)
