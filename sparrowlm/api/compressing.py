@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from sparrowlm.api.benching import bench_apart
+from sparrowlm.api.compressing_encoder import EncoderCompression
+from sparrowlm.api.compressing_search import Compressible, Found, Search
 from sparrowlm.api.compressing_tasks import TaskCompression
-from sparrowlm.api.compressing_text import TextCompression
-from sparrowlm.api.compression_figures import Figures
+from sparrowlm.api.compressing_text import (
+    TextCompression,
+    parts_of,
+    text_samples,
+    window_of,
+)
+from sparrowlm.api.compressing_training import Training, smallest_bytes
+from sparrowlm.api.compressing_versions import Vocabularies
 from sparrowlm.api.exporting import tested
 from sparrowlm.api.model import TASK_KINDS
-from sparrowlm.compression.choices import Choice, best_choices, least_bytes
+from sparrowlm.api.needs import TORCH_COMMAND
+from sparrowlm.compression.choices import Choice
 from sparrowlm.compression.counts import NGRAM
 from sparrowlm.compression.matrices import FLOAT16
 from sparrowlm.export.compression_page import compression_page
 from sparrowlm.foundation import atomic
-from sparrowlm.foundation.errors import ModelError, SettingError
-from sparrowlm.foundation.messages import say
+from sparrowlm.foundation.errors import DependencyError, ModelError, SettingError
 from sparrowlm.foundation.progress import Progress, SilentProgress
 from sparrowlm.foundation.quantities import format_size, parse_size
 from sparrowlm.runtime.directory import CRF_FILE, LINEAR_FILE, ModelFiles
 from sparrowlm.runtime.gguf_files import model_files
 from sparrowlm.runtime.gguf_reading import SUFFIX
+from sparrowlm.runtime.loading import open_model
 from sparrowlm.tasks.complete.examples import read_documents
 
-_MOST_TRIES, _PLOTTED_SIZES = 7, 6
-# Room for the facts that are written in the end.
-_FACTS_BYTES = 2048
+# Bits of numbers that are no codes.
+_FLOATS = (FLOAT16, 32)
+_TEXT_KINDS = ("transformer", "mixture", "ngram", "lstm", "rnn", "vectors")
 _DEFAULT_MAX_LOSS = 0.005
 # Parts of which a percentage is left.
 _TABLES = {NGRAM: "ngram", LINEAR_FILE: "linear", CRF_FILE: "crf"}
@@ -50,6 +60,7 @@ class CompressRequest:
         encoding: of text files; None finds it for each.
         is_common: only forms that llama.cpp knows.
         report: page to write, with further sizes tried for its plot.
+        heal_minutes: of every training; None trains only where a network had to be narrowed.
     """
 
     model: Path
@@ -60,13 +71,7 @@ class CompressRequest:
     encoding: str | None = None
     is_common: bool = False
     report: Path | None = None
-
-
-@dataclass(frozen=True)
-class _Found:
-    chosen: Mapping[str, Choice]
-    losses: Figures
-    num_bytes: int
+    heal_minutes: float | None = None
 
 
 def compress(  # noqa: PLR0913 - the public dials, each with its default
@@ -79,6 +84,7 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
     encoding: str | None = None,
     is_common: bool = False,
     report: str | Path | None = None,
+    heal: float | int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Make a model small, as one GGUF file, and measure what that costs.
@@ -93,19 +99,26 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
         encoding: of text files; None finds it for each.
         is_common: only forms that llama.cpp opens as well (4, 5 and 8 bits).
         report: page to write, with figures and a plot; further sizes are tried for it.
+        heal: minutes of every training of what was changed: matrices of less than 4 bits, or a
+            narrower network, learn what the whole model predicts (needs torch). Both are then
+            tried, and taken where they are better. 0 never trains; None trains 2 minutes, and only
+            where the size cannot be reached without a narrower network.
         progress: told about everything; None is silent.
 
     Returns:
         "bytes_before", "bytes", "download_bytes" (with Zstandard); "before", "after" and
         "difference" (bits per character with 95 % intervals), "loss_share", "measured_on",
-        "forms", "self_test"; "speed" before and after, see api.benching; "tried", the sizes that
-        were measured with what they lose.
+        "forms" (how many matrices have how many bits; what is left of tables, tokens and widths
+        where something was left out), "self_test"; "speed" before and after, see api.benching;
+        "tried", the sizes that were measured with what they lose; "versions", the best of the whole
+        model and of those with something left out.
 
     Raises:
         SettingError: a dial is wrong, or the size cannot be reached.
         ModelError: there is no model.
         DataError: the texts cannot be used.
-        DependencyError: the package gguf is missing, or a form needs the compiled part.
+        DependencyError: the package gguf is missing, or torch where `heal` asks for training, or a
+            form needs the compiled part.
         ResourceError: disk full or not writable.
     """
     if to is not None and max_loss is not None:
@@ -115,22 +128,26 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
         model=Path(model), output=_checked_output(Path(output)),
         most_bytes=None if to is None else parse_size(to), max_loss=share if to is None else None,
         on=tuple(map(Path, on)), encoding=encoding, is_common=is_common,
-        report=None if report is None else Path(report),
+        report=None if report is None else Path(report), heal_minutes=_checked_minutes(heal),
     )  # fmt: skip
     return _Compressing(request, progress or SilentProgress()).run()
 
 
-def _opened(
-    request: CompressRequest, files: ModelFiles, progress: Progress
-) -> TextCompression | TaskCompression:
+def _opened(request: CompressRequest, files: ModelFiles, progress: Progress) -> Compressible:
     """Find out what can be chosen about a model."""
     kind = files.manifest["kind"]
     if kind in TASK_KINDS:
         return TaskCompression(files, request.on, request.encoding, progress)
-    if kind in ("transformer", "mixture", "ngram"):
-        texts = list(read_documents(request.on, request.encoding)) if request.on else []
-        return TextCompression(files, texts, progress, is_common=request.is_common)
-    raise ModelError("api.compress-kind", path=request.model, kind=kind)
+    if kind not in (*_TEXT_KINDS, "encoder"):
+        raise ModelError("api.compress-kind", path=request.model, kind=kind)
+    texts = list(read_documents(request.on, request.encoding)) if request.on else []
+    if kind == "encoder":
+        return EncoderCompression(files, texts, progress)
+    model = open_model(files.path)
+    parts = parts_of(files, model)
+    samples = text_samples(model, window_of(parts), texts, progress)
+    is_common = request.is_common
+    return TextCompression(files, parts, model.engine, samples, progress, is_common=is_common)
 
 
 def _checked_output(output: Path) -> Path:
@@ -139,6 +156,16 @@ def _checked_output(output: Path) -> Path:
     if not output.parent.is_dir():
         raise SettingError("api.compress-folder", path=output.parent)
     return output
+
+
+def _checked_minutes(received: float | int | None) -> float | None:
+    if received is None:
+        return None
+    if not 0.0 <= received < float("inf"):
+        raise SettingError("api.compress-heal", received=received)
+    if received > 0.0 and find_spec("torch") is None:
+        raise DependencyError("compression.needs-torch", command=TORCH_COMMAND)
+    return float(received)
 
 
 def parse_share(received: str | float | int) -> float:
@@ -170,120 +197,124 @@ class _Compressing:
 
     def __init__(self, request: CompressRequest, progress: Progress) -> None:
         self._request, self._progress = request, progress
-        self._tries: list[_Found] = []
         files = model_files(request.model)
         self._bytes_before = files.num_bytes()
         self._model = _opened(request, files, progress)
+        self._best_of_versions: list[dict[str, Any]] = []
+        self._leader: tuple[Search, Found] | None = None
 
     def run(self) -> dict[str, Any]:
         with TemporaryDirectory(dir=self._request.output.parent) as folder:
-            self._place = Path(folder) / f"try{SUFFIX}"
+            place = Path(folder) / f"try{SUFFIX}"
             self._before = self._model.losses()
-            self._fixed_bytes = self._bytes_of_the_rest()
-            found = self._smallest_good() if self._request.most_bytes is None else self._best()
+            search = Search(self._model, self._before, place, self._progress)
+            search, found = self._best(search)
             if self._request.report is not None:
-                self._try_further_sizes()
-            facts = self._facts(found)
-            self._model.write(self._place, found.chosen, facts)
-            facts |= tested(self._place) | _sizes(self._place)
+                search.try_further_sizes()
+            facts = self._facts(found, search)
+            search.model.write(place, found.chosen, facts)
+            facts |= tested(place) | _sizes(place)
             with atomic.replaced(self._request.output) as temporary:
-                self._place.replace(temporary)
-        facts = {"bytes_before": self._bytes_before, **facts, **self._further_facts()}
+                place.replace(temporary)
+        facts = {"bytes_before": self._bytes_before, **facts, **self._further_facts(search)}
         if self._request.report is not None:
             page = compression_page(facts, self._request.model.name)
             atomic.write_text(self._request.report, page)
         return facts
 
-    def _further_facts(self) -> dict[str, Any]:
+    def _best(self, whole: Search) -> tuple[Search, Found]:
+        """Return the best of all versions of the model."""
+        least = [whole.extremes()[0]]
+        for search in self._versions(whole):
+            found = search.reached(self._request.most_bytes, self._request.max_loss)
+            least += [search.extremes()[0], smallest_bytes(search)]
+            if found is None:
+                continue
+            self._keep_figures(search, found)
+            if self._leader is None or self._is_better(found, self._leader[1]):
+                self._leader = search, found
+        if self._leader is None:
+            needed, received = format_size(min(least)), format_size(self._request.most_bytes or 0)
+            raise SettingError("api.compress-too-small", received=received, needed=needed)
+        return self._leader
+
+    def _versions(self, whole: Search) -> Iterator[Search]:
+        """Yield the whole model, then those with something changed that promise more."""
+        yield whole
+        if not isinstance(whole.model, TextCompression):
+            return
+        last = whole
+        fewer = self._fewer_tokens(whole, whole.model)
+        if fewer is not None:
+            last = whole.of(fewer)
+            yield last
+        yield from self._trained(whole, last)
+
+    def _trained(self, whole: Search, last: Search) -> Iterator[Search]:
+        """Yield versions that had to learn again.
+
+        A narrower network is compared with the wider one in fewer bits after both were trained, for
+        training on given texts makes any network better on such texts.
+        """
+        training = Training(self._request.heal_minutes, self._progress)
+        plain = self._leader
+        if plain is not None:
+            yield from map(whole.of, training.as_wide(*plain))
+        search, found = plain or (last, None)
+        yield from map(whole.of, training.narrower(search, found, self._request.most_bytes))
+        if self._leader is not None:
+            yield from map(whole.of, training.rounded(*self._leader))
+
+    def _fewer_tokens(self, whole: Search, model: TextCompression) -> TextCompression | None:
+        vocabularies = Vocabularies(model, self._progress)
+        if self._request.most_bytes is None:
+            return vocabularies.smallest(self._request.max_loss or 0.0)
+        return vocabularies.best(self._request.most_bytes, whole.fixed_bytes)
+
+    def _is_better(self, found: Found, than: Found) -> bool:
+        shares = found.loss_share(self._before), than.loss_share(self._before)
+        if self._request.max_loss is None:
+            return shares[0] < shares[1]
+        are_good = [share <= self._request.max_loss for share in shares]
+        if all(are_good):
+            return found.num_bytes < than.num_bytes
+        return are_good[0] or (not are_good[1] and shares[0] < shares[1])
+
+    def _keep_figures(self, search: Search, found: Found) -> None:
+        loss_share = found.loss_share(self._before)
+        record = {"bytes": found.num_bytes, "loss_share": loss_share}
+        self._best_of_versions.append({"changes": _changes(search), **record})
+
+    def _further_facts(self, search: Search) -> dict[str, Any]:
         """Return what is not written into the file: it is true of this machine, or of others."""
         places = {"before": self._request.model, "after": self._request.output}
-        tried = sorted((found.num_bytes, self._share(found)) for found in self._tries)
+        tried = sorted((found.num_bytes, found.loss_share(self._before)) for found in search.tries)
         return {
             "speed": {name: bench_apart(place) for name, place in places.items()},
             "tried": [{"bytes": size, "loss_share": share} for size, share in tried],
+            "versions": self._best_of_versions,
         }
 
-    def _try_further_sizes(self) -> None:
-        low, high = self._extremes()
-        steps = range(1, _PLOTTED_SIZES)
-        sizes = [low, *(round(low * (high / low) ** (n / _PLOTTED_SIZES)) for n in steps), high]
-        self._progress.start(say("compression.trying"), len(sizes), say("compression.unit-tries"))
-        for size in sizes:
-            self._tried(size)
-        self._progress.finish()
-
-    def _extremes(self) -> tuple[int, int]:
-        """Return the sizes of the files with the least and with the most of everything."""
-        choices = self._model.choices.values()
-        most = sum(max(choice.num_bytes for choice in ways) for ways in choices)
-        return self._fixed_bytes + least_bytes(self._model.choices), self._fixed_bytes + most
-
-    def _bytes_of_the_rest(self) -> int:
-        """Return what the file takes beside what can be chosen."""
-        choices = self._model.choices
-        smallest = best_choices(choices, least_bytes(choices))
-        self._model.write(self._place, smallest, {})
-        taken = sum(choice.num_bytes for choice in smallest.values())
-        return self._place.stat().st_size - taken + _FACTS_BYTES
-
-    def _best(self) -> _Found:
-        """Return the best that fits into the size that was asked for."""
-        most_bytes = self._request.most_bytes or 0
-        least = self._fixed_bytes + least_bytes(self._model.choices)
-        if most_bytes < least:
-            needed, received = format_size(least), format_size(most_bytes)
-            raise SettingError("api.compress-too-small", received=received, needed=needed)
-        return self._tried(most_bytes)
-
-    def _smallest_good(self) -> _Found:
-        """Return the smallest that loses no more than was allowed, between the two extremes."""
-        allowed = self._request.max_loss or 0.0
-        low, high = self._extremes()
-        self._progress.start(
-            say("compression.trying"), _MOST_TRIES + 2, say("compression.unit-tries")
-        )
-        best = self._tried(low)
-        if self._share(best) > allowed:
-            best = self._tried(high)
-            for _ in range(_MOST_TRIES):
-                if high - low < max(high // 100, _FACTS_BYTES):
-                    break
-                middle = (low + high) // 2
-                found = self._tried(middle)
-                if self._share(found) <= allowed:
-                    best, high = found, middle
-                else:
-                    low = middle
-        self._progress.finish()
-        return best
-
-    def _tried(self, most_bytes: int) -> _Found:
-        chosen = best_choices(self._model.choices, most_bytes - self._fixed_bytes)
-        self._model.write(self._place, chosen, {})
-        losses = self._model.losses(self._place)
-        self._progress.advance(1)
-        found = _Found(chosen, losses, self._place.stat().st_size)
-        self._tries.append(found)
-        return found
-
-    def _share(self, found: _Found) -> float:
-        return found.losses.loss_share(self._before)
-
-    def _facts(self, found: _Found) -> dict[str, Any]:
+    def _facts(self, found: Found, search: Search) -> dict[str, Any]:
         return {
             "before": self._before.figures(),
             "after": found.losses.figures(),
             "difference": found.losses.difference(self._before),
-            "loss_share": self._share(found),
-            "measured_on": self._model.measured_on,
-            "forms": _forms(found.chosen),
+            "loss_share": found.loss_share(self._before),
+            "measured_on": search.model.measured_on,
+            "forms": {**_forms(found.chosen), **_changes(search)},
         }
+
+
+def _changes(search: Search) -> dict[str, int]:
+    """Return what was left out of a version."""
+    return dict(search.model.changes) if isinstance(search.model, TextCompression) else {}
 
 
 def _forms(chosen: Mapping[str, Choice]) -> dict[str, int]:
     """Return how many matrices have how many bits, and the percentage of a table that is left."""
     ways = [choice.way for name, choice in chosen.items() if name not in _TABLES]
-    matrices = Counter("float16" if way == FLOAT16 else f"int{way}" for way in ways)
+    matrices = Counter(f"float{way}" if way in _FLOATS else f"int{way}" for way in ways)
     forms = dict(sorted(matrices.items()))
     for name, form in _TABLES.items():
         way = chosen[name].way if name in chosen else None

@@ -12,13 +12,17 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from sparrowlm.runtime.loading import LoadedModel
+from sparrowlm.runtime.engines import Engine
+from sparrowlm.runtime.scoring import document_ids
 from sparrowlm.tasks.complete.metric import BitsPerCharacter, ratio_interval
 from sparrowlm.tasks.complete.task import character_counts
+from sparrowlm.text.tokenizers import TokenCodec
 
 _HEADLINES = ("accuracy", "span_f1", "word_f1", "f1", "hit_at_1")
 
-Ids = np.ndarray[Any, np.dtype[np.int64]]
+# Blocks are of characters, for the model afterwards may cut texts into other tokens.
+_BLOCK_CHARACTERS = 1024
+
 Losses = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -28,25 +32,26 @@ class TextLosses:
 
     Attributes:
         nats_N: sums of the blocks' losses.
-        characters_N: their characters.
+        characters_N: their characters, or whatever else losses are counted by.
+        name: of the figure.
     """
 
     nats_N: Losses
     characters_N: Losses
+    name: str = "bits_per_character"
 
     def figures(self) -> dict[str, float | int]:
-        """Return bits_per_character with its interval; see BitsPerCharacter.result."""
+        """Return the figure by its name with its interval; see BitsPerCharacter.result."""
         metric = BitsPerCharacter(self.nats_N.tolist(), self.characters_N.tolist())
         found = metric.result()
-        return {
-            name: found[name] for name in ("bits_per_character", "interval_low", "interval_high")
-        }
+        ends = {name: found[name] for name in ("interval_low", "interval_high")}
+        return {self.name: found["bits_per_character"], **ends}
 
     def difference(self, before: TextLosses) -> dict[str, float]:
-        """Return how many bits per character more this is than before, with its interval."""
+        """Return by how much the figure is more than before, with its interval."""
         mean, half_width = ratio_interval(self.nats_N - before.nats_N, self.characters_N)
         return {
-            "bits_per_character": mean,
+            self.name: mean,
             "interval_low": mean - half_width,
             "interval_high": mean + half_width,
         }
@@ -108,14 +113,24 @@ class TaskFigures:
         return (before.value - self.value) / max(before.value, 1e-9)
 
 
-def text_losses(model: LoadedModel, documents: Sequence[Ids]) -> TextLosses:
-    """Let a model read documents.
+def text_losses(engine: Engine[Any], codec: TokenCodec, texts: Sequence[str]) -> TextLosses:
+    """Let a model read texts.
 
     Args:
-        model: of the documents' ids.
-        documents: the separator in front of each.
+        engine: of the model.
+        codec: its tokenizer; another one of the same texts gives as many blocks.
+        texts: none of them empty.
     """
-    metric, characters_V = BitsPerCharacter(), character_counts(model.codec)
-    for ids_T in documents:
-        metric.add(model.engine.surprisals(ids_T), characters_V[ids_T[1:]])
-    return TextLosses(np.array(metric.block_nats), np.array(metric.block_characters))
+    characters_V = character_counts(codec)
+    nats: list[Losses] = []
+    characters: list[Losses] = []
+    for text in texts:
+        ids_T = document_ids(codec, text)
+        characters_T = characters_V[ids_T[1:]]
+        before_T = np.cumsum(characters_T) - characters_T
+        num_blocks = -(-len(text) // _BLOCK_CHARACTERS)
+        # Bytes inside of the last character have all characters before them.
+        block_T = np.minimum(before_T.astype(np.int64) // _BLOCK_CHARACTERS, num_blocks - 1)
+        for sums, values_T in ((nats, engine.surprisals(ids_T)), (characters, characters_T)):
+            sums.append(np.bincount(block_T, values_T, minlength=num_blocks).astype(np.float64))
+    return TextLosses(np.concatenate(nats), np.concatenate(characters))

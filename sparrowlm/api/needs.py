@@ -6,6 +6,8 @@ from importlib.util import find_spec
 
 from sparrowlm.foundation.errors import DependencyError
 
+TORCH_COMMAND = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+
 
 def needs_torch() -> None:
     """Refuse to go on without torch.
@@ -14,5 +16,4 @@ def needs_torch() -> None:
         DependencyError: it is not installed.
     """
     if find_spec("torch") is None:
-        command = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
-        raise DependencyError("training.needs-torch", command=command)
+        raise DependencyError("training.needs-torch", command=TORCH_COMMAND)

@@ -22,6 +22,7 @@ def compress_command(  # noqa: PLR0913 - the dials, each with its default
         tuple[Path, ...], Parameter(consume_multiple=True, help=say("cli.compress-on"))
     ] = (),
     llama_cpp: Annotated[bool, Parameter(negative="", help=say("cli.compress-llama-cpp"))] = False,
+    heal: Annotated[float | None, Parameter(help=say("cli.compress-heal"))] = None,
     report: Annotated[Path | None, Parameter(help=say("cli.compress-report"))] = None,
     encoding: Annotated[str | None, Parameter(help=say("cli.encoding"))] = None,
     json: JsonFlag = False,
@@ -32,7 +33,7 @@ def compress_command(  # noqa: PLR0913 - the dials, each with its default
 
     facts = compress(
         model, output, to=to, max_loss=max_loss, on=on, encoding=encoding,
-        is_common=llama_cpp, report=report, progress=watching_progress(),
+        is_common=llama_cpp, report=report, heal=heal, progress=watching_progress(),
     )  # fmt: skip
     if json:
         write_json(facts)

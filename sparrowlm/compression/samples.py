@@ -104,21 +104,32 @@ def first_ids(documents: Iterable[Ids], most: int) -> list[Ids]:
     return found
 
 
-def every_fifth_apart(documents: Sequence[Ids]) -> tuple[list[Ids], list[Ids]]:
-    """Divide documents into those to compress by and those to measure on.
+def every_fifth_apart(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Divide texts into those to compress by and those to measure on.
 
-    A single document is cut: its last fifth measures.
+    Of less than five texts the last fifth of each measures.
 
-    >>> part, apart = every_fifth_apart([np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])])
-    >>> part[0].tolist(), apart[0].tolist()
-    ([0, 1, 2, 3, 4, 5, 6, 7], [0, 8, 9])
+    >>> every_fifth_apart(["abcdefghij"])
+    (['abcdefgh'], ['ij'])
     """
-    if len(documents) < 5:
-        cuts = [max(len(one) * 4 // 5, 1) for one in documents]
-        before = [one[:cut] for one, cut in zip(documents, cuts, strict=True)]
-        behind = [
-            np.concatenate([one[:1], one[cut:]]) for one, cut in zip(documents, cuts, strict=True)
-        ]
+    if len(texts) < 5:
+        cuts = [max(len(one) * 4 // 5, 1) for one in texts]
+        before = [one[:cut] for one, cut in zip(texts, cuts, strict=True)]
+        behind = [one[cut:] for one, cut in zip(texts, cuts, strict=True) if cut < len(one)]
         return before, behind
-    apart = [one for place, one in enumerate(documents) if place % 5 == 4]
-    return [one for place, one in enumerate(documents) if place % 5 != 4], apart
+    apart = [one for place, one in enumerate(texts) if place % 5 == 4]
+    return [one for place, one in enumerate(texts) if place % 5 != 4], apart
+
+
+def first_characters(texts: Iterable[str], most: int) -> list[str]:
+    """Return the first texts, the last of them cut, with so many characters in all.
+
+    >>> first_characters(["abc", "", "defg", "h"], 5)
+    ['abc', 'de']
+    """
+    found = []
+    for text in texts:
+        if most > 0 and text:
+            found.append(text[:most])
+        most -= len(text)
+    return found

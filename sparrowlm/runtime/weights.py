@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.errors import DamagedFileError
+from sparrowlm.models.quantised_rows import SCALE_SUFFIX, restored
 
 Tensors = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
 """Weights by name, of any floating-point width."""
 
 
 def read_tensors(content: bytes, path: Path) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
-    """Parse the content of a safetensors file.
+    """Parse the content of a safetensors file; rounded rows become float32.
 
     Args:
         content: the whole file.
@@ -28,7 +29,11 @@ def read_tensors(content: bytes, path: Path) -> dict[str, np.ndarray[Any, np.dty
     from safetensors.numpy import load
 
     try:
-        return load(content)
+        tensors = load(content)
+        scaled = [name for name in tensors if name + SCALE_SUFFIX in tensors]
+        rows = {name: restored(name, tensors).plain() for name in scaled}
+        scales = {name + SCALE_SUFFIX for name in scaled}
+        return {name: rows.get(name, one) for name, one in tensors.items() if name not in scales}
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
 

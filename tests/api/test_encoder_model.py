@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import sparrowlm as sp
+from sparrowlm.api import compressing
+from sparrowlm.api.compressing import compress
 from sparrowlm.foundation.errors import DataError, ModelError, SettingError
+from sparrowlm.foundation.native_part import native_part
 
 VERSES = ("床前明月光，疑是地上霜。", "举头望明月，低头思故乡。", "春眠不觉晓，处处闻啼鸟。")
 # Every line another one: copies would be dropped.
@@ -72,3 +75,21 @@ def test_its_directory(home, model):
     card = (directory / "README.md").read_text("utf-8")
     assert "fill" in card
     assert "编码器" in card
+
+
+@pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
+def test_it_becomes_small_and_fills_the_same_gaps(home, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(compressing, "bench_apart", lambda path: {"texts_per_second": 1.0})
+    facts = compress(home / "model", tmp_path / "s.gguf", max_loss="5%", on=[home / "poems.txt"])
+    assert facts["bytes"] < facts["bytes_before"] / 2
+    assert facts["loss_share"] <= 0.05
+    before, after = (facts[when]["bits_per_gap"] for when in ("before", "after"))
+    assert after / before - 1 == pytest.approx(facts["loss_share"])
+    small = sp.load(tmp_path / "s.gguf")
+    for verse in VERSES:
+        gap = verse[:2] + "[MASK]" + verse[3:]
+        assert small.fill(gap, k=1)[0][0].piece == model.fill(gap, k=1)[0][0].piece
+    whole, other = (one.embed(VERSES) for one in (model, small))
+    assert (whole * other).sum(axis=1).min() > 0.98
+    with pytest.raises(DataError, match="--on"):
+        compress(home / "model", tmp_path / "s.gguf")

@@ -15,6 +15,7 @@ from sparrowlm.api.compressing import compress, parse_share
 from sparrowlm.cli.guard import run_guarded as main
 from sparrowlm.foundation.errors import DataError, ModelError, SettingError
 from sparrowlm.foundation.native_part import native_part
+from sparrowlm.runtime.directory import manifest_bytes
 from sparrowlm.runtime.gguf_files import GgufModelFiles
 
 needs_native = pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
@@ -120,7 +121,10 @@ def test_dials_that_have_no_meaning(tmp_path, dials, kind):
 
 def test_what_cannot_be_written_or_compressed_is_said_first(tmp_path):
     model = small_model(tmp_path / "m", "lstm")
-    with pytest.raises(ModelError, match="lstm"):
+    manifest = json.loads((model / "sparrow.json").read_text(encoding="utf-8"))
+    fields = {key: value for key, value in manifest.items() if key not in ("format", "checksum")}
+    (model / "sparrow.json").write_bytes(manifest_bytes({**fields, "kind": "fill"}))
+    with pytest.raises(ModelError, match="fill"):
         compress(model, tmp_path / "s.gguf")
     with pytest.raises(SettingError, match=r"\.gguf"):
         compress(model, tmp_path / "s.bin")
@@ -133,6 +137,114 @@ def test_too_little_text_is_an_error(tmp_path):
     (tmp_path / "t.txt").write_text("cat", encoding="utf-8")
     with pytest.raises(DataError, match="too little"):
         compress(model, tmp_path / "s.gguf", on=[tmp_path / "t.txt"])
+
+
+@needs_native
+@pytest.mark.parametrize("kind", ["transformer", "mixture", "ngram", "lstm", "vectors"])
+def test_tokens_that_no_text_needs_are_left_out(tmp_path, quick, kind):
+    model = small_model(tmp_path / "m", kind, width=64, head_width=16)
+    whole = sp.load(model)
+    (tmp_path / "t.txt").write_text("\n\n".join(ENGLISH * 8), encoding="utf-8")
+    facts = compress(model, tmp_path / "s.gguf", max_loss="1%", on=[tmp_path / "t.txt"])
+    tokens = facts["forms"]["tokens"]
+    assert 257 < tokens < whole.info()["vocabulary"]
+    one, other = facts["versions"]
+    assert (one["changes"], other["changes"]) == ({}, {"tokens": tokens})
+    assert facts["bytes"] < one["bytes"]
+    assert facts["loss_share"] <= 0.01
+    small = sp.load(tmp_path / "s.gguf")
+    assert small.info()["vocabulary"] == tokens
+    assert small.generate("The cat", max_tokens=8, seed=1)
+    # What was left out is spelled in bytes.
+    assert small.score("你好").num_tokens == 6 > whole.score("你好").num_tokens
+    before = whole.score(ENGLISH[0]).bits_per_character
+    assert small.score(ENGLISH[0]).bits_per_character < before * 1.05
+
+
+@needs_native
+def test_nothing_is_left_out_where_everything_fits(tmp_path, quick):
+    model = small_model(tmp_path / "m", "transformer", width=64, head_width=16)
+    (tmp_path / "t.txt").write_text("\n\n".join(ENGLISH * 8), encoding="utf-8")
+    facts = compress(model, tmp_path / "s.gguf", to="1MB", on=[tmp_path / "t.txt"])
+    assert facts["forms"] == {"int8": 15}
+    assert [one["changes"] for one in facts["versions"]] == [{}]
+
+
+@pytest.mark.parametrize("kind", ["lstm", "rnn", "vectors"])
+def test_rows_of_eight_bits_are_read_where_they_stand(tmp_path, texts, quick, kind):
+    model = small_model(tmp_path / "m", kind)
+    facts = compress(model, tmp_path / "s.gguf", max_loss="5%", on=[texts])
+    assert facts["forms"]["int8"] == 1
+    whole, small = sp.load(model), sp.load(tmp_path / "s.gguf")
+    before, after = (one.score(ENGLISH[0]).bits_per_character for one in (whole, small))
+    assert before != after == pytest.approx(before, rel=0.05)
+    again = tmp_path / "again"
+    assert main(["export", str(tmp_path / "s.gguf"), "-o", str(again)]) == 0
+    assert sp.load(again).score(ENGLISH[0]).bits_per_character == after
+
+
+def healing_in_steps(monkeypatch, num_steps):
+    """Let every training take so many steps, whatever the clock says."""
+    pytest.importorskip("torch")
+    from sparrowlm.compression import healing
+
+    real = healing.healed
+
+    def quickly(student, teacher, documents, time, *rest):
+        return real(student, teacher, documents, healing.HealingTime(num_steps=num_steps), *rest)
+
+    monkeypatch.setattr(healing, "healed", quickly)
+
+
+@needs_native
+@pytest.mark.parametrize("kind", ["transformer", "mixture"])
+def test_a_network_is_narrowed_where_bits_do_not_suffice(tmp_path, texts, quick, monkeypatch, kind):
+    healing_in_steps(monkeypatch, 20)
+    model = small_model(tmp_path / "m", kind, width=64, head_width=16, feed_forward_width=256)
+    size = {"transformer": 60_000, "mixture": 66_000}[kind]
+    facts = compress(model, tmp_path / "s.gguf", to=size, on=[texts])
+    assert facts["bytes"] <= size
+    assert facts["forms"]["feed_forward_units"] < 256
+    assert facts["forms"]["feed_forward_units"] % 32 == 0
+    assert "healing_steps" in facts["forms"]
+    small = sp.load(tmp_path / "s.gguf")
+    assert small.generate("The cat", max_tokens=8, seed=1)
+    with pytest.raises(SettingError, match="needs"):
+        compress(model, tmp_path / "s.gguf", to="9kB", on=[texts], heal=0)
+
+
+@needs_native
+def test_matrices_of_three_bits_are_trained_and_taken_only_where_that_is_better(
+    tmp_path, texts, quick, monkeypatch
+):
+    healing_in_steps(monkeypatch, 30)
+    # Too narrow to be narrowed.
+    model = small_model(
+        tmp_path / "m", "transformer", width=64, head_width=16, feed_forward_width=32
+    )
+    facts = compress(model, tmp_path / "s.gguf", to=37_500, on=[texts], heal=0.1)
+    trained = [one for one in facts["versions"] if "rounded_steps" in one["changes"]]
+    others = [one for one in facts["versions"] if "rounded_steps" not in one["changes"]]
+    assert len(trained) == 1
+    # Weights drawn at random leave much to learn, rounded or not.
+    wide = [one for one in others if "healing_steps" in one["changes"]]
+    assert len(wide) == 1
+    assert wide[0]["loss_share"] < others[0]["loss_share"]
+    assert trained[0]["loss_share"] < others[0]["loss_share"]
+    best = min(facts["versions"], key=lambda one: one["loss_share"])
+    assert facts["loss_share"] == best["loss_share"]
+    is_rounded = best is trained[0]
+    assert ("rounded_steps" in facts["forms"]) == is_rounded
+
+
+def test_healing_without_torch_is_refused_in_a_sentence(tmp_path, texts, monkeypatch, capsys):
+    model = small_model(tmp_path / "m", "transformer", width=64, head_width=16)
+    monkeypatch.setattr(compressing, "find_spec", lambda name: None)
+    words = ["compress", str(model), "-o", str(tmp_path / "s.gguf"), "--on", str(texts)]
+    assert main([*words, "--heal", "1"]) != 0
+    assert "PyTorch" in capsys.readouterr().err
+    with pytest.raises(SettingError, match="minutes"):
+        compress(model, tmp_path / "s.gguf", heal=-1.0)
 
 
 @pytest.mark.parametrize(("received", "share"), [("50%", 0.5), (1, 1.0), (" 0.25 ", 0.25)])

@@ -43,7 +43,9 @@ def test_windows_are_spread_over_the_documents() -> None:
 
 
 def test_nothing_is_measured_on_that_was_compressed_by() -> None:
-    documents = [np.array([0, n, n + 1]) for n in range(1, 40, 2)]
-    part, apart = every_fifth_apart(documents)
+    texts = [f"text {n}" for n in range(20)]
+    part, apart = every_fifth_apart(texts)
     assert (len(part), len(apart)) == (16, 4)
-    assert not {one[1] for one in part} & {one[1] for one in apart}
+    assert sorted(part + apart) == sorted(texts)
+    few = ["a" * 10 + "b" * 5, "c"]
+    assert every_fifth_apart(few) == (["a" * 10 + "b" * 2, "c"], ["b" * 3])

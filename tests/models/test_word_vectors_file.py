@@ -108,3 +108,21 @@ def test_ids_outside_the_vocabulary_are_refused():
     ):
         with pytest.raises(DataError):
             ask()
+
+
+def test_rounded_rows_take_a_quarter_and_come_back_nearly_the_same(tmp_path):
+    vectors = made(400, 64)
+    vectors.save(tmp_path / "whole")
+    vectors.save(tmp_path / "small", has_rounded_rows=True)
+    sizes = [(tmp_path / name).stat().st_size for name in ("whole", "small")]
+    assert sizes[1] < 0.3 * sizes[0]
+    small = WordVectors.load(tmp_path / "small")
+    for name in ("vectors_VD", "output_VD"):
+        before, after = getattr(vectors, name), getattr(small, name)
+        largest = np.abs(before).max(axis=1, keepdims=True)
+        assert (np.abs(after - before) <= largest / 127.0 * 0.51 + 1e-6).all()
+    content = bytearray((tmp_path / "small").read_bytes())
+    content[-3] ^= 1
+    (tmp_path / "small").write_bytes(bytes(content))
+    with pytest.raises(DamagedFileError):
+        WordVectors.load(tmp_path / "small")

@@ -23,6 +23,7 @@ from sparrowlm.models.ngram.scoring import (
     score,
 )
 from sparrowlm.models.ngram.table import Table
+from sparrowlm.models.ngram.trimming import trimmed
 
 Whole = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -130,6 +131,14 @@ class NgramModel:
         levels = counted_levels(self.table)
         table = pruned_to_size(self.table, levels, self.discounts_NC, max_bytes, progress)
         return NgramModel(table, self.discounts_NC)
+
+    def trimmed(self, kept_K: Integer[np.ndarray, " kept"]) -> NgramModel:
+        """Return a model of fewer ids, whose probabilities sum to 1 over those that are left.
+
+        Args:
+            kept_K: ids to keep, ascending, 0 among them; id kept_K[k] becomes k.
+        """
+        return NgramModel(trimmed(self.table, kept_K.astype(np.int64)), self.discounts_NC)
 
     def save(self, path: Path) -> None:
         """Write the model as one file, atomically.

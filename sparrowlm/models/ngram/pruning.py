@@ -116,7 +116,7 @@ def ngram_worth(table: Table, levels: tuple[Level, ...], discounts_NC: Discounts
     suffixes = np.arange(table.vocab_size, dtype=np.int64)
     worth = [np.zeros(table.vocab_size)]
     for n in range(1, table.order):
-        parents = _parents(levels[n - 1])
+        parents = parents_of(levels[n - 1])
         tokens = levels[n].tokens.astype(np.int64)
         shorter = tokens if n == 1 else table.child(n - 1, suffixes[parents], tokens)
         sums = table.sums(n, parents)
@@ -153,7 +153,7 @@ def pruned(
     lost: list[Array | None] = [None] * len(levels)
     for n in range(len(levels) - 1, 0, -1):
         level, size = levels[n], len(levels[n - 1].tokens)
-        parents = _parents(levels[n - 1])
+        parents = parents_of(levels[n - 1])
         num_children = np.bincount(parents[kept[n]], minlength=size)
         weights = level.counts if n == len(levels) - 1 else level.adjusted
         gone = np.bincount(parents, weights=weights * ~kept[n], minlength=size)
@@ -163,7 +163,7 @@ def pruned(
         # A context without continuations backs off as one that was never seen.
         lost[n - 1] = np.where(num_children > 0, gone, 0).astype(np.int64)
         left[n - 1] = replace(levels[n - 1], num_children=num_children.astype(np.uint32))
-    chosen = [_rows(level, rows) for level, rows in zip(left, kept, strict=True)]
+    chosen = [rows_of(level, rows) for level, rows in zip(left, kept, strict=True)]
     gone_rows = [g if g is None else g[rows] for g, rows in zip(lost, kept, strict=True)]
     return compacted(chosen, gone_rows, len(levels[0].tokens))
 
@@ -195,15 +195,17 @@ def _kept(levels: tuple[Level, ...], worth: list[Array], threshold: float) -> li
     for n in range(len(levels) - 1, 0, -1):
         kept[n] = (worth[n] > threshold) | has_children
         has_children = np.zeros(len(levels[n - 1].tokens), dtype=np.bool_)
-        has_children[_parents(levels[n - 1])[kept[n]]] = True
+        has_children[parents_of(levels[n - 1])[kept[n]]] = True
     return kept
 
 
-def _parents(level: Level) -> Array:
+def parents_of(level: Level) -> Array:
+    """Return the context of every n-gram of the next order."""
     return np.repeat(np.arange(len(level.tokens), dtype=np.int64), level.num_children)
 
 
-def _rows(level: Level, rows: Array) -> Level:
+def rows_of(level: Level, rows: Array) -> Level:
+    """Return some n-grams of a level; their children are counted already."""
     return Level(
         tokens=level.tokens[rows],
         counts=level.counts[rows],

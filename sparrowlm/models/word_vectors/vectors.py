@@ -19,8 +19,10 @@ from sparrowlm.foundation import atomic
 from sparrowlm.foundation.array_types import Float32, Integer
 from sparrowlm.foundation.errors import DamagedFileError, DataError
 from sparrowlm.foundation.mapped_bytes import FileSource, mapped
+from sparrowlm.models.quantised_rows import SCALE_SUFFIX, quantised, restored, stored
 
 _TENSORS = ("log_noise_V", "output_VD", "vectors_VD")
+_MATRICES = ("output_VD", "vectors_VD")
 _KEY = "sparrow"
 _SEPARATOR = 0
 
@@ -139,8 +141,12 @@ class WordVectors:
                     logits_TV[t] += self.output_VD @ self.vectors_VD[words].mean(axis=0)
         return logits_BTV
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, *, has_rounded_rows: bool = False) -> None:
         """Write vectors.safetensors, atomically.
+
+        Args:
+            path: the file to replace.
+            has_rounded_rows: vectors in 8 bits with one scale a row, a quarter of the room.
 
         Raises:
             ResourceError: disk full or not writable; an older file is left as it was.
@@ -148,6 +154,9 @@ class WordVectors:
         from safetensors.numpy import save
 
         tensors = {name: np.ascontiguousarray(getattr(self, name)) for name in _TENSORS}
+        if has_rounded_rows:
+            for name in _MATRICES:
+                tensors |= stored(name, quantised(tensors[name]))
         record = {"window": self.window, "settings": dict(self.settings)}
         record["checksum"] = _checksum(record, tensors)
         # One key only: the writer does not keep the order of several.
@@ -169,12 +178,16 @@ class WordVectors:
             content = data.tobytes()
             tensors = load(content)
             record = json.loads(_metadata(content)[_KEY])
-            if sorted(tensors) != list(_TENSORS):
-                raise DamagedFileError("foundation.file-damaged", path=path, reason="other tensors")
             checksum = record.pop("checksum")
             if checksum != _checksum(record, tensors):
                 reason = "checksum differs"
                 raise DamagedFileError("foundation.file-damaged", path=path, reason=reason)
+            for name in _MATRICES:
+                if name + SCALE_SUFFIX in tensors:
+                    tensors[name] = restored(name, tensors).plain()
+                    del tensors[name + SCALE_SUFFIX]
+            if sorted(tensors) != list(_TENSORS):
+                raise DamagedFileError("foundation.file-damaged", path=path, reason="other tensors")
             return cls(**tensors, window=record["window"], settings=record["settings"])
         except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error
@@ -200,7 +213,7 @@ def _checksum(
     record: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, np.dtype[Any]]]
 ) -> str:
     digest = hashlib.blake2b(json.dumps(record, sort_keys=True).encode(), digest_size=32)
-    for name in _TENSORS:
+    for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
         digest.update(np.ascontiguousarray(tensor).data.cast("B"))
