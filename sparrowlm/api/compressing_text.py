@@ -286,9 +286,11 @@ def _changed_files(files: ModelFiles, parts: TextParts) -> dict[str, bytes]:
     if parts.decoder is not None:
         return {}
     content: dict[str, bytes] = {}
-    with TemporaryDirectory() as folder:
-        parts.codec.save(Path(folder))
-        content = {name: (Path(folder) / name).read_bytes() for name in _TOKENIZER_FILES}
+    # A counting model's tokenizer stands among the settings.
+    if counting_codec(files) is None:
+        with TemporaryDirectory() as folder:
+            parts.codec.save(Path(folder))
+            content = {name: (Path(folder) / name).read_bytes() for name in _TOKENIZER_FILES}
     config = {**files.read_json(CONFIG_FILE), "vocab_size": parts.codec.vocab_size}
     content[CONFIG_FILE] = json.dumps(config, indent=2).encode("utf-8")
     return content
