@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +29,7 @@ from sparrowlm.compression.choices import Choice
 from sparrowlm.compression.counts import NGRAM
 from sparrowlm.compression.matrices import FLOAT16
 from sparrowlm.export.compression_page import compression_page
+from sparrowlm.export.from_gguf import export_network
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DependencyError, ModelError, SettingError
 from sparrowlm.foundation.progress import Progress, SilentProgress
@@ -97,7 +98,8 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
         on: texts that look like those to come, to compress by and to measure on; without them the
             model writes some itself.
         encoding: of text files; None finds it for each.
-        is_common: only forms that llama.cpp opens as well (4, 5 and 8 bits).
+        is_common: only forms that llama.cpp opens as well (4, 5 and 8 bits); of a mixture the
+            network alone, which all figures are then of.
         report: page to write, with figures and a plot; further sizes are tried for it.
         heal: minutes of every training of what was changed: matrices of less than 4 bits, or a
             narrower network, learn what the whole model predicts (needs torch). Both are then
@@ -111,7 +113,7 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
         "forms" (how many matrices have how many bits; what is left of tables, tokens and widths
         where something was left out), "self_test"; "speed" before and after, see api.benching;
         "tried", the sizes that were measured with what they lose; "versions", the best of the whole
-        model and of those with something left out.
+        model and of those with something left out; "part" where the file holds a part alone.
 
     Raises:
         SettingError: a dial is wrong, or the size cannot be reached.
@@ -130,7 +132,15 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
         on=tuple(map(Path, on)), encoding=encoding, is_common=is_common,
         report=None if report is None else Path(report), heal_minutes=_checked_minutes(heal),
     )  # fmt: skip
-    return _Compressing(request, progress or SilentProgress()).run()
+    progress = progress or SilentProgress()
+    files = model_files(request.model)
+    if not (is_common and files.manifest["kind"] == "mixture"):
+        return _Compressing(request, progress).run()
+    # llama.cpp knows no counting model: what it opens is the network, so that is what is measured.
+    with TemporaryDirectory(dir=request.output.parent) as folder:
+        network = Path(folder) / request.model.stem
+        export_network(files, network)
+        return {**_Compressing(replace(request, model=network), progress).run(), "part": "network"}
 
 
 def _opened(request: CompressRequest, files: ModelFiles, progress: Progress) -> Compressible:

@@ -51,6 +51,8 @@ def _write(facts: Mapping[str, Any]) -> None:
         before, after = (facts["speed"][when].get(name) for when in ("before", "after"))
         if before is not None and after is not None:
             write_line(say(f"cli.compress-{shown}", before=before, after=after))
+    if "part" in facts:
+        write_line(say("cli.compress-part-network"))
     write_line(say(_MEASURED_ON[facts["measured_on"]]))
     forms = ", ".join(f"{name} {count}" for name, count in facts["forms"].items())
     write_line(say("cli.compress-forms", forms=forms))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from sparrowlm.export.gguf_model import any_network_of, counting_codec, other_files
+from sparrowlm.export.gguf_model import any_network_of, counting_codec, network_of, other_files
 from sparrowlm.export.model_directory import ModelParts, write_model
 from sparrowlm.foundation import atomic
+from sparrowlm.foundation.errors import ModelError
 from sparrowlm.runtime.directory import ModelFiles
 
 # What the writer of a directory says itself.
@@ -36,6 +37,23 @@ def export_directory(files: ModelFiles, directory: Path) -> None:
         binaries={name: _writer(data) for name, data in content.items()},
         facts=facts,
     )
+    write_model(directory, parts)
+
+
+def export_network(files: ModelFiles, directory: Path) -> None:
+    """Write the Transformer of a mixture as a model of its own; see export_directory.
+
+    Raises:
+        ModelError: the model has no Transformer.
+    """
+    network = network_of(files)
+    if network is None:
+        raise ModelError("export.no-transformer", path=files.path, kind=files.manifest["kind"])
+    facts = {name: value for name, value in files.manifest.items() if name not in _OWN_FACTS}
+    parts = ModelParts(
+        kind="transformer", codec=network.codec, shape=network.shape, tensors=network.tensors,
+        facts=facts,
+    )  # fmt: skip
     write_model(directory, parts)
 
 

@@ -84,6 +84,18 @@ def test_a_loss_is_kept_and_the_file_is_no_larger_than_it_needs(tmp_path, texts)
 
 @pytest.mark.usefixtures("quick")
 @needs_native
+def test_of_a_mixture_llama_cpp_gets_the_network(tmp_path, capsys):
+    model = small_model(tmp_path / "m", "mixture", width=64, head_width=16)
+    assert main(["compress", str(model), "-o", str(tmp_path / "s.gguf"), "--llama-cpp"]) == 0
+    assert "network alone" in capsys.readouterr().out
+    written = GgufModelFiles(tmp_path / "s.gguf")
+    assert written.file.settings["general.architecture"] == "qwen3"
+    assert sp.load(tmp_path / "s.gguf").kind == "transformer"
+    assert not [name for name in written.file.tensors if name.startswith("file/ngram")]
+
+
+@pytest.mark.usefixtures("quick")
+@needs_native
 def test_without_texts_the_model_writes_some(tmp_path, capsys):
     model = small_model(tmp_path / "m", "transformer", width=64, head_width=16)
     assert main(["compress", str(model), "-o", str(tmp_path / "s.gguf"), "--llama-cpp"]) == 0
