@@ -24,8 +24,9 @@ FROM_INDEX = $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --retries 0)
 demo: $(VENV)/run.stamp
 	$(BIN)/sparrow demo
 
+# A file of tests on each of two processes: more would wait for one another where they train.
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m "not slow"
