@@ -16,17 +16,17 @@ import argparse
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import sparrowlm as sp
-from sparrowlm.export.gguf_file import GgufNetwork, GgufParts, write_gguf
+from sparrowlm.export.gguf_file import GgufParts, write_gguf
 from sparrowlm.export.gguf_model import network_of
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.runtime.gguf_files import model_files
-from sparrowlm.runtime.loading import load_codec
 
 # The compiled part has no types.
 Native = Any
@@ -45,18 +45,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     files = model_files(options.model)
-    codec, network = load_codec(files), network_of(files)
+    network = network_of(files)
     if network is None:
         raise SystemExit("The model has no Transformer.")
-    ids = np.asarray(codec.encode(options.text.read_text(encoding="utf-8")), dtype=np.int32)
+    ids = np.asarray(network.codec.encode(options.text.read_text(encoding="utf-8")), dtype=np.int32)
     print(f"{sp.load(options.model).num_bytes():,} bytes, {len(ids):,} ids of text")
     for form in _FORMS:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.gguf"
-            stored = GgufNetwork(
-                shape=network.shape, tensors=network.tensors, codec=codec, form=form
-            )
-            write_gguf(path, GgufParts(network=stored))
+            write_gguf(path, GgufParts(network=replace(network, form=form)))
             decoder = native_part().Decoder(np.fromfile(path, dtype=np.uint8))
             same = sum(is_same(decoder, prompt, options.tokens) for prompt in prompts(ids, options))
             print(f"{form}: {same} of {options.prompts} continuations are the same")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,13 @@ import numpy as np
 
 from sparrowlm.compression.matrices import matrix_ways
 from sparrowlm.compression.samples import windows
-from sparrowlm.export.gguf_file import GgufNetwork, GgufParts, write_gguf
+from sparrowlm.export.gguf_file import GgufParts, write_gguf
 from sparrowlm.export.gguf_model import network_of
 from sparrowlm.foundation.progress import SilentProgress
 from sparrowlm.models.block_codes import CODE_BITS, rounded_blocks
 from sparrowlm.runtime.engines import ScoresInPieces
 from sparrowlm.runtime.gguf_files import model_files
-from sparrowlm.runtime.loading import load_codec, open_model
+from sparrowlm.runtime.loading import open_model
 from sparrowlm.runtime.transformer_engine import TransformerEngine
 
 _LOOKED_AT = 65_536
@@ -43,10 +44,10 @@ def main() -> None:
     parser.add_argument("--bytes", type=int, default=200_000)
     options = parser.parse_args()
     files = model_files(options.model)
-    codec, network = load_codec(files), network_of(files)
+    network = network_of(files)
     if network is None:
         raise SystemExit("The model has no Transformer.")
-    shape, tensors = network.shape, network.tensors
+    codec, shape, tensors = network.codec, network.shape, network.tensors
     text = options.text.read_bytes()[: options.bytes].decode("utf-8", errors="ignore")
     ids = np.array([0, *codec.encode(text)], dtype=np.int64)
     seen = options.on.read_text(encoding="utf-8")
@@ -72,7 +73,7 @@ def main() -> None:
         }
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.gguf"
-            stored = GgufNetwork(shape=shape, tensors=tensors, codec=codec, codes=codes)
+            stored = replace(network, codes=codes)
             write_gguf(
                 path, GgufParts(network=stored, manifest={**files.manifest, "kind": "transformer"})
             )

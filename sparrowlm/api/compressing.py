@@ -135,12 +135,13 @@ def compress(  # noqa: PLR0913 - the public dials, each with its default
     progress = progress or SilentProgress()
     files = model_files(request.model)
     if not (is_common and files.manifest["kind"] == "mixture"):
-        return _Compressing(request, progress).run()
+        return _Compressing(request, files, progress).run()
     # llama.cpp knows no counting model: what it opens is the network, so that is what is measured.
     with TemporaryDirectory(dir=request.output.parent) as folder:
         network = Path(folder) / request.model.stem
         export_network(files, network)
-        return {**_Compressing(replace(request, model=network), progress).run(), "part": "network"}
+        alone = _Compressing(replace(request, model=network), model_files(network), progress)
+        return {**alone.run(), "part": "network"}
 
 
 def _opened(request: CompressRequest, files: ModelFiles, progress: Progress) -> Compressible:
@@ -202,12 +203,12 @@ class _Compressing:
 
     Args:
         request: what is asked for.
+        files: of its model.
         progress: told about everything.
     """
 
-    def __init__(self, request: CompressRequest, progress: Progress) -> None:
+    def __init__(self, request: CompressRequest, files: ModelFiles, progress: Progress) -> None:
         self._request, self._progress = request, progress
-        files = model_files(request.model)
         self._bytes_before = files.num_bytes()
         self._model = _opened(request, files, progress)
         self._best_of_versions: list[dict[str, Any]] = []

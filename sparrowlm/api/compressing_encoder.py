@@ -14,7 +14,8 @@ from sparrowlm.compression.encoders import EncoderFile, encoder_ways
 from sparrowlm.compression.gaps import gaps_in
 from sparrowlm.compression.samples import every_fifth_apart
 from sparrowlm.export.gguf_file import GgufParts, write_gguf
-from sparrowlm.export.gguf_model import listed, other_files, saved_bytes
+from sparrowlm.export.gguf_model import listed, other_files
+from sparrowlm.foundation import atomic
 from sparrowlm.foundation.array_types import Float64
 from sparrowlm.foundation.errors import DataError
 from sparrowlm.foundation.progress import Progress
@@ -84,7 +85,7 @@ class EncoderCompression:
         arrays = self._file.replaced(self._ways.chosen(chosen))
         metadata = {"orders": list(self._file.orders)}
         content = dict(self._content)
-        content[ENCODER_FILE] = saved_bytes(
+        content[ENCODER_FILE] = atomic.saved_bytes(
             lambda place: write_arrays(place, KIND, metadata, arrays)
         )
         manifest = {**self._files.manifest, "files": listed(content), "compression": dict(facts)}

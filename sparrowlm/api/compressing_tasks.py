@@ -22,7 +22,8 @@ from sparrowlm.compression.encoders import Answers, EncoderFile, encoder_ways
 from sparrowlm.compression.floors import PERCENT, SizeWays, size_ways
 from sparrowlm.corpora.labelled import Example, TaskKind
 from sparrowlm.export.gguf_file import GgufParts, write_gguf
-from sparrowlm.export.gguf_model import listed, other_files, saved_bytes
+from sparrowlm.export.gguf_model import listed, other_files
+from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DataError, ModelError
 from sparrowlm.foundation.progress import Progress
 from sparrowlm.models.array_file import write_arrays
@@ -80,7 +81,7 @@ class TaskCompression:
         if self._encoder is not None and self._encoder_file is not None:
             arrays = self._encoder_file.replaced(self._encoder.chosen(chosen))
             metadata = {"orders": list(self._encoder_file.orders)}
-            content[ENCODER_FILE] = saved_bytes(
+            content[ENCODER_FILE] = atomic.saved_bytes(
                 lambda place: write_arrays(place, ENCODER_KIND, metadata, arrays)
             )
         manifest = {**self._files.manifest, "files": listed(content), "compression": dict(facts)}
@@ -160,5 +161,5 @@ class TaskCompression:
 
     def _floor_file(self, name: str, part: Any) -> bytes:  # noqa: ANN401 - one of two kinds
         if name == LINEAR_FILE:
-            return saved_bytes(lambda path: part.save(path, self._metadata))
-        return saved_bytes(part.save)
+            return atomic.saved_bytes(lambda path: part.save(path, self._metadata))
+        return atomic.saved_bytes(part.save)

@@ -30,8 +30,8 @@ from sparrowlm.export.gguf_model import (
     listed,
     network_of,
     other_files,
-    saved_bytes,
 )
+from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DataError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
@@ -197,7 +197,7 @@ class TextCompression:
         """
         content, network = dict(self._content), None
         if self._ngram is not None:
-            content[NGRAM] = saved_bytes(self._ngram.tables[chosen[NGRAM].way].save)
+            content[NGRAM] = atomic.saved_bytes(self._ngram.tables[chosen[NGRAM].way].save)
         if self._rows is not None:
             content[self._rows.name] = self._rows.files[chosen[self._rows.name].way]
         shape, weights = self.parts.decoder, self.parts.network

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ import numpy as np
 from sparrowlm.compression.choices import Choice, Way
 from sparrowlm.compression.parts import TextParts, Weights
 from sparrowlm.compression.samples import first_ids
+from sparrowlm.foundation import atomic
 from sparrowlm.models.quantised_rows import quantised, restored, stored
 from sparrowlm.models.word_vectors import WordVectors
 from sparrowlm.runtime.directory import TENSORS_FILE, VECTORS_FILE
@@ -52,8 +51,8 @@ def row_ways(parts: TextParts, documents: Sequence[Ids]) -> RowWays | None:
     if parts.vectors is not None:
         vectors = parts.vectors
         files: dict[Way, bytes] = {
-            32: _saved(vectors.save),
-            ROUNDED: _saved(lambda path: vectors.save(path, has_rounded_rows=True)),
+            32: atomic.saved_bytes(vectors.save),
+            ROUNDED: atomic.saved_bytes(lambda path: vectors.save(path, has_rounded_rows=True)),
         }
         rounded = replace(parts, vectors=_rounded_vectors(vectors))
         return _ways(VECTORS_FILE, files, parts, rounded, documents)
@@ -111,10 +110,3 @@ def _tensor_file(tensors: Mapping[str, np.ndarray[Any, np.dtype[Any]]]) -> bytes
 
     content: bytes = save({name: np.ascontiguousarray(one) for name, one in tensors.items()})
     return content
-
-
-def _saved(save: Callable[[Path], None]) -> bytes:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "part"
-        save(path)
-        return path.read_bytes()

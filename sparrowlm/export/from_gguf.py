@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sparrowlm.export.gguf_model import any_network_of, counting_codec, network_of, other_files
 from sparrowlm.export.model_directory import ModelParts, write_model
@@ -28,14 +29,13 @@ def export_directory(files: ModelFiles, directory: Path) -> None:
     """
     network = any_network_of(files)
     content = other_files(files, has_network=network is not None)
-    facts = {name: value for name, value in files.manifest.items() if name not in _OWN_FACTS}
     parts = ModelParts(
         kind=str(files.manifest["kind"]),
         codec=counting_codec(files) if network is None else network.codec,
         shape=None if network is None else network.shape,
         tensors={} if network is None else network.tensors,
         binaries={name: _writer(data) for name, data in content.items()},
-        facts=facts,
+        facts=_facts(files),
     )
     write_model(directory, parts)
 
@@ -49,12 +49,15 @@ def export_network(files: ModelFiles, directory: Path) -> None:
     network = network_of(files)
     if network is None:
         raise ModelError("export.no-transformer", path=files.path, kind=files.manifest["kind"])
-    facts = {name: value for name, value in files.manifest.items() if name not in _OWN_FACTS}
     parts = ModelParts(
         kind="transformer", codec=network.codec, shape=network.shape, tensors=network.tensors,
-        facts=facts,
+        facts=_facts(files),
     )  # fmt: skip
     write_model(directory, parts)
+
+
+def _facts(files: ModelFiles) -> dict[str, Any]:
+    return {name: value for name, value in files.manifest.items() if name not in _OWN_FACTS}
 
 
 def _writer(data: bytes) -> Callable[[Path], None]:

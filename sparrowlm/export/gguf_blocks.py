@@ -18,7 +18,7 @@ import numpy as np
 
 from sparrowlm.foundation.errors import DependencyError
 from sparrowlm.foundation.native_part import native_part
-from sparrowlm.models.block_codes import BLOCK_COLUMNS, BlockCodes
+from sparrowlm.models.block_codes import BLOCK_COLUMNS, BlockCodes, rounded_blocks
 from sparrowlm.models.tiles import TILE_ROWS, packed
 
 Form = Literal["float32", "float16", "bfloat16", "int8", "int6", "int5", "int4", "int3"]
@@ -56,6 +56,17 @@ def stored_floats(
     bits = np.ascontiguousarray(tensor, dtype=np.float32).view(np.uint32)
     upper = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
     return StoredTensor(upper.view(np.uint8).reshape(*tensor.shape[:-1], -1), "BF16")
+
+
+def stored_matrix(tensor: np.ndarray[Any, np.dtype[np.float32]], form: Form) -> StoredTensor:
+    """Return a matrix in a form.
+
+    Raises:
+        DependencyError: the form needs the compiled part.
+    """
+    if form in BITS:
+        return stored_codes(rounded_blocks(tensor, BITS[form]))
+    return stored_floats(tensor, form)
 
 
 def stored_codes(codes: BlockCodes) -> StoredTensor:

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.export.gguf_blocks import (
-    BITS,
     Form,
     StoredTensor,
     stored_codes,
     stored_floats,
+    stored_matrix,
 )
 from sparrowlm.export.gguf_recurrent import (
     GgufRecurrent,
@@ -34,7 +34,7 @@ from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DependencyError
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.architectures import TransformerShape
-from sparrowlm.models.block_codes import BlockCodes, rounded_blocks
+from sparrowlm.models.block_codes import BlockCodes
 from sparrowlm.runtime.gguf_files import FILE_PREFIX, GOLDEN_KEY, MANIFEST_KEY
 from sparrowlm.runtime.gguf_loading import LAYER_PARTS
 from sparrowlm.runtime.native_engine import has_lanes_for
@@ -213,10 +213,7 @@ def _stored(name: str, network: GgufNetwork) -> StoredTensor:
         return stored_floats(tensor)
     if name in network.codes:
         return stored_codes(network.codes[name])
-    form = network.forms.get(name, network.form)
-    if form in BITS:
-        return stored_codes(rounded_blocks(tensor, BITS[form]))
-    return stored_floats(tensor, form)
+    return stored_matrix(tensor, network.forms.get(name, network.form))
 
 
 def _write_shape(writer: Any, shape: TransformerShape) -> None:  # noqa: ANN401 - GGUFWriter

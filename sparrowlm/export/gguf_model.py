@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -134,18 +133,6 @@ def other_files(files: ModelFiles, *, has_network: bool) -> dict[str, bytes]:
         left_out = _TOKENIZER_FILES
     names = [name for name in files.manifest.get("files", {}) if name not in left_out]
     return {name: files.read(name) for name in names}
-
-
-def saved_bytes(save: Callable[[Path], None]) -> bytes:
-    """Return what a part writes as its file.
-
-    Args:
-        save: writes it to a path.
-    """
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "part"
-        save(path)
-        return path.read_bytes()
 
 
 def listed(content: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sparrowlm.export.gguf_blocks import BITS, Form, StoredTensor, stored_codes, stored_floats
+from sparrowlm.export.gguf_blocks import Form, StoredTensor, stored_floats, stored_matrix
 from sparrowlm.models.architectures import RecurrentShape
-from sparrowlm.models.block_codes import rounded_blocks
 from sparrowlm.runtime.gguf_recurrent import CELL_KEY, STATE_KEY, recurrent_places
 from sparrowlm.text.tokenizers import TokenCodec
 
@@ -51,9 +50,7 @@ def _stored(name: str, network: GgufRecurrent) -> StoredTensor:
         return stored_floats(tensor + np.asarray(other, dtype=np.float32))
     if tensor.ndim == 1:
         return stored_floats(tensor)
-    if network.form in BITS:
-        return stored_codes(rounded_blocks(tensor, BITS[network.form]))
-    return stored_floats(tensor, network.form)
+    return stored_matrix(tensor, network.form)
 
 
 def write_recurrent_shape(writer: Any, shape: RecurrentShape) -> None:  # noqa: ANN401 - GGUFWriter

@@ -13,9 +13,10 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from sparrowlm.foundation.errors import DamagedFileError, ResourceError
@@ -86,6 +87,18 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Replace path by data, atomically and durably."""
     with opened(path) as handle:
         handle.write(data)
+
+
+def saved_bytes(save: Callable[[Path], None]) -> bytes:
+    """Return what a part writes as its file.
+
+    Args:
+        save: writes it to a path.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "part"
+        save(path)
+        return path.read_bytes()
 
 
 def write_text(path: Path, text: str) -> None:

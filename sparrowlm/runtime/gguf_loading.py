@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.runtime.engines import NeuralEngine
 from sparrowlm.runtime.gguf_reading import GgufFile
 from sparrowlm.runtime.gguf_tensors import Matrix, plain_tensor
-from sparrowlm.runtime.native_engine import NativeEngine, has_lanes_for
+from sparrowlm.runtime.native_engine import CompiledEngine, NativeEngine, has_lanes_for
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.text.tokenizers.rebuilding import codec_from_parts
 
@@ -96,16 +97,25 @@ def gguf_engine(file: GgufFile, shape: TransformerShape) -> NeuralEngine[Any]:
         DamagedFileError: the file cannot be used.
     """
     if native_part() is not None and has_lanes_for(shape):
-        try:
-            engine = NativeEngine(file.content, shape.context_tokens)
-            # Most of the file stands in the engine's own form now.
-            file.let_go()
-            return engine
-        except ValueError as error:
-            raise damaged_gguf(file, error) from error
+        return compiled(file, lambda: NativeEngine(file.content, shape.context_tokens))
     from sparrowlm.runtime.transformer_engine import TransformerEngine
 
     return TransformerEngine(shape, gguf_tensors(file, shape), file.path)
+
+
+def compiled(file: GgufFile, make: Callable[[], CompiledEngine]) -> CompiledEngine:
+    """Let the compiled engine take a file.
+
+    Raises:
+        DamagedFileError: the file cannot be used.
+    """
+    try:
+        engine = make()
+    except ValueError as error:
+        raise damaged_gguf(file, error) from error
+    # Most of the file stands in the engine's own form now.
+    file.let_go()
+    return engine
 
 
 def gguf_codec(file: GgufFile) -> TokenCodec:

@@ -23,7 +23,7 @@ import numpy as np
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.architectures import RecurrentShape
 from sparrowlm.runtime.engines import NeuralEngine
-from sparrowlm.runtime.gguf_loading import damaged_gguf, named_tensor
+from sparrowlm.runtime.gguf_loading import compiled, damaged_gguf, named_tensor
 from sparrowlm.runtime.gguf_reading import GgufFile
 from sparrowlm.runtime.gguf_tensors import Matrix
 from sparrowlm.runtime.native_engine import NativeRecurrentEngine
@@ -101,13 +101,7 @@ def recurrent_gguf_engine(file: GgufFile, shape: RecurrentShape) -> NeuralEngine
         DamagedFileError: the file cannot be used.
     """
     if native_part() is not None:
-        try:
-            engine = NativeRecurrentEngine(file.content)
-            # Most of the file stands in the engine's own form now.
-            file.let_go()
-            return engine
-        except ValueError as error:
-            raise damaged_gguf(file, error) from error
+        return compiled(file, lambda: NativeRecurrentEngine(file.content))
     from sparrowlm.runtime.recurrent_engine import RecurrentEngine
 
     return RecurrentEngine(shape, recurrent_tensors(file, shape), file.path)
