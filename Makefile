@@ -58,8 +58,10 @@ $(VENV)/run.stamp: $(VENV)/torch.stamp pyproject.toml $(wildcard native/* native
 	$(PIP) --no-build-isolation -e ".[train]"
 	@touch $@
 
+# seqeval is built apart: it needs setuptools-scm, which a recent setuptools no longer fetches itself.
 $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@echo "Installing what the tests need ..."
+	$(PIP) "seqeval>=1.2"
 	$(PIP) --no-build-isolation -e ".[dev]"
 	@touch $@
 

@@ -60,7 +60,8 @@ def tidy_spans(text: str, raw: Iterable[RawSpan], tally: ProblemTally) -> tuple[
 
 def _placed(text: str, raw: RawSpan, tally: ProblemTally) -> Span | None:
     start, end, label, quoted = raw
-    if quoted and (start < 0 or text[start:end] != quoted):
+    # A place before the text would count from its end in a slice.
+    if quoted and (min(start, end) < 0 or text[start:end] != quoted):
         found = _nearest(text, quoted, start)
         code = "dropped" if found < 0 else "moved"
         tally.add(f"corpora.labelled-span-{code}", f"{quoted} ({label}): {text}")

@@ -7,7 +7,7 @@ import tempfile
 from itertools import pairwise
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from labelled_files import json_lines, read, surfaces, table, write
 
@@ -122,6 +122,7 @@ def test_spans_are_always_inside_and_never_overlap(text, raw):
 
 
 @given(st.text("ab😀", max_size=10), RAW)
+@example("a" * 10, RawSpan(6, -3, "PER", "a"))
 def test_spans_alone_hold_what_they_quote(text, raw):
     tally = ProblemTally()
     spans = tidy_spans(text, [raw], tally)
