@@ -87,8 +87,8 @@ def test_round_trips_conll(sentences):
     data = written("a.conll", content)
     of_characters = is_cut_into_characters(t for sentence, _ in sentences for t in sentence)
     assert data.examples == [expected(*sentence, of_characters) for sentence in sentences]
-    for example, (sentence, _) in zip(data.examples, sentences, strict=True):
-        assert [example.text[a:b] for a, b in example.tokens] == sentence
+    for read_again, (sentence, _) in zip(data.examples, sentences, strict=True):
+        assert [read_again.text[a:b] for a, b in read_again.tokens] == sentence
     assert data.problems == ()
 
 
