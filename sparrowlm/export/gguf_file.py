@@ -27,8 +27,8 @@ from sparrowlm.export.gguf_blocks import (
 from sparrowlm.export.gguf_recurrent import (
     GgufRecurrent,
     recurrent_stored,
-    write_recurrent_shape,
 )
+from sparrowlm.export.gguf_settings import write_settings
 from sparrowlm.export.gguf_tokens import TokenSettings, token_settings
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DependencyError
@@ -36,7 +36,8 @@ from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.models.block_codes import BlockCodes
 from sparrowlm.runtime.gguf_files import FILE_PREFIX, GOLDEN_KEY, MANIFEST_KEY
-from sparrowlm.runtime.gguf_loading import LAYER_PARTS
+from sparrowlm.runtime.gguf_loading import LAYER_PARTS, transformer_settings
+from sparrowlm.runtime.gguf_recurrent import recurrent_settings
 from sparrowlm.runtime.native_engine import has_lanes_for
 from sparrowlm.text.tokenizers import TokenCodec
 
@@ -157,9 +158,10 @@ def _write(
 
 def _write_sizes(writer: Any, parts: GgufParts) -> None:  # noqa: ANN401 - GGUFWriter
     if isinstance(parts.network, GgufRecurrent):
-        write_recurrent_shape(writer, parts.network.shape)
+        write_settings(writer, recurrent_settings(parts.network.shape))
     elif parts.network is not None:
-        _write_shape(writer, parts.network.shape)
+        settings = transformer_settings(parts.network.shape)
+        write_settings(writer, {f"{writer.arch}.{key}": one for key, one in settings.items()})
     elif parts.codec is not None:
         writer.add_vocab_size(parts.codec.vocab_size)
 
@@ -214,22 +216,6 @@ def _stored(name: str, network: GgufNetwork) -> StoredTensor:
     if name in network.codes:
         return stored_codes(network.codes[name])
     return stored_matrix(tensor, network.forms.get(name, network.form))
-
-
-def _write_shape(writer: Any, shape: TransformerShape) -> None:  # noqa: ANN401 - GGUFWriter
-    writer.add_context_length(shape.context_tokens)
-    writer.add_embedding_length(shape.width)
-    writer.add_block_count(shape.num_layers)
-    writer.add_feed_forward_length(shape.feed_forward_width)
-    writer.add_head_count(shape.num_heads)
-    writer.add_head_count_kv(shape.num_kv_heads)
-    # A head may be wider or narrower than width / heads.
-    writer.add_key_length(shape.head_width)
-    writer.add_value_length(shape.head_width)
-    writer.add_layer_norm_rms_eps(shape.norm_epsilon)
-    writer.add_rope_freq_base(shape.rope_base)
-    writer.add_rope_dimension_count(shape.head_width)
-    writer.add_vocab_size(shape.vocab_size)
 
 
 def _write_tokens(writer: Any, tokens: TokenSettings) -> None:  # noqa: ANN401 - GGUFWriter

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from sparrowlm.export.gguf_blocks import Form, StoredTensor, stored_floats, stored_matrix
+from sparrowlm.export.gguf_blocks import (
+    Form,
+    StoredTensor,
+    stored_codes,
+    stored_floats,
+    stored_matrix,
+)
 from sparrowlm.models.architectures import RecurrentShape
-from sparrowlm.runtime.gguf_recurrent import CELL_KEY, STATE_KEY, recurrent_places
+from sparrowlm.models.block_codes import BlockCodes
+from sparrowlm.runtime.gguf_recurrent import recurrent_places
 from sparrowlm.text.tokenizers import TokenCodec
 
 
@@ -23,12 +30,14 @@ class GgufRecurrent:
         tensors: weights by their names in model.safetensors.
         codec: the tokenizer.
         form: of matrices, see gguf_blocks.
+        codes: matrices that are rounded already, by name; their form is theirs.
     """
 
     shape: RecurrentShape
     tensors: Mapping[str, np.ndarray[Any, np.dtype[Any]]]
     codec: TokenCodec
     form: Form = "int8"
+    codes: Mapping[str, BlockCodes] = field(default_factory=dict)
 
 
 def recurrent_stored(network: GgufRecurrent) -> dict[str, StoredTensor]:
@@ -50,13 +59,6 @@ def _stored(name: str, network: GgufRecurrent) -> StoredTensor:
         return stored_floats(tensor + np.asarray(other, dtype=np.float32))
     if tensor.ndim == 1:
         return stored_floats(tensor)
+    if name in network.codes:
+        return stored_codes(network.codes[name])
     return stored_matrix(tensor, network.form)
-
-
-def write_recurrent_shape(writer: Any, shape: RecurrentShape) -> None:  # noqa: ANN401 - GGUFWriter
-    """Write the sizes as settings."""
-    writer.add_string(CELL_KEY, shape.cell)
-    writer.add_embedding_length(shape.embedding_width)
-    writer.add_uint32(STATE_KEY, shape.state_width)
-    writer.add_block_count(shape.num_layers)
-    writer.add_vocab_size(shape.vocab_size)

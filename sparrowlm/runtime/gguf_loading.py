@@ -1,18 +1,19 @@
-"""From one GGUF file to something that answers."""
+"""From one GGUF file, or the weights of a directory, to something that answers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.runtime.engines import NeuralEngine
+from sparrowlm.runtime.gguf_image import GgufImage
 from sparrowlm.runtime.gguf_reading import GgufFile
 from sparrowlm.runtime.gguf_tensors import Matrix, plain_tensor
 from sparrowlm.runtime.native_engine import CompiledEngine, NativeEngine, has_lanes_for
+from sparrowlm.runtime.weights import Tensors
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.text.tokenizers.rebuilding import codec_from_parts
 
@@ -65,12 +66,27 @@ def gguf_shape(file: GgufFile) -> TransformerShape:
     )
 
 
-def gguf_tensors(file: GgufFile, shape: TransformerShape) -> dict[str, Matrix]:
-    """Return all weights by their names in model.safetensors, float32.
+def transformer_settings(shape: TransformerShape) -> dict[str, int | float]:
+    """Return the sizes of a network as settings, without "<architecture>." in front of the keys."""
+    return {
+        "context_length": shape.context_tokens,
+        "embedding_length": shape.width,
+        "block_count": shape.num_layers,
+        "feed_forward_length": shape.feed_forward_width,
+        "attention.head_count": shape.num_heads,
+        "attention.head_count_kv": shape.num_kv_heads,
+        # A head may be wider or narrower than width / heads.
+        "attention.key_length": shape.head_width,
+        "attention.value_length": shape.head_width,
+        "attention.layer_norm_rms_epsilon": shape.norm_epsilon,
+        "rope.freq_base": float(shape.rope_base),
+        "rope.dimension_count": shape.head_width,
+        "vocab_size": shape.vocab_size,
+    }
 
-    Raises:
-        DamagedFileError: a tensor is missing or of other sizes.
-    """
+
+def transformer_places(shape: TransformerShape) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return every tensor of model.safetensors: its name in GGUF, and its sizes."""
     queries, keys = shape.num_heads * shape.head_width, shape.num_kv_heads * shape.head_width
     width, inner, head = shape.width, shape.feed_forward_width, shape.head_width
     sizes: dict[str, tuple[int, ...]] = {
@@ -79,15 +95,25 @@ def gguf_tensors(file: GgufFile, shape: TransformerShape) -> dict[str, Matrix]:
         "attn_output": (width, queries), "ffn_norm": (width,), "ffn_gate": (inner, width),
         "ffn_up": (inner, width), "ffn_down": (width, inner),
     }  # fmt: skip
-    wanted = {
+    places: dict[str, tuple[str, tuple[int, ...]]] = {
         "model.embed_tokens.weight": ("token_embd.weight", (shape.vocab_size, width)),
         "model.norm.weight": ("output_norm.weight", (width,)),
     }
     for layer in range(shape.num_layers):
         for part, own in LAYER_PARTS.items():
             name = f"model.layers.{layer}.{own}.weight"
-            wanted[name] = (f"blk.{layer}.{part}.weight", sizes[part])
-    return {name: named_tensor(file, *place) for name, place in wanted.items()}
+            places[name] = (f"blk.{layer}.{part}.weight", sizes[part])
+    return places
+
+
+def gguf_tensors(file: GgufFile, shape: TransformerShape) -> dict[str, Matrix]:
+    """Return all weights by their names in model.safetensors, float32.
+
+    Raises:
+        DamagedFileError: a tensor is missing or of other sizes.
+    """
+    places = transformer_places(shape)
+    return {name: named_tensor(file, *place) for name, place in places.items()}
 
 
 def gguf_engine(file: GgufFile, shape: TransformerShape) -> NeuralEngine[Any]:
@@ -103,7 +129,32 @@ def gguf_engine(file: GgufFile, shape: TransformerShape) -> NeuralEngine[Any]:
     return TransformerEngine(shape, gguf_tensors(file, shape), file.path)
 
 
-def compiled(file: GgufFile, make: Callable[[], CompiledEngine]) -> CompiledEngine:
+def transformer_engine(
+    shape: TransformerShape, tensors: Tensors, path: object
+) -> NeuralEngine[Any]:
+    """Return what runs the network of a directory: the compiled engine, or NumPy without one.
+
+    Args:
+        shape: all sizes.
+        tensors: weights by their names in model.safetensors.
+        path: named when a tensor is missing or of another shape.
+
+    Raises:
+        DamagedFileError: the tensors do not fit the shape.
+    """
+    if native_part() is not None and has_lanes_for(shape):
+        sizes = transformer_settings(shape)
+        settings = {"general.architecture": "qwen3"} | {
+            f"qwen3.{key}": value for key, value in sizes.items()
+        }
+        image = GgufImage(settings, tensors, transformer_places(shape), path)
+        return compiled(image, lambda: NativeEngine(image.content, shape.context_tokens))
+    from sparrowlm.runtime.transformer_engine import TransformerEngine
+
+    return TransformerEngine(shape, tensors, path)
+
+
+def compiled(file: GgufFile | GgufImage, make: Callable[[], CompiledEngine]) -> CompiledEngine:
     """Let the compiled engine take a file.
 
     Raises:
@@ -112,7 +163,7 @@ def compiled(file: GgufFile, make: Callable[[], CompiledEngine]) -> CompiledEngi
     try:
         engine = make()
     except ValueError as error:
-        raise damaged_gguf(file, error) from error
+        raise _damaged(file.path, error) from error
     # Most of the file stands in the engine's own form now.
     file.let_go()
     return engine
@@ -158,4 +209,8 @@ def named_tensor(file: GgufFile, name: str, sizes: tuple[int, ...]) -> Matrix:
 
 def damaged_gguf(file: GgufFile, reason: object) -> DamagedFileError:
     """Return the error that names a file and what is wrong with it."""
-    return DamagedFileError("foundation.file-damaged", path=Path(file.path), reason=reason)
+    return _damaged(file.path, reason)
+
+
+def _damaged(path: object, reason: object) -> DamagedFileError:
+    return DamagedFileError("foundation.file-damaged", path=path, reason=reason)

@@ -23,10 +23,12 @@ import numpy as np
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.architectures import RecurrentShape
 from sparrowlm.runtime.engines import NeuralEngine
+from sparrowlm.runtime.gguf_image import GgufImage
 from sparrowlm.runtime.gguf_loading import compiled, damaged_gguf, named_tensor
 from sparrowlm.runtime.gguf_reading import GgufFile
 from sparrowlm.runtime.gguf_tensors import Matrix
 from sparrowlm.runtime.native_engine import NativeRecurrentEngine
+from sparrowlm.runtime.weights import Tensors, take
 
 CELL_KEY = "sparrow.recurrent.cell"
 STATE_KEY = "sparrow.recurrent.state_length"
@@ -105,3 +107,45 @@ def recurrent_gguf_engine(file: GgufFile, shape: RecurrentShape) -> NeuralEngine
     from sparrowlm.runtime.recurrent_engine import RecurrentEngine
 
     return RecurrentEngine(shape, recurrent_tensors(file, shape), file.path)
+
+
+def recurrent_settings(shape: RecurrentShape) -> dict[str, str | int]:
+    """Return the sizes of a network as settings."""
+    return {
+        CELL_KEY: shape.cell,
+        "sparrow.embedding_length": shape.embedding_width,
+        STATE_KEY: shape.state_width,
+        "sparrow.block_count": shape.num_layers,
+        "sparrow.vocab_size": shape.vocab_size,
+    }
+
+
+def recurrent_engine(shape: RecurrentShape, tensors: Tensors, path: object) -> NeuralEngine[Any]:
+    """Return what runs the network of a directory: the compiled engine, or NumPy without one.
+
+    Args:
+        shape: all sizes.
+        tensors: weights by their names in model.safetensors.
+        path: named when a tensor is missing or of another shape.
+
+    Raises:
+        DamagedFileError: the tensors do not fit the shape.
+    """
+    if native_part() is not None:
+        settings = {"general.architecture": "sparrow", **recurrent_settings(shape)}
+        joined = _with_one_bias(shape, tensors, path)
+        image = GgufImage(settings, joined, recurrent_places(shape), path)
+        return compiled(image, lambda: NativeRecurrentEngine(image.content))
+    from sparrowlm.runtime.recurrent_engine import RecurrentEngine
+
+    return RecurrentEngine(shape, tensors, path)
+
+
+def _with_one_bias(shape: RecurrentShape, tensors: Tensors, path: object) -> Tensors:
+    """Return the tensors with both biases of a layer in its first."""
+    joined = dict(tensors)
+    sizes = (shape.num_gates * shape.state_width,)
+    for layer in range(shape.num_layers):
+        first, second = (f"recurrent.bias_{part}_l{layer}" for part in ("ih", "hh"))
+        joined[first] = take(tensors, first, sizes, path) + take(tensors, second, sizes, path)
+    return joined

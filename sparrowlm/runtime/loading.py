@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sparrowlm.foundation.errors import DamagedFileError
-from sparrowlm.models.architectures import RecurrentShape, TransformerShape, shape_from_config
+from sparrowlm.models.architectures import RecurrentShape, shape_from_config
 from sparrowlm.runtime.directory import (
     CONFIG_FILE,
     NGRAM_FILE,
@@ -112,11 +111,13 @@ def _neural(directory: ModelFiles) -> NeuralEngine[Any]:
     path = directory.path / TENSORS_FILE
     shape = shape_from_config(_config(directory), directory.path / CONFIG_FILE)
     tensors = read_tensors(directory.read(TENSORS_FILE), path)
-    makers: dict[type, Callable[..., NeuralEngine[Any]]] = {
-        TransformerShape: _transformer,
-        RecurrentShape: _recurrent,
-    }
-    return makers[type(shape)](shape, tensors, path)
+    if isinstance(shape, RecurrentShape):
+        from sparrowlm.runtime.gguf_recurrent import recurrent_engine
+
+        return recurrent_engine(shape, tensors, path)
+    from sparrowlm.runtime.gguf_loading import transformer_engine
+
+    return transformer_engine(shape, tensors, path)
 
 
 def _gguf_network(file: GgufFile) -> NeuralEngine[Any]:
@@ -131,18 +132,6 @@ def _gguf_network(file: GgufFile) -> NeuralEngine[Any]:
     from sparrowlm.runtime.gguf_loading import gguf_engine, gguf_shape
 
     return gguf_engine(file, gguf_shape(file))
-
-
-def _transformer(*parts: Any) -> NeuralEngine[Any]:  # noqa: ANN401 - shape, tensors, path
-    from sparrowlm.runtime.transformer_engine import TransformerEngine
-
-    return TransformerEngine(*parts)
-
-
-def _recurrent(*parts: Any) -> NeuralEngine[Any]:  # noqa: ANN401 - shape, tensors, path
-    from sparrowlm.runtime.recurrent_engine import RecurrentEngine
-
-    return RecurrentEngine(*parts)
 
 
 def _mixture(directory: ModelFiles) -> Engine[Any]:
