@@ -26,25 +26,25 @@ from sparrowlm.compression.samples import (
 )
 from sparrowlm.export.gguf_file import GgufNetwork, GgufParts, write_gguf
 from sparrowlm.export.gguf_model import (
+    any_network_of,
     counting_codec,
     listed,
-    network_of,
     other_files,
 )
+from sparrowlm.export.gguf_recurrent import GgufRecurrent
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DataError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
-from sparrowlm.models.architectures import shape_from_config
+from sparrowlm.models.architectures import RecurrentShape
 from sparrowlm.models.block_codes import BlockCodes
-from sparrowlm.runtime.directory import CONFIG_FILE, TENSORS_FILE, ModelFiles
+from sparrowlm.runtime.directory import CONFIG_FILE, ModelFiles
 from sparrowlm.runtime.engines import Engine
 from sparrowlm.runtime.loading import LoadedModel, open_model
 from sparrowlm.runtime.mixture_engine import MixtureEngine
 from sparrowlm.runtime.ngram_engine import NgramEngine
 from sparrowlm.runtime.scoring import document_ids
 from sparrowlm.runtime.vectors_engine import VectorsEngine
-from sparrowlm.runtime.weights import read_tensors
 
 # Ids that matrices are rounded by, and ids that measuring takes at most.
 _SEEN_TOKENS, _MEASURED_TOKENS = 65_536, 100_000
@@ -92,13 +92,8 @@ def parts_of(files: ModelFiles, model: LoadedModel) -> TextParts:
 
 
 def _weights(files: ModelFiles) -> Weights | None:
-    found = network_of(files)
-    if found is not None:
-        return Weights(found.shape, found.tensors)
-    if not files.holds(TENSORS_FILE):
-        return None
-    shape = shape_from_config(files.read_json(CONFIG_FILE), files.path / CONFIG_FILE)
-    return Weights(shape, read_tensors(files.read(TENSORS_FILE), files.path / TENSORS_FILE))
+    found = any_network_of(files)
+    return None if found is None else Weights(found.shape, found.tensors)
 
 
 def text_samples(
@@ -172,7 +167,7 @@ class TextCompression:
         self._files, self.parts, self._engine = files, parts, engine
         self.is_common, self.samples, self.changes = is_common, samples, dict(changes or {})
         self.measured_on = samples.measured_on
-        self._content = other_files(files, has_network=parts.decoder is not None)
+        self._content = other_files(files, has_network=parts.network is not None)
         if self.changes:
             self._content |= _changed_files(files, parts)
         self.documents = [ids for text in samples.seen if len(ids := token_ids(parts, text)) > 1]
@@ -200,18 +195,24 @@ class TextCompression:
             content[NGRAM] = atomic.saved_bytes(self._ngram.tables[chosen[NGRAM].way].save)
         if self._rows is not None:
             content[self._rows.name] = self._rows.files[chosen[self._rows.name].way]
-        shape, weights = self.parts.decoder, self.parts.network
-        if shape is not None and weights is not None and self._matrices is not None:
-            codes = self._matrices.chosen(chosen)
-            network = GgufNetwork(
-                shape=shape, tensors=weights.tensors, codec=self.parts.codec, codes=codes,
-                form="float16",
-            )  # fmt: skip
+        if self._matrices is not None:
+            network = self._network(self._matrices.chosen(chosen))
         manifest = {**self._files.manifest, "files": listed(content), "compression": dict(facts)}
         # A counting model alone has its tokenizer among the settings, like a network.
         codec = None if counting_codec(self._files) is None else self.parts.codec
         parts = GgufParts(network=network, codec=codec, files=content, manifest=manifest)
         write_gguf(path, parts)
+
+    def _network(self, codes: Mapping[str, BlockCodes]) -> GgufNetwork | GgufRecurrent:
+        weights = self.parts.network
+        assert weights is not None  # noqa: S101 - its matrices were rounded
+        parts: dict[str, Any] = {
+            "tensors": weights.tensors, "codec": self.parts.codec, "codes": codes,
+            "form": "float16",
+        }  # fmt: skip
+        if isinstance(weights.shape, RecurrentShape):
+            return GgufRecurrent(shape=weights.shape, **parts)
+        return GgufNetwork(shape=weights.shape, **parts)
 
     def losses(self, path: Path | None = None) -> TextLosses:
         """Measure the model, or a file that was written."""
@@ -248,11 +249,13 @@ class TextCompression:
         return {} if self._matrices is None else self._matrices.chosen(chosen)
 
     def _matrix_ways(self, progress: Progress) -> CodeWays | None:
-        shape, weights = self.parts.decoder, self.parts.network
-        if shape is None or weights is None:
+        weights = self.parts.network
+        if weights is None:
             return None
         windows_BT = windows(self.documents, window_of(self.parts), _SEEN_TOKENS)
-        return matrix_ways(shape, weights.tensors, windows_BT, progress, is_common=self.is_common)
+        return matrix_ways(
+            weights.shape, weights.tensors, windows_BT, progress, is_common=self.is_common
+        )
 
     def _ngram_ways(self, progress: Progress) -> NgramWays | None:
         if self.parts.ngram is None:
@@ -283,7 +286,7 @@ def token_ids(parts: TextParts, text: str) -> Ids:
 
 def _changed_files(files: ModelFiles, parts: TextParts) -> dict[str, bytes]:
     """Return the files of a model that are others where the model has other parts."""
-    if parts.decoder is not None:
+    if parts.network is not None:
         return {}
     content: dict[str, bytes] = {}
     # A counting model's tokenizer stands among the settings.

@@ -1,4 +1,4 @@
-"""The matrices of a decoder in several numbers of bits, and what each choice costs.
+"""The matrices of a network in several numbers of bits, and what each choice costs.
 
 The cost of a choice is what the whole model's predictions lose: nats per token between them before
 and after (Kullback and Leibler's divergence). That is measured for one number of bits, matrix by
@@ -16,14 +16,21 @@ import numpy as np
 
 from sparrowlm.compression.choices import Choice, Way
 from sparrowlm.compression.code_ways import CodeWays
-from sparrowlm.compression.inputs import EMBEDDING, input_products
+from sparrowlm.compression.inputs import (
+    EMBEDDING,
+    RECURRENT_EMBEDDING,
+    Products,
+    input_products,
+    recurrent_products,
+)
 from sparrowlm.compression.rounding import product_error, rounded_for_inputs
 from sparrowlm.foundation.array_types import Float32, Int64
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
-from sparrowlm.models.architectures import TransformerShape
+from sparrowlm.models.architectures import RecurrentShape, TransformerShape
 from sparrowlm.models.block_codes import BLOCK_COLUMNS, CODE_BITS, BlockCodes, rounded_blocks
 from sparrowlm.runtime.engines import log_softmax
+from sparrowlm.runtime.recurrent_engine import RecurrentEngine
 from sparrowlm.runtime.threads import spread
 from sparrowlm.runtime.transformer_engine import TransformerEngine
 
@@ -40,6 +47,7 @@ _MOST_SCORES = 16_000_000
 # The embedding is read by the ids as well: its rows are doubted more than other inputs.
 _EMBEDDING_DAMPING = 0.1
 
+Shape = TransformerShape | RecurrentShape
 Tensors = Mapping[str, np.ndarray[Any, np.dtype[np.float32]]]
 
 
@@ -56,7 +64,7 @@ def code_bytes(rows: int, columns: int, bits: int) -> int:
 
 
 def matrix_ways(
-    shape: TransformerShape,
+    shape: Shape,
     tensors: Tensors,
     windows_BT: Int64[np.ndarray, "batch time"],
     progress: Progress,
@@ -66,7 +74,7 @@ def matrix_ways(
     """Round every matrix to several numbers of bits and measure what that costs.
 
     Args:
-        shape: of the decoder.
+        shape: of a decoder or a recurrent network.
         tensors: weights by their names in model.safetensors, float32.
         windows_BT: texts to look at, at most context_tokens ids each.
         progress: told about it.
@@ -74,11 +82,10 @@ def matrix_ways(
             the length of a row.
     """
     bits = _COMMON_BITS if is_common else CODE_BITS
-    engine = TransformerEngine(shape, tensors, "")
     names = [name for name, tensor in tensors.items() if tensor.ndim == _MATRIX]
     plain = [name for name in names if is_common and tensors[name].shape[1] % BLOCK_COLUMNS]
     names = [name for name in names if name not in plain]
-    products = input_products(engine, windows_BT)
+    products = _products(shape, tensors, windows_BT)
     work = [(name, count) for name in names for count in bits]
     progress.start(say("compression.rounding"), len(work), say("compression.unit-matrices"))
     rounded = spread(lambda one: _rounded(tensors[one[0]], products[one[0]], *one), work)
@@ -106,6 +113,14 @@ def matrix_ways(
     return CodeWays(codes, choices)
 
 
+def _products(
+    shape: Shape, tensors: Tensors, windows_BT: Int64[np.ndarray, "batch time"]
+) -> Products:
+    if isinstance(shape, RecurrentShape):
+        return recurrent_products(RecurrentEngine(shape, tensors, ""), windows_BT)
+    return input_products(TransformerEngine(shape, tensors, ""), windows_BT)
+
+
 def _rounded(
     matrix: np.ndarray[Any, np.dtype[np.float32]],
     products: np.ndarray[Any, np.dtype[np.float64]],
@@ -114,13 +129,13 @@ def _rounded(
 ) -> BlockCodes:
     if bits == max(CODE_BITS):
         return rounded_blocks(matrix, bits)
-    if name == EMBEDDING:
+    if name in (EMBEDDING, RECURRENT_EMBEDDING):
         return rounded_for_inputs(matrix, products, bits, _EMBEDDING_DAMPING)
     return rounded_for_inputs(matrix, products, bits)
 
 
 def _probe(
-    shape: TransformerShape, tensors: Tensors, windows_BT: Int64[np.ndarray, "batch time"]
+    shape: Shape, tensors: Tensors, windows_BT: Int64[np.ndarray, "batch time"]
 ) -> Int64[np.ndarray, "some time"]:
     """Return as many windows as there is time for."""
     parameters = sum(tensor.size for tensor in tensors.values())
@@ -131,7 +146,7 @@ def _probe(
 
 
 def _divergences(
-    shape: TransformerShape,
+    shape: Shape,
     tensors: Tensors,
     others: Tensors,
     windows_BT: Int64[np.ndarray, "batch time"],
@@ -154,8 +169,11 @@ def _divergences(
 
 
 def _predictions(
-    shape: TransformerShape, tensors: Tensors, windows_BT: Int64[np.ndarray, "batch time"]
+    shape: Shape, tensors: Tensors, windows_BT: Int64[np.ndarray, "batch time"]
 ) -> Float32[np.ndarray, "positions vocab"]:
+    if isinstance(shape, RecurrentShape):
+        logits_BTV = RecurrentEngine(shape, tensors, "").window_logits(windows_BT)
+        return log_softmax(logits_BTV.reshape(-1, shape.vocab_size))
     engine = TransformerEngine(shape, tensors, "")
     states_ND = engine.window_states(windows_BT).reshape(-1, shape.width)
     return log_softmax(states_ND @ tensors[EMBEDDING].T)

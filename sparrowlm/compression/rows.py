@@ -1,4 +1,4 @@
-"""Word vectors and recurrent networks in 8 bits, one scale a row, and what that costs."""
+"""Word vectors in 8 bits, one scale a row, and what that costs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.compression.choices import Choice, Way
-from sparrowlm.compression.parts import TextParts, Weights
+from sparrowlm.compression.parts import TextParts
 from sparrowlm.compression.samples import first_ids
 from sparrowlm.foundation import atomic
-from sparrowlm.models.quantised_rows import quantised, restored, stored
+from sparrowlm.models.quantised_rows import quantised
 from sparrowlm.models.word_vectors import WordVectors
-from sparrowlm.runtime.directory import TENSORS_FILE, VECTORS_FILE
+from sparrowlm.runtime.directory import VECTORS_FILE
 
 ROUNDED = 8
-_MATRIX = 2
 _SEEN_TOKENS = 16_384
 
 Ids = np.ndarray[Any, np.dtype[np.int64]]
@@ -39,37 +38,24 @@ class RowWays:
 
 
 def row_ways(parts: TextParts, documents: Sequence[Ids]) -> RowWays | None:
-    """Round the rows of a model's weights.
+    """Round the rows of word vectors.
 
     Args:
         parts: of the model.
         documents: ids to look at, the separator in front of each.
 
     Returns:
-        None for a model whose weights stand otherwise.
+        None for a model without word vectors.
     """
-    if parts.vectors is not None:
-        vectors = parts.vectors
-        files: dict[Way, bytes] = {
-            32: atomic.saved_bytes(vectors.save),
-            ROUNDED: atomic.saved_bytes(lambda path: vectors.save(path, has_rounded_rows=True)),
-        }
-        rounded = replace(parts, vectors=_rounded_vectors(vectors))
-        return _ways(VECTORS_FILE, files, parts, rounded, documents)
-    if parts.network is None or parts.decoder is not None:
+    vectors = parts.vectors
+    if vectors is None:
         return None
-    tensors = parts.network.tensors
-    small: dict[str, np.ndarray[Any, np.dtype[Any]]] = {}
-    for name, tensor in tensors.items():
-        small |= stored(name, quantised(_wide(tensor))) if _is_matrix(tensor) else {name: tensor}
-    plain = {
-        name: restored(name, small).plain() if _is_matrix(tensor) else tensor
-        for name, tensor in tensors.items()
+    files: dict[Way, bytes] = {
+        32: atomic.saved_bytes(vectors.save),
+        ROUNDED: atomic.saved_bytes(lambda path: vectors.save(path, has_rounded_rows=True)),
     }
-    widest = max(8 * tensor.itemsize for tensor in tensors.values())
-    files = {widest: _tensor_file(tensors), ROUNDED: _tensor_file(small)}
-    rounded = replace(parts, network=Weights(parts.network.shape, plain))
-    return _ways(TENSORS_FILE, files, parts, rounded, documents)
+    rounded = replace(parts, vectors=_rounded_vectors(vectors))
+    return _ways(VECTORS_FILE, files, parts, rounded, documents)
 
 
 def _ways(
@@ -95,18 +81,3 @@ def _rounded_vectors(vectors: WordVectors) -> WordVectors:
         vectors_VD=quantised(vectors.vectors_VD).plain(),
         output_VD=quantised(vectors.output_VD).plain(),
     )
-
-
-def _is_matrix(tensor: np.ndarray[Any, np.dtype[Any]]) -> bool:
-    return tensor.ndim == _MATRIX
-
-
-def _wide(tensor: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    return np.asarray(tensor, dtype=np.float32)
-
-
-def _tensor_file(tensors: Mapping[str, np.ndarray[Any, np.dtype[Any]]]) -> bytes:
-    from safetensors.numpy import save
-
-    content: bytes = save({name: np.ascontiguousarray(one) for name, one in tensors.items()})
-    return content

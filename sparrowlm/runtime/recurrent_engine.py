@@ -112,6 +112,20 @@ class RecurrentEngine(ScoresInPieces):
             ids_T, SCORING_WINDOW, self.vocab_size, self._read_windows, self._logits
         )
 
+    def window_logits(self, windows_BT: Int64[np.ndarray, "batch time"]) -> Matrix:
+        """Read texts from a fresh start each and return logits_BTV."""
+        return self._logits(self._read_windows(windows_BT))
+
+    def window_inputs(self, windows_BT: Int64[np.ndarray, "batch time"]) -> list[Matrix]:
+        """Return what enters every layer, [B, T, D] or [B, T, S], and what leaves the last one.
+
+        At the end what the projection makes of that: what the embedding gives scores for.
+        """
+        layers_TBN = list(self._passed(windows_BT, self._zeros(len(windows_BT))))
+        with one_thread_per_product():
+            layers_TBN.append(layers_TBN[-1] @ self._projection_DS.T)
+        return [layer_TBN.swapaxes(0, 1) for layer_TBN in layers_TBN]
+
     def _read_windows(self, windows_BT: Int64[np.ndarray, "batch time"]) -> Matrix:
         return self._read(windows_BT, self._zeros(len(windows_BT)))
 
@@ -127,16 +141,25 @@ class RecurrentEngine(ScoresInPieces):
 
     def _read(self, ids_BT: Int64[np.ndarray, "batch time"], cache: RecurrentCache) -> Matrix:
         """Feed ids, change the cache, return the last layer's states_BTS."""
+        for states_TBS in self._passed(ids_BT, cache):  # noqa: B007 - the last one is wanted
+            pass
+        states_BTS: Matrix = states_TBS.swapaxes(0, 1)
+        return states_BTS
+
+    def _passed(
+        self, ids_BT: Int64[np.ndarray, "batch time"], cache: RecurrentCache
+    ) -> Iterator[Matrix]:
+        """Yield embeddings_TBD and the states_TBS of every layer; change the cache."""
         advance = _lstm if self.shape.cell == "lstm" else _elman
         x_TBD = self._embedding_VD[ids_BT.T]
+        yield x_TBD
         # 1 / (1 + exp(-x)) may pass through infinity to 0.
         with np.errstate(over="ignore"), one_thread_per_product():
             for layer, (from_input, from_state, bias) in enumerate(self._layers):
                 gates_TBG = x_TBD @ from_input.T + bias
                 hidden_BS, cell_BS = cache.hidden_LBS[layer], cache.cell_LBS[layer]
                 x_TBD = advance(gates_TBG, from_state, hidden_BS, cell_BS)
-        states_BTS: Matrix = x_TBD.swapaxes(0, 1)
-        return states_BTS
+                yield x_TBD
 
 
 def _elman(gates_TBG: Matrix, from_state_SG: Matrix, hidden_BS: Matrix, _cell_BS: Matrix) -> Matrix:
