@@ -12,6 +12,8 @@ from sparrowlm.foundation.messages import say
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
+# What runs no model, or says about the compiled part what there is to say.
+_VERBS_WITHOUT_RUNNING = frozenset(("doctor", "info", "export", "self-test"))
 _VERBS_WITH_FILES = frozenset(("train", "score", "evaluate"))
 _COMMANDS_FOR_PACKAGES = {
     "torch": "pip install torch --index-url https://download.pytorch.org/whl/cpu",
@@ -71,6 +73,7 @@ def _run(arguments: list[str]) -> int:
     from sparrowlm.cli.application import build_application
     from sparrowlm.cli.usage_errors import usage_sentence
 
+    _tell_of_numpy(arguments)
     application = build_application()
     try:
         result = application(
@@ -80,6 +83,15 @@ def _run(arguments: list[str]) -> int:
         complain(usage_sentence(error))
         return EXIT_USAGE
     return result if isinstance(result, int) else EXIT_DONE
+
+
+def _tell_of_numpy(arguments: list[str]) -> None:
+    """Say that NumPy does the work where nothing was compiled; whoever switched it off knows."""
+    from sparrowlm.foundation.native_part import is_missing
+
+    verb = arguments[0]
+    if is_missing() and not verb.startswith("-") and verb not in _VERBS_WITHOUT_RUNNING:
+        complain(say("cli.runs-in-numpy"))
 
 
 def _with_standard_input(arguments: list[str]) -> list[str]:

@@ -22,6 +22,13 @@ def _imported() -> Any | None:  # noqa: ANN401 - a compiled module without types
 
 def native_part() -> Any | None:  # noqa: ANN401 - a compiled module without types
     """Return the compiled module, or None when it was not built or is switched off."""
-    if os.environ.get("SPARROW_NATIVE", "1") == "0":
-        return None
-    return _imported()
+    return None if _is_switched_off() else _imported()
+
+
+def is_missing() -> bool:
+    """Say whether it was not built, though nobody switched it off."""
+    return not _is_switched_off() and _imported() is None
+
+
+def _is_switched_off() -> bool:
+    return os.environ.get("SPARROW_NATIVE", "1") == "0"
