@@ -99,6 +99,11 @@ int sparrow_set_pattern(sparrow_model* model, const char* pattern) {
   return model->open.writer().guide().match(text_of(pattern), model->complaint);
 }
 
+int sparrow_set_schema(sparrow_model* model, const char* schema) {
+  model->complaint = {};
+  return model->open.writer().guide().follow_schema(text_of(schema), model->complaint);
+}
+
 void sparrow_clear_pattern(sparrow_model* model) { model->open.writer().guide().clear(); }
 
 int sparrow_keep_log_probabilities(sparrow_model* model) {

@@ -65,6 +65,7 @@ void sparrow_clear_stops(sparrow_model *model);
  * where that does. 0: it cannot be used, see sparrow_complaint(), and any text is allowed. */
 int sparrow_set_choices(sparrow_model *model, const char *const *choices, size_t count);
 int sparrow_set_pattern(sparrow_model *model, const char *pattern);
+int sparrow_set_schema(sparrow_model *model, const char *schema); /* JSON of a JSON schema */
 void sparrow_clear_pattern(sparrow_model *model);
 /* Keeps, from now on, the probabilities of what is drawn. 0: no memory. */
 int sparrow_keep_log_probabilities(sparrow_model *model);

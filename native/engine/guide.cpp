@@ -33,6 +33,13 @@ bool Guide::match(Text pattern, Complaint& complaint) {
   return parse_pattern(pattern, tree, whole, complaint) && make(tree, whole, complaint);
 }
 
+bool Guide::follow_schema(Text schema, Complaint& complaint) {
+  PatternTree tree;
+  PatternTree::Part whole = 0;
+  is_active_ = false;
+  return parse_schema(schema, tree, whole, complaint) && make(tree, whole, complaint);
+}
+
 bool Guide::make(PatternTree& tree, PatternTree::Part whole, Complaint& complaint) {
   is_active_ = automaton_.make(tree, whole, complaint);
   if (is_active_ && order_.size() == 0 && !sort_tokens()) {

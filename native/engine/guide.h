@@ -13,6 +13,7 @@ class Guide {
   // Each replaces what was there; false: the complaint says why, and any text is allowed.
   bool choose(const Text* choices, std::size_t count, Complaint& complaint);
   bool match(Text pattern, Complaint& complaint);
+  bool follow_schema(Text schema, Complaint& complaint);
   void clear() { is_active_ = false; }
 
   bool is_active() const { return is_active_; }

@@ -102,11 +102,18 @@ class Program {
   // What the text may look like.
   bool guide(const Options& options, engine::Complaint& complaint) {
     const auto text_of = [](const char* word) { return engine::Text{word, std::strlen(word)}; };
-    if (options.pattern != nullptr && options.num_choices > 0) {
-      return complaint.say("--choices and --pattern exclude each other");
+    const int num_forms = (options.pattern != nullptr) + (options.schema != nullptr) +
+                          (options.num_choices > 0);
+    if (num_forms > 1) {
+      return complaint.say("--choices, --pattern and --json-schema exclude each other");
     }
     engine::Guide& guide = open_.writer().guide();
     if (options.pattern != nullptr) return guide.match(text_of(options.pattern), complaint);
+    if (options.schema != nullptr) {
+      MappedFile file;
+      if (!file.open(options.schema)) return guide.follow_schema(text_of(options.schema), complaint);
+      return guide.follow_schema({reinterpret_cast<const char*>(file.bytes()), file.size()}, complaint);
+    }
     if (options.num_choices == 0) return true;
     engine::Text choices[256];
     for (std::size_t i = 0; i < options.num_choices; ++i) choices[i] = text_of(options.choices[i]);

@@ -16,6 +16,7 @@ const char kHelp[] =
     "      --repetition-penalty X   above 1 avoids the last 64 tokens (1)\n"
     "      --choices A B ...     write one of these\n"
     "      --pattern REGEX       write what matches this regular expression as a whole\n"
+    "      --json-schema SCHEMA  write JSON of this schema: a file or the schema itself\n"
     "      --log-probabilities   a JSON line for every token, with its natural log-probability\n"
     "  -s, --seed N              the same seed gives the same text (another one every time)\n"
     "      --stop TEXT           end before TEXT; may be given several times\n"
@@ -42,6 +43,7 @@ const char kHelpChinese[] =
     "      --repetition-penalty X   大于 1 时避免重复最近 64 个词元（1）\n"
     "      --choices 甲 乙 ...   只写其中之一\n"
     "      --pattern 表达式      整段文本符合该正则表达式\n"
+    "      --json-schema 模式    写符合该模式的 JSON：文件，或模式本身\n"
     "      --log-probabilities   每个词元输出一行 JSON，含其概率的自然对数\n"
     "  -s, --seed N              同一种子得到同一文本（默认每次不同）\n"
     "      --stop 文本           遇到它之前结束；可多次给出\n"
@@ -102,6 +104,8 @@ bool read_value(const char* name, const char* text, Options& options) {
   } else if (is(name, "--threads")) {
     if (!read_whole(text, 256, whole) || whole < 1) return false;
     options.num_threads = static_cast<std::size_t>(whole);
+  } else if (is(name, "--json-schema")) {
+    options.schema = text;
   } else if (is(name, "--pattern")) {
     options.pattern = text;
   } else if (is(name, "--kernels")) {

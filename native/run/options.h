@@ -8,7 +8,7 @@ struct Options {
   const char* prompt = nullptr;  // null: standard input
   engine::Wish wish;
   // What the text may look like: at most one of these.
-  const char* pattern = nullptr;
+  const char *pattern = nullptr, *schema = nullptr;
   const char* choices[256] = {};
   std::size_t num_choices = 0;
   bool shows_logs = false;
