@@ -6,6 +6,7 @@
 namespace engine {
 namespace {
 
+constexpr std::size_t kFirstSlots = 1024;
 constexpr std::uint32_t kLargest[] = {0x7F, 0x7FF, 0xFFFF, 0x10FFFF};  // of 1 to 4 bytes
 
 // One character as UTF-8 of so many bytes.
@@ -32,7 +33,7 @@ bool Automaton::make(const PatternTree& tree, PatternTree::Part whole, Complaint
   num_nodes_ = 0;
   has_room_ = true;
   const bool is_made = tree.has_room() && connect(tree, whole) && sort_edges() &&
-                       stamps_.make(num_nodes_) && grow_slots();
+                       stamps_.make(num_nodes_) && slots_.make(kFirstSlots);
   if (!is_made) return complaint.say(kTooLarge);
   stamp_ = 0;
   work_ = 0;
@@ -227,7 +228,7 @@ void Automaton::reach(Number node) {
 }
 
 bool Automaton::grow_slots() {
-  const std::size_t size = slots_.size() == 0 ? 1024 : 2 * slots_.size();
+  const std::size_t size = 2 * slots_.size();
   if (!slots_.make(size)) return false;
   for (std::size_t i = 0; i < states_.size(); ++i) {
     std::size_t slot = states_[i].hash & (size - 1);
