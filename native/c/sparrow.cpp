@@ -111,6 +111,7 @@ int sparrow_keep_log_probabilities(sparrow_model* model) {
 }
 
 const float* sparrow_last_log_probabilities(sparrow_model* model, int32_t* id) {
+  if (model->has_ended) return nullptr;
   const float* logs = model->open.writer().log_probabilities();
   if (logs != nullptr) *id = model->open.writer().last_id();
   return logs;

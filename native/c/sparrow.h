@@ -71,7 +71,7 @@ void sparrow_clear_pattern(sparrow_model *model);
 int sparrow_keep_log_probabilities(sparrow_model *model);
 /* The token drawn last and natural logarithms of the model's own probabilities there (before
  * temperature, penalties and patterns), sparrow_vocabulary_size() of them; they stay until the next
- * call of sparrow_next_piece(). NULL: nothing was drawn, or they are not kept. */
+ * call of sparrow_next_piece(). NULL: that call drew nothing, or they are not kept. */
 const float *sparrow_last_log_probabilities(sparrow_model *model, int32_t *id);
 
 /* Reads a prompt; what the text before had in common with it is not read again (with a recurrent

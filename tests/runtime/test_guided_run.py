@@ -52,8 +52,9 @@ SCHEMAS = [
     {},
     True,
     {"type": "object", "properties": {"name": {"type": "string", "maxLength": 5}, "好": {}}},
-    {"properties": {c: {"type": "boolean"} for c in "abcdefghijklmnopqrst"}, "required": ["c", "f"]},
-    {"type": "array", "items": {"enum": ["甲", 'q"\\\n\x01', 1, -0.0, 1e16, 1.5e-7, None, [1, {"a": 2}]]},
+    {"properties": {c: {"type": "boolean"} for c in "abcdefghijklmnopqrst"}, "required": ["c"]},
+    {"type": "array",
+     "items": {"enum": ["甲", 'q"\\\n\x01', 1, -0.0, 1e16, 1.5e-7, None, [1, {"a": 2}]]},
      "minItems": 2, "maxItems": 3},
     {"anyOf": [{"const": {"a": [1.0, True]}}, {"type": ["integer", "null"]}, {"type": "number"}]},
     {"type": "string", "pattern": "^[A-Z]{2}$"},
@@ -189,9 +190,11 @@ def test_guesses_change_nothing(one_model):
 
 @pytest.mark.parametrize("form", [[], ["--pattern", r"[a-z ]{30}"]])
 def test_log_probabilities_are_the_models_own(model, form):
-    lines = run(str(model), "The c", "-n", "9", "-s", "4", "-t", "0.7", "--log-probabilities", *form)
+    lines = run(
+        str(model), "The c", "-n", "9", "-s", "4", "-t", "0.7", "--log-probabilities", *form
+    )
     records = [json.loads(line) for line in lines.splitlines()]
-    text = run(str(model), "The c", "-n", "9", "-s", "4", "-t", "0.7", *form)
+    text = run(*words)
     assert "".join(record["text"] for record in records) + "\n" == text
     opened = open_model(model)
     ids = list(make_prompt("The c", opened.codec, WholeCharacters(opened.codec)).ids)
