@@ -190,9 +190,8 @@ def test_guesses_change_nothing(one_model):
 
 @pytest.mark.parametrize("form", [[], ["--pattern", r"[a-z ]{30}"]])
 def test_log_probabilities_are_the_models_own(model, form):
-    lines = run(
-        str(model), "The c", "-n", "9", "-s", "4", "-t", "0.7", "--log-probabilities", *form
-    )
+    words = [str(model), "The c", "-n", "9", "-s", "4", "-t", "0.7", *form]
+    lines = run(*words, "--log-probabilities")
     records = [json.loads(line) for line in lines.splitlines()]
     text = run(*words)
     assert "".join(record["text"] for record in records) + "\n" == text
