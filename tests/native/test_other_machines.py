@@ -66,7 +66,8 @@ const last = sparrow.lastToken();
 const ids = [...sparrow.encode("猫 cat")];
 let refused = "";
 try { await Sparrow.load(new Uint8Array(64)); } catch (error) { refused = error.message; }
-console.log(JSON.stringify({ test: sparrow.selfTest(), texts, streamed, stopped, ids, refused, last }));
+const test = sparrow.selfTest();
+console.log(JSON.stringify({ test, texts, streamed, stopped, ids, refused, last }));
 """
 
 
