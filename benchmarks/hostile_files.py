@@ -1,6 +1,7 @@
 """Damaged GGUF files: no crash, no read outside, no second of work, no half gigabyte of memory.
 
     python -m benchmarks.hostile_files [--mutants 1000000] [--file MODEL.gguf ...]
+    python -m benchmarks.hostile_files --patterns 20000     patterns and JSON schemas instead
 
 The engine is compiled twice with $CXX (g++): with AddressSanitizer and UndefinedBehaviorSanitizer,
 and plain under a limit of 512 MiB of address space. Without --file small models of every kind that
@@ -30,21 +31,25 @@ _PLAIN = ["-O2"]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mutants", type=int, default=1_000_000)
+    parser.add_argument("--patterns", type=int, default=0)
     parser.add_argument("--file", type=Path, nargs="+", dest="files")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = options.files or small_files(folder)
-        share = options.mutants // (2 * len(files))
+        if options.patterns:
+            files = files[:3]
+        share = (options.patterns or options.mutants) // (2 * len(files))
+        main_file = "patterns" if options.patterns else "mutants"
         for kind, flags in (("sanitized", _SANITIZED), ("512 MiB", _PLAIN)):
-            program = build(folder / kind.replace(" ", ""), flags)
+            program = build(folder / kind.replace(" ", ""), flags, main_file)
             for file in files:
                 run(program, file, share, options.seed, is_limited=flags is _PLAIN)
 
 
-def build(program: Path, flags: list[str]) -> Path:
-    """Compile the engine and mutants.cpp."""
+def build(program: Path, flags: list[str], main_file: str) -> Path:
+    """Compile the engine and a program of native/fuzz."""
     sys.path.insert(0, str(NATIVE))
     from build_programs import ENGINE, X86_KERNELS, engine_sources, with_letters
 
@@ -53,7 +58,7 @@ def build(program: Path, flags: list[str]) -> Path:
     jobs = [(ENGINE / f"{name}.cpp", []) for name in engine_sources()]
     if os.uname().machine == "x86_64":
         jobs += [(ENGINE / f"{name}.cpp", more) for name, more in X86_KERNELS.items()]
-    jobs.append((NATIVE / "fuzz" / "mutants.cpp", []))
+    jobs.append((NATIVE / "fuzz" / f"{main_file}.cpp", []))
     common = ["-std=c++17", "-ffp-contract=off", "-pthread", f"-I{with_letters(work)}", *flags]
     common.append("-DWITH_AVX_VNNI")
     compiler = os.environ.get("CXX", "g++")

@@ -38,7 +38,7 @@ done:
 
 int main(int count, char **words) {
   if (count < 3) {
-    fprintf(stderr, "usage: example MODEL.gguf PROMPT [SEED]\n");
+    fprintf(stderr, "usage: example MODEL.gguf PROMPT [SEED [PATTERN]]\n");
     return 2;
   }
   sparrow_model *model = sparrow_open(words[1], NULL);
@@ -51,13 +51,25 @@ int main(int count, char **words) {
   sparrow_wishes wishes = sparrow_default_wishes();
   wishes.seed = count > 3 ? strtoull(words[3], NULL, 10) : 0;
   wishes.max_tokens = 60;
+  /* argv[4]: what the text may look like; beside it the log-probabilities of its tokens */
+  if (count > 4 && !(sparrow_set_pattern(model, words[4]) && sparrow_keep_log_probabilities(model))) {
+    fprintf(stderr, "example: %s\n", sparrow_complaint(model));
+    return 2;
+  }
   const char *piece;
   size_t size;
+  double total = 0;
+  int32_t id;
   printf("%s", words[2]);
   if (sparrow_begin(model, words[2], &wishes)) {
-    while (sparrow_next_piece(model, &piece, &size)) fwrite(piece, 1, size, stdout);
+    while (sparrow_next_piece(model, &piece, &size)) {
+      fwrite(piece, 1, size, stdout);
+      const float *logs = sparrow_last_log_probabilities(model, &id);
+      if (logs != NULL) total += logs[id];
+    }
   }
   printf("\n");
+  if (count > 4) printf("%.4f nats\n", -total);
   sparrow_close(model);
   return 0;
 }

@@ -86,6 +86,37 @@ int sparrow_add_stop(sparrow_model* model, const char* text) {
 
 void sparrow_clear_stops(sparrow_model* model) { model->open.writer().stops().clear(); }
 
+int sparrow_set_choices(sparrow_model* model, const char* const* choices, size_t count) {
+  engine::Room<engine::Text> texts;
+  model->complaint = {};
+  if (!texts.make(count)) return model->complaint.say("there is not enough memory");
+  for (size_t i = 0; i < count; ++i) texts[i] = text_of(choices[i]);
+  return model->open.writer().guide().choose(texts.data(), count, model->complaint);
+}
+
+int sparrow_set_pattern(sparrow_model* model, const char* pattern) {
+  model->complaint = {};
+  return model->open.writer().guide().match(text_of(pattern), model->complaint);
+}
+
+int sparrow_set_schema(sparrow_model* model, const char* schema) {
+  model->complaint = {};
+  return model->open.writer().guide().follow_schema(text_of(schema), model->complaint);
+}
+
+void sparrow_clear_pattern(sparrow_model* model) { model->open.writer().guide().clear(); }
+
+int sparrow_keep_log_probabilities(sparrow_model* model) {
+  return model->open.writer().keep_scores();
+}
+
+const float* sparrow_last_log_probabilities(sparrow_model* model, int32_t* id) {
+  if (model->has_ended) return nullptr;
+  const float* logs = model->open.writer().log_probabilities();
+  if (logs != nullptr) *id = model->open.writer().last_id();
+  return logs;
+}
+
 int sparrow_begin(sparrow_model* model, const char* prompt, const sparrow_wishes* wishes) {
   const sparrow_wishes chosen = wishes != nullptr ? *wishes : sparrow_default_wishes();
   engine::Wish wish;

@@ -60,6 +60,20 @@ sparrow_wishes sparrow_default_wishes(void);
 int sparrow_add_stop(sparrow_model *model, const char *text);
 void sparrow_clear_stops(sparrow_model *model);
 
+/* What texts may look like, until it is cleared: one of some choices, or what a regular expression
+ * matches as a whole (as Python's re.fullmatch; no anchors, references or looking around). Texts end
+ * where that does. 0: it cannot be used, see sparrow_complaint(), and any text is allowed. */
+int sparrow_set_choices(sparrow_model *model, const char *const *choices, size_t count);
+int sparrow_set_pattern(sparrow_model *model, const char *pattern);
+int sparrow_set_schema(sparrow_model *model, const char *schema); /* JSON of a JSON schema */
+void sparrow_clear_pattern(sparrow_model *model);
+/* Keeps, from now on, the probabilities of what is drawn. 0: no memory. */
+int sparrow_keep_log_probabilities(sparrow_model *model);
+/* The token drawn last and natural logarithms of the model's own probabilities there (before
+ * temperature, penalties and patterns), sparrow_vocabulary_size() of them; they stay until the next
+ * call of sparrow_next_piece(). NULL: that call drew nothing, or they are not kept. */
+const float *sparrow_last_log_probabilities(sparrow_model *model, int32_t *id);
+
 /* Reads a prompt; what the text before had in common with it is not read again (with a recurrent
  * network, where it begins with all of that text). wishes may be NULL. 0: no memory. */
 int sparrow_begin(sparrow_model *model, const char *prompt, const sparrow_wishes *wishes);

@@ -1,5 +1,6 @@
 #include "generation.h"
 
+#include "angles.h"
 #include "names.h"
 
 namespace engine {
@@ -131,6 +132,26 @@ bool Writer::take_back() {
   return true;
 }
 
+bool Writer::is_anything_allowed(const std::uint8_t* allowed) const {
+  for (std::size_t id = 0; allowed != nullptr && id < tokenizer_.size(); ++id) {
+    if (allowed[id]) return true;
+  }
+  return false;
+}
+
+const float* Writer::log_probabilities() {
+  if (num_drawn_ == 0 || scores_.size() == 0) return nullptr;
+  if (are_logs_) return scores_.data();
+  const std::size_t stride = decoder_.logits_stride();
+  for (std::size_t v = decoder_.vocab_size(); v < stride; ++v) scores_[v] = -1e30f;
+  const float top = kernels_.largest(scores_.data(), stride);
+  const double total = kernels_.shares(scores_.data(), stride, top, 1.0f, scores_.data() + stride);
+  const auto whole = static_cast<float>(logarithm(total)) + top;
+  for (std::size_t v = 0; v < stride; ++v) scores_[v] -= whole;
+  are_logs_ = true;
+  return scores_.data();
+}
+
 bool Writer::begin(Text prompt, const Wish& wish) {
   wish_ = wish;
   const Name purpose = Name().add("sample ").add(wish.sample);
@@ -146,6 +167,11 @@ bool Writer::begin(Text prompt, const Wish& wish) {
   num_drawn_ = 0;
   is_first_ = is_taken_back;
   is_over_ = wish.most_tokens == 0;
+  if (guide_.is_active()) {
+    if (!guide_.begin()) return false;
+    // A pattern that cannot be followed any further ends the text.
+    if (is_taken_back && !guide_.first(begun_, first_.data())) is_over_ = true;
+  }
   // What the session has read of these very ids stays; the last one is read in any case.
   ahead_.settle();
   const std::size_t known = decoder_.keep(session_, ids_.data(), ids_.size());
@@ -161,6 +187,17 @@ bool Writer::begin(Text prompt, const Wish& wish) {
 bool Writer::advance(Growing<char>& text) {
   if (is_over_) return false;
   const std::uint8_t* allowed = is_first_ ? first_.data() : characters_.allowed(opened_);
+  if (guide_.is_active()) {
+    if (!is_first_) allowed = guide_.allowed();
+    if (!is_anything_allowed(allowed)) {
+      is_over_ = true;
+      return watch_.finish(text), false;
+    }
+  }
+  if (scores_.size() > 0) {
+    __builtin_memcpy(scores_.data(), logits_.data(), decoder_.vocab_size() * sizeof(float));
+    are_logs_ = false;
+  }
   const double chance = wish_.sampling.temperature == 0.0f ? 0.0 : chance_.next();
   const std::int32_t id = sampler_.draw(logits_.data(), wish_.sampling, allowed, ids_.data() + 1,
                                         ids_.size() - 1, chance);
@@ -178,11 +215,14 @@ bool Writer::advance(Growing<char>& text) {
       !append(open_, piece.data + num_repeated_, piece.size - num_repeated_)) {
     return false;
   }
+  const Text fresh{piece.data + num_repeated_, piece.size - num_repeated_};
+  if (guide_.is_active() && !guide_.follow(fresh)) return false;
   num_repeated_ = 0;
   const std::size_t whole = open_.size() - num_open(open_);
   if (!watch_.feed({open_.data(), whole}, text)) return false;
   drop(open_, whole);
-  is_over_ = watch_.has_stopped() || num_drawn_ >= wish_.most_tokens;
+  is_over_ = watch_.has_stopped() || num_drawn_ >= wish_.most_tokens ||
+             (guide_.is_active() && guide_.is_over());
   if (is_over_) {
     // A character left open here is dropped: half of it is no text.
     if (!watch_.has_stopped()) watch_.finish(text);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "characters.h"
+#include "guide.h"
 #include "lookahead.h"
 #include "mixture.h"
 #include "randomness.h"
@@ -48,12 +49,14 @@ class Writer {
   Writer(const Tokenizer& tokenizer, const Characters& characters, Decoder& decoder,
          Mixture* mixture, const Kernels& kernels)
       : tokenizer_(tokenizer), characters_(characters), decoder_(decoder), mixture_(mixture),
-        sampler_(kernels),
+        sampler_(kernels), kernels_(kernels), guide_(tokenizer),
         ahead_(decoder, session_, mixture == nullptr ? nullptr : &mixture->ngram()) {}
 
   // False: no memory.
   bool make();
   StopWatch& stops() { return watch_; }
+  // What texts may look like; they end where the pattern does.
+  Guide& guide() { return guide_; }
   // What has been read: a state that is restored here is not read again by begin.
   Session& session() {
     ahead_.settle();
@@ -61,6 +64,12 @@ class Writer {
   }
   // Guesses change how long it takes, not what is written.
   Lookahead& lookahead() { return ahead_; }
+  // Keeps the scores of what is drawn, see log_probabilities(); costs a copy for every token.
+  bool keep_scores() { return scores_.size() > 0 || scores_.make(2 * decoder_.logits_stride()); }
+  // Natural logarithms of the model's own probabilities where the last id was drawn, before
+  // temperature and pattern; null: nothing was drawn, or they were not kept.
+  const float* log_probabilities();
+  std::int32_t last_id() const { return ids_[ids_.size() - 1]; }
   // Reads a prompt, of which what the session has read already is not read again.
   bool begin(Text prompt, const Wish& wish);
   // Draws one id and appends the text that is certain now. False at the end of the text.
@@ -72,12 +81,15 @@ class Writer {
 
  private:
   bool take_back();
+  bool is_anything_allowed(const std::uint8_t* allowed) const;
 
   const Tokenizer& tokenizer_;
   const Characters& characters_;
   Decoder& decoder_;
   Mixture* mixture_;
   Sampler sampler_;
+  const Kernels& kernels_;
+  Guide guide_;
   Mixture::Memory memory_;
   Session session_;
   Lookahead ahead_;
@@ -86,12 +98,13 @@ class Writer {
   Chance chance_{0};
   Ids ids_;  // the separator, the prompt, what was drawn
   Growing<char> open_;
-  Room<float> logits_;
+  Room<float> logits_, scores_;
   Room<std::uint8_t> first_;
   Text begun_;  // bytes of a token taken back from the end of the prompt
   Opened opened_ = Opened::kNothing;
   std::size_t num_prompt_ = 0, num_read_ = 0, num_drawn_ = 0, num_repeated_ = 0;
   bool is_first_ = true, is_over_ = false;
+  bool are_logs_ = false;  // scores_ were turned into logarithms of probabilities
 };
 
 }  // namespace engine

@@ -29,7 +29,7 @@ def table(name: str, category: str) -> str:
 def main() -> None:
     """Write the header that the command line names."""
     text = "#pragma once\n#include <cstdint>\nnamespace engine {\n"
-    text += table("kLetters", "L") + table("kNumbers", "N") + "}\n"
+    text += table("kLetters", "L") + table("kNumbers", "N") + table("kDigits", "Nd") + "}\n"
     Path(sys.argv[1]).write_text(text, encoding="ascii")
 
 

@@ -1,6 +1,6 @@
 #include "pretokens.h"
 
-#include "letters.h"
+#include "unicode_classes.h"
 #include "utf8.h"
 
 namespace engine {
@@ -13,21 +13,6 @@ struct Sign {
   std::size_t size;
   Class kind;
 };
-
-bool is_within(std::uint32_t code, const std::uint32_t (*ranges)[2], std::size_t count) {
-  std::size_t low = 0, high = count;
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    if (code > ranges[middle][1]) {
-      low = middle + 1;
-    } else if (code < ranges[middle][0]) {
-      high = middle;
-    } else {
-      return true;
-    }
-  }
-  return false;
-}
 
 bool is_space(std::uint32_t code) {
   return (code >= 9 && code <= 13) || code == 0x20 || code == 0x85 || code == 0xA0 ||
@@ -43,9 +28,8 @@ Class class_of(std::uint32_t code) {
     return is_space(code) ? Class::kSpace : Class::kOther;
   }
   if (is_space(code)) return Class::kSpace;
-  if (is_within(code, kLetters, sizeof kLetters / sizeof kLetters[0])) return Class::kLetter;
-  return is_within(code, kNumbers, sizeof kNumbers / sizeof kNumbers[0]) ? Class::kNumber
-                                                                         : Class::kOther;
+  if (letters().has(code)) return Class::kLetter;
+  return numbers().has(code) ? Class::kNumber : Class::kOther;
 }
 
 Sign sign_at(Text text, std::size_t place) {

@@ -99,7 +99,33 @@ class Program {
     return kDone;
   }
 
+  // What the text may look like.
+  bool guide(const Options& options, engine::Complaint& complaint) {
+    const auto text_of = [](const char* word) { return engine::Text{word, std::strlen(word)}; };
+    const int num_forms = (options.pattern != nullptr) + (options.schema != nullptr) +
+                          (options.num_choices > 0);
+    if (num_forms > 1) {
+      return complaint.say("--choices, --pattern and --json-schema exclude each other");
+    }
+    engine::Guide& guide = open_.writer().guide();
+    if (options.pattern != nullptr) return guide.match(text_of(options.pattern), complaint);
+    if (options.schema != nullptr) {
+      MappedFile file;
+      if (!file.open(options.schema)) return guide.follow_schema(text_of(options.schema), complaint);
+      return guide.follow_schema({reinterpret_cast<const char*>(file.bytes()), file.size()}, complaint);
+    }
+    if (options.num_choices == 0) return true;
+    engine::Text choices[256];
+    for (std::size_t i = 0; i < options.num_choices; ++i) choices[i] = text_of(options.choices[i]);
+    return guide.choose(choices, options.num_choices, complaint);
+  }
+
   Code write(engine::Text prompt, const Options& options) {
+    engine::Complaint complaint;
+    if (!guide(options, complaint)) {
+      return fail(kWrongUse, "the form cannot be used", "无法使用该形式", complaint.text());
+    }
+    if (options.shows_logs && !open_.writer().keep_scores()) return kFailed;
     for (std::size_t i = 0; i < options.num_stops; ++i) {
       open_.writer().stops().add({options.stops[i], std::strlen(options.stops[i])});
     }
@@ -112,15 +138,35 @@ class Program {
     while (goes_on) {
       text.clear();
       goes_on = open_.writer().advance(text);
-      std::fwrite(text.data(), 1, text.size(), stdout);
+      if (options.shows_logs) show_log(goes_on, text);
+      else std::fwrite(text.data(), 1, text.size(), stdout);
       std::fflush(stdout);
     }
-    std::printf("\n");
+    if (!options.shows_logs) std::printf("\n");
     if (options.shows_speed) show_speed(read - began, now() - read);
     return kDone;
   }
 
  private:
+  // {"id":5,"log_probability":-1.2,"text":"what is certain now"}
+  void show_log(bool is_drawn, const engine::Growing<char>& text) {
+    const float* logs = open_.writer().log_probabilities();
+    if (!is_drawn && text.size() == 0) return;
+    std::printf("{");
+    if (is_drawn && logs != nullptr) {
+      const std::int32_t id = open_.writer().last_id();
+      std::printf("\"id\":%d,\"log_probability\":%.7g,", id, static_cast<double>(logs[id]));
+    }
+    std::printf("\"text\":\"");
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const auto byte = static_cast<unsigned char>(text[i]);
+      if (byte == '"' || byte == '\\') std::printf("\\%c", byte);
+      else if (byte < 0x20) std::printf("\\u%04x", byte);
+      else std::putchar(byte);
+    }
+    std::printf("\"}\n");
+  }
+
   void show_speed(double reading, double writing) {
     const auto per_second = [](std::size_t count, double seconds) {
       return seconds > 0.0 ? static_cast<double>(count) / seconds : 0.0;

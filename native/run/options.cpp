@@ -14,6 +14,10 @@ const char kHelp[] =
     "      --top-p P             draw from the likeliest tokens that make up P, 0 to 1\n"
     "      --min-p P             leave out what is less than P times as likely as the likeliest\n"
     "      --repetition-penalty X   above 1 avoids the last 64 tokens (1)\n"
+    "      --choices A B ...     write one of these\n"
+    "      --pattern REGEX       write what matches this regular expression as a whole\n"
+    "      --json-schema SCHEMA  write JSON of this schema: a file or the schema itself\n"
+    "      --log-probabilities   a JSON line for every token, with its natural log-probability\n"
     "  -s, --seed N              the same seed gives the same text (another one every time)\n"
     "      --stop TEXT           end before TEXT; may be given several times\n"
     "      --threads N           left out: as many as are faster here, measured in milliseconds\n"
@@ -37,6 +41,10 @@ const char kHelpChinese[] =
     "      --top-p P             只在概率合计为 P 的最可能词元里抽取，0 到 1\n"
     "      --min-p P             去掉概率不到最大者 P 倍的词元\n"
     "      --repetition-penalty X   大于 1 时避免重复最近 64 个词元（1）\n"
+    "      --choices 甲 乙 ...   只写其中之一\n"
+    "      --pattern 表达式      整段文本符合该正则表达式\n"
+    "      --json-schema 模式    写符合该模式的 JSON：文件，或模式本身\n"
+    "      --log-probabilities   每个词元输出一行 JSON，含其概率的自然对数\n"
     "  -s, --seed N              同一种子得到同一文本（默认每次不同）\n"
     "      --stop 文本           遇到它之前结束；可多次给出\n"
     "      --threads N           不写则取本机最快的数目（打开时实测几毫秒）\n"
@@ -96,6 +104,10 @@ bool read_value(const char* name, const char* text, Options& options) {
   } else if (is(name, "--threads")) {
     if (!read_whole(text, 256, whole) || whole < 1) return false;
     options.num_threads = static_cast<std::size_t>(whole);
+  } else if (is(name, "--json-schema")) {
+    options.schema = text;
+  } else if (is(name, "--pattern")) {
+    options.pattern = text;
   } else if (is(name, "--kernels")) {
     options.kernels = text;
   } else if (is(name, "--stop") && options.num_stops < 16) {
@@ -104,6 +116,15 @@ bool read_value(const char* name, const char* text, Options& options) {
     return false;
   }
   return true;
+}
+
+// All words up to the next option; place becomes that of the last one.
+bool read_choices(int count, char** words, int& place, Options& options) {
+  const std::size_t before = options.num_choices;
+  while (place + 1 < count && words[place + 1][0] != '-' && options.num_choices < 256) {
+    options.choices[options.num_choices++] = words[++place];
+  }
+  return options.num_choices > before;
 }
 
 }  // namespace
@@ -122,6 +143,10 @@ bool read_options(int count, char** words, Options& options, const char*& wrong)
       options.tests_itself = true;
     } else if (is(word, "--no-guesses")) {
       options.looks_ahead = false;
+    } else if (is(word, "--log-probabilities")) {
+      options.shows_logs = true;
+    } else if (is(word, "--choices")) {
+      if (!read_choices(count, words, i, options)) return false;
     } else if (is(word, "--ids")) {
       options.shows_ids = true;
     } else if (word[0] == '-' && word[1] != '\0') {

@@ -7,6 +7,11 @@ struct Options {
   const char* model = nullptr;
   const char* prompt = nullptr;  // null: standard input
   engine::Wish wish;
+  // What the text may look like: at most one of these.
+  const char *pattern = nullptr, *schema = nullptr;
+  const char* choices[256] = {};
+  std::size_t num_choices = 0;
+  bool shows_logs = false;
   const char* stops[16] = {};
   std::size_t num_stops = 0;
   const char* kernels = "";

@@ -28,6 +28,17 @@ EXPORT("open") Page* sparrow_open(const std::uint8_t* bytes, std::size_t size) {
   return page;
 }
 
+EXPORT("keep_scores") int sparrow_keep_scores(Page* page) {
+  return page->open.writer().keep_scores();
+}
+// Null: nothing was drawn, or scores are not kept.
+EXPORT("log_probabilities") const float* sparrow_log_probabilities(Page* page) {
+  return page->open.writer().log_probabilities();
+}
+EXPORT("last_id") std::int32_t sparrow_last_id(Page* page) {
+  return page->open.writer().last_id();
+}
+
 EXPORT("complaint") const char* sparrow_complaint(const Page* page) {
   return page->complaint.text();
 }

@@ -102,6 +102,25 @@ export class Sparrow {
   }
 
   /**
+   * The token drawn last, by a model that was asked to keep its probabilities.
+   *
+   * @returns {{id: number, logProbability: number}|null} natural logarithm of the model's own
+   *     probability, before temperature; null before the first token
+   */
+  lastToken() {
+    const wasm = this.#wasm;
+    const logs = wasm.log_probabilities(this.#page);
+    if (logs === 0) return null;
+    const id = wasm.last_id(this.#page);
+    return { id, logProbability: new Float32Array(wasm.memory.buffer, logs, id + 1)[id] };
+  }
+
+  /** Keep, from now on, the probabilities that lastToken tells. */
+  keepProbabilities() {
+    if (!this.#wasm.keep_scores(this.#page)) throw new Error("sparrow: there is not enough memory");
+  }
+
+  /**
    * @param {string} text
    * @returns {Int32Array} the ids of a text
    */

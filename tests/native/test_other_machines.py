@@ -60,10 +60,14 @@ const texts = prompts.map((text) => sparrow.generate(text, wishes));
 let streamed = "";
 for await (const piece of sparrow.stream(prompts[0], wishes)) streamed += piece;
 const stopped = sparrow.generate(prompts[0], { ...wishes, stop: [texts[0].slice(5, 8)] });
+sparrow.keepProbabilities();
+sparrow.generate("", { ...wishes, maxTokens: 1 });
+const last = sparrow.lastToken();
 const ids = [...sparrow.encode("猫 cat")];
 let refused = "";
 try { await Sparrow.load(new Uint8Array(64)); } catch (error) { refused = error.message; }
-console.log(JSON.stringify({ test: sparrow.selfTest(), texts, streamed, stopped, ids, refused }));
+const test = sparrow.selfTest();
+console.log(JSON.stringify({ test, texts, streamed, stopped, ids, refused, last }));
 """
 
 
@@ -135,6 +139,10 @@ def test_webassembly_computes_the_same_bits(tmp_path, models):
         assert found["texts"] == texts_of(path)
         assert found["streamed"] == found["texts"][0]
         assert found["stopped"] == found["texts"][0][:5]
+        model = open_model(path)
+        logits = model.engine.step(np.array([0]), model.engine.start(), is_last_only=True)
+        expected = float(log_softmax(logits)[0][found["last"]["id"]])
+        assert found["last"]["logProbability"] == pytest.approx(expected, abs=2e-4)
         assert found["ids"] == open_model(path).codec.encode("猫 cat")
         assert "GGUF" in found["refused"]
 

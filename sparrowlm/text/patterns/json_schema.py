@@ -75,7 +75,9 @@ def _object(schema: Mapping[str, Any], depth: int) -> Pattern:
     properties = schema.get("properties")
     if not properties:
         return _free_object(_FREE_DEPTH - 1)
-    required = set(schema.get("required", properties))
+    required = schema.get("required", list(properties))
+    if not isinstance(properties, Mapping) or not isinstance(required, list):
+        raise _refusal("properties, required", (properties, required))
     members: list[tuple[Pattern, bool]] = []
     for name, inside in properties.items():
         member: Pattern = Sequence((literal(_written(name) + ":"), _value(inside, depth + 1)))
@@ -89,10 +91,11 @@ def _members(members: list[tuple[Pattern, bool]]) -> Pattern:
     behind: Pattern = EMPTY
     whole: Pattern = EMPTY
     for member, is_required in reversed(members):
-        with_comma = Sequence((literal(","), member, behind))
+        with_comma = Sequence((literal(","), member))
         first = Sequence((member, behind))
         whole = first if is_required else Choice((first, whole))
-        behind = with_comma if is_required else Choice((with_comma, behind))
+        # Each stands here once: what may be missing must not double all that follows.
+        behind = Sequence((with_comma if is_required else Repeat(with_comma, 0, 1), behind))
     return whole
 
 

@@ -28,6 +28,7 @@ from sparrowlm.text.patterns.tree import (
 
 _MOST_REPEATS = 1000
 _DEEPEST = 50
+_MOST_QUANTIFIERS = 50
 _NAMED = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"}
 _HEX = {"x": 2, "u": 4, "U": 8}
 _NO_LITERALS = frozenset("|)*+?{}")
@@ -155,7 +156,11 @@ class _Parser:
         return others(found) if is_negated else found
 
     def _quantified(self, part: Pattern) -> Pattern:
+        count = 0
         while (sign := self._next()) and sign in "?*+{":
+            count += 1
+            if count > _MOST_QUANTIFIERS:
+                self.refuse(sign)
             self._advance()
             least, most = self._counts() if sign == "{" else _QUANTIFIERS[sign]
             self._take("?")  # lazy: the same texts
@@ -163,7 +168,7 @@ class _Parser:
         return part
 
     def _counts(self) -> tuple[int, int | None]:
-        found = re.compile(r"(\d+)(,(\d*))?\}").match(self._source, self.place)
+        found = re.compile(r"([0-9]+)(,([0-9]*))?\}").match(self._source, self.place)
         if found is None:
             self.refuse("{")
             return 0, 0

@@ -1,0 +1,52 @@
+// Which tokens keep a text within a pattern; the twin of sparrowlm/runtime/guides.py.
+#pragma once
+
+#include "automaton.h"
+#include "tokenizer.h"
+
+namespace engine {
+
+class Guide {
+ public:
+  explicit Guide(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
+  // Each replaces what was there; false: the complaint says why, and any text is allowed.
+  bool choose(const Text* choices, std::size_t count, Complaint& complaint);
+  bool match(Text pattern, Complaint& complaint);
+  bool follow_schema(Text schema, Complaint& complaint);
+  void clear() { is_active_ = false; }
+
+  bool is_active() const { return is_active_; }
+  // A text begins. False: no memory.
+  bool begin();
+  // Leaves, of the tokens that repeat the end of a prompt, those that may come.
+  bool first(Text begun, std::uint8_t* allowed);
+  // One byte an id, 1 where it may follow now; null: the pattern takes more than there is room for.
+  const std::uint8_t* allowed();
+  // Reads the bytes of an allowed token.
+  bool follow(Text bytes);
+  bool is_over() const { return !automaton_.can_go_on(state_); }
+
+ private:
+  static constexpr std::size_t kMostBytes = std::size_t{16} << 20;     // of masks
+  static constexpr std::uint64_t kMostWork = std::uint64_t{20} << 20;  // for one mask
+
+  bool make(PatternTree& tree, PatternTree::Part whole, Complaint& complaint);
+  bool sort_tokens();
+  bool forget();
+  bool read(Text bytes, std::int32_t& after);
+  bool mark(std::uint8_t* mask);
+
+  const Tokenizer& tokenizer_;
+  Automaton automaton_;
+  bool is_active_ = false;
+  std::int32_t state_ = 0;
+  Room<std::int32_t> order_;        // ids by their bytes, which are a tree so
+  Room<std::uint32_t> shared_;      // how many bytes each shares with the one before
+  Room<std::int32_t> path_;         // states behind the bytes of the token that is read
+  Room<std::uint8_t> masks_;
+  Growing<std::int32_t> mask_of_;   // of a state, -1 where there is none
+  std::size_t num_masks_ = 0;
+};
+
+}  // namespace engine
