@@ -30,6 +30,7 @@ from sparrowlm.export.gguf_recurrent import (
     write_recurrent_shape,
 )
 from sparrowlm.export.gguf_tokens import TokenSettings, token_settings
+from sparrowlm.export.gguf_tasks import WORDS_TENSOR, chinese_words_of, write_task
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DependencyError
 from sparrowlm.foundation.native_part import native_part
@@ -105,6 +106,9 @@ def write_gguf(path: Path, parts: GgufParts) -> None:
     for name, content in parts.files.items():
         data = np.frombuffer(content, dtype=np.int8)
         stored[FILE_PREFIX + name] = StoredTensor(data, "I8")
+    words = chinese_words_of(parts.files)
+    if words is not None:
+        stored[WORDS_TENSOR] = StoredTensor(words, "I8")
     golden_ids = _golden_ids(parts)
     with atomic.replaced(Path(path)) as temporary:
         _write(temporary, parts, stored, {})
@@ -142,6 +146,10 @@ def _write(
     codec = parts.codec if parts.network is None else parts.network.codec
     if codec is not None:
         _write_tokens(writer, token_settings(codec))
+    if parts.network is None and parts.codec is None:
+        read_by = write_task(writer, parts.files, parts.manifest)
+        if read_by is not None:
+            _write_tokens(writer, token_settings(read_by))
     if parts.manifest:
         writer.add_string(MANIFEST_KEY, json.dumps(parts.manifest, ensure_ascii=False))
     for golden_hash, ids in golden.items():
