@@ -82,9 +82,7 @@ def hidden_markov(path: Path) -> dict[str, np.ndarray]:
     for line in own[5:9]:
         pairs = (pair.split(":") for pair in line.split(","))
         states.append({ord(sign): round(float(value) * 1e6) for sign, value in pairs})
-    signs = sorted(
-        sign for sign in set().union(*states) if _FIRST_SIGN <= sign <= _LAST_SIGN
-    )
+    signs = sorted(sign for sign in set().union(*states) if _FIRST_SIGN <= sign <= _LAST_SIGN)
     emissions = [[state.get(sign, _UNKNOWN) for state in states] for sign in signs]
     return {
         "signs": np.array(signs, dtype=np.uint16),

@@ -239,7 +239,7 @@ bool ChineseWords::cut_unknown(const std::uint32_t* codes, std::size_t count, Le
   return true;
 }
 
-// [a-zA-Z0-9]+(?:.\d+)?%? and what stands between.
+// [a-zA-Z0-9]+(?:[.]\d+)?%? and what stands between.
 bool ChineseWords::cut_others(const std::uint32_t* codes, std::size_t count, Lengths& words) {
   for (std::size_t place = 0; place < count;) {
     std::size_t length =
@@ -251,7 +251,7 @@ bool ChineseWords::cut_others(const std::uint32_t* codes, std::size_t count, Len
     }
     length = run(codes + place, count - place, is_ascii_word);
     const std::size_t behind = place + length;
-    if (behind < count && codes[behind] != '\n') {
+    if (behind < count && codes[behind] == '.') {
       const std::size_t digits = run(codes + behind + 1, count - behind - 1, is_decimal);
       if (digits > 0) length += 1 + digits;
     }

@@ -29,8 +29,8 @@ from sparrowlm.export.gguf_recurrent import (
     recurrent_stored,
     write_recurrent_shape,
 )
-from sparrowlm.export.gguf_tokens import TokenSettings, token_settings
 from sparrowlm.export.gguf_tasks import WORDS_TENSOR, chinese_words_of, write_task
+from sparrowlm.export.gguf_tokens import TokenSettings, token_settings
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DependencyError
 from sparrowlm.foundation.native_part import native_part
