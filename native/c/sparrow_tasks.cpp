@@ -77,7 +77,9 @@ const char* sparrow_label(sparrow_task* task, size_t number, size_t* size) {
 
 int sparrow_classify(sparrow_task* task, const char* text, sparrow_class* found) {
   engine::Classifier* classifier = classifier_of(task);
-  const float* shares = classifier == nullptr ? nullptr : classifier->classify(text_of(text));
+  if (classifier == nullptr) return 0;
+  task->complaint = engine::Complaint();
+  const float* shares = classifier->classify(text_of(text), task->complaint);
   if (shares == nullptr) return 0;
   const std::size_t likeliest = classifier->likeliest();
   *found = {classifier->num_labels(), shares, likeliest, classifier->is_given(likeliest)};

@@ -48,7 +48,7 @@ int sparrow_task_is_open(const sparrow_task *task);
 /* What is wrong, in one sentence; "" where nothing is. */
 const char *sparrow_task_complaint(const sparrow_task *task);
 
-/* Classifiers; 0 where the model is none, or there is not enough memory. */
+/* Classifiers; 0 where the model is none, or cannot answer: see sparrow_task_complaint(). */
 size_t sparrow_num_labels(sparrow_task *task);
 const char *sparrow_label(sparrow_task *task, size_t number, size_t *size);
 int sparrow_classify(sparrow_task *task, const char *text, sparrow_class *found);

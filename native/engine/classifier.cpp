@@ -95,9 +95,6 @@ bool Classifier::read_linear(const Gguf& file, Complaint& complaint) {
                     complaint)) {
     return false;
   }
-  if (linear_.cuts_words() && chinese == nullptr) {
-    return complaint.say("the file lacks its dictionary of Chinese words: export the model again");
-  }
   const std::size_t columns = linear_.num_columns();
   has_[kLinear] = true;
   const bool fits = columns == num_labels() || (columns == 1 && num_labels() == 2);
@@ -213,9 +210,14 @@ void Classifier::refuse_or_share() {
   probabilities_[rejected_] = static_cast<float>(wanted);
 }
 
-const float* Classifier::classify(Text text) {
-  if (has_[kLinear] && !score_linear(text)) return nullptr;
-  if (has_[kEncoder] && !score_encoder(text)) return nullptr;
+const float* Classifier::classify(Text text, Complaint& complaint) {
+  if ((has_[kLinear] && !score_linear(text)) || (has_[kEncoder] && !score_encoder(text))) {
+    complaint.say(has_[kLinear] && linear_.lacks_words()
+                      ? "the file has no dictionary of Chinese words; write one that has: "
+                        "sparrow export FILE.gguf -o OTHER.gguf"
+                      : "there is not enough memory");
+    return nullptr;
+  }
   const std::size_t count = num_labels();
   for (std::size_t i = 0; i < count; ++i) logits_[i] = static_cast<float>(offset_);
   for (std::size_t part = 0; part < num_weighed_; ++part) {

@@ -20,8 +20,9 @@ class Classifier {
   std::size_t num_labels() const { return labels_.size(); }
   Text label(std::size_t number) const { return labels_[number]; }
   bool has_several() const { return has_several_; }
-  // Probabilities of all labels, which stay until the next call. Null: no memory.
-  const float* classify(Text text);
+  // Probabilities of all labels, which stay until the next call. Null, with a complaint: the
+  // text has Chinese words and the file no dictionary, or there is no memory.
+  const float* classify(Text text, Complaint& complaint);
   // Of what classify() found: whether a label is given, and the likeliest one.
   bool is_given(std::size_t label) const;
   std::size_t likeliest() const { return likeliest_; }

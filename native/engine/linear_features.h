@@ -12,7 +12,8 @@ class LinearModel {
   bool open(const std::uint8_t* bytes, std::size_t size, const Room<Text>& words,
             ChineseWords* chinese, Complaint& complaint);
   std::size_t num_columns() const { return bias_.size(); }
-  bool cuts_words() const { return most_words_ > 0; }
+  // Why score() could not.
+  bool lacks_words() const { return segmenter_.lacks_words(); }
   // Writes num_columns() scores. False: no memory.
   bool score(Text text, float* scores);
 

@@ -100,7 +100,8 @@ bool Segmenter::cut_plain(const std::uint32_t* codes, std::size_t count, Lengths
     const std::size_t left = count - place;
     std::size_t length = place >= no_chinese_before ? chinese_run(here, left) : 0;
     if (length > 0) {
-      if (chinese_ == nullptr || !chinese_->cut(here, length, words)) return false;
+      lacks_words_ = chinese_ == nullptr;
+      if (lacks_words_ || !chinese_->cut(here, length, words)) return false;
       place += length;
       continue;
     }

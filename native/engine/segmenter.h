@@ -11,6 +11,8 @@ class Segmenter {
   bool open(const Room<Text>& words, ChineseWords* chinese);
   // Appends the lengths of the words. False: no memory, or Chinese where there is no dictionary.
   bool cut(const std::uint32_t* codes, std::size_t count, Lengths& words);
+  // Whether a text was met that cannot be cut.
+  bool lacks_words() const { return lacks_words_; }
 
  private:
   struct Word {
@@ -21,6 +23,7 @@ class Segmenter {
   std::size_t user_word_at(const std::uint32_t* codes, std::size_t count, std::size_t place) const;
 
   ChineseWords* chinese_ = nullptr;
+  bool lacks_words_ = false;
   Codes spelled_;
   Growing<Word> user_words_;
 };

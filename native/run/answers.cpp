@@ -37,8 +37,8 @@ std::size_t next_label(const float* shares, std::size_t count, std::size_t befor
 }
 
 bool print_class(engine::Classifier& classifier, Text text, engine::Complaint& complaint) {
-  const float* shares = classifier.classify(text);
-  if (shares == nullptr) return complaint.say("there is not enough memory");
+  const float* shares = classifier.classify(text, complaint);
+  if (shares == nullptr) return false;
   const std::size_t count = classifier.num_labels(), best = classifier.likeliest();
   std::printf("{\"text\": ");
   print_text(text);

@@ -83,12 +83,14 @@ class GgufParts:
             counting model.
         files: of a model directory, by name, byte for byte.
         manifest: the content of sparrow.json.
+        has_words: a model that knows Chinese n-grams brings the dictionary that cuts Chinese words.
     """
 
     network: GgufNetwork | GgufRecurrent | None = None
     codec: TokenCodec | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    has_words: bool = False
 
 
 def write_gguf(path: Path, parts: GgufParts) -> None:
@@ -106,7 +108,7 @@ def write_gguf(path: Path, parts: GgufParts) -> None:
     for name, content in parts.files.items():
         data = np.frombuffer(content, dtype=np.int8)
         stored[FILE_PREFIX + name] = StoredTensor(data, "I8")
-    words = chinese_words_of(parts.files)
+    words = chinese_words_of(parts.files) if parts.has_words else None
     if words is not None:
         stored[WORDS_TENSOR] = StoredTensor(words, "I8")
     golden_ids = _golden_ids(parts)

@@ -19,26 +19,47 @@ import numpy as np
 
 from sparrowlm.foundation import atomic
 from sparrowlm.models.architectures import TransformerShape, shape_from_config
+from sparrowlm.foundation.mapped_bytes import MappedBytes
 from sparrowlm.models.array_file import read_arrays
+from sparrowlm.models.sorted_keys import unpacked_keys
+from sparrowlm.models.sparse_linear import KIND as LINEAR_KIND
 from sparrowlm.runtime.directory import CONFIG_FILE, ENCODER_FILE, LINEAR_FILE
 from sparrowlm.runtime.encoder_files import KIND, table_width
 from sparrowlm.tasks.classify.model import ClassifierSettings
 from sparrowlm.tasks.classify.rejecting import Detector
+from sparrowlm.text.ngram_features import NgramFeatures, NgramFeatureSettings
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.text.tokenizers.files import load_tokenizer
 
 WORDS_TENSOR = "words/chinese"
 WORDS_FILE = Path(__file__).parents[1] / "text" / "chinese_words.bin"
+_FIRST_HAN, _LAST_HAN, _FEW = 0x4E00, 0x9FFF, 2
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 Files = Mapping[str, bytes]
 
 
 def chinese_words_of(files: Files) -> np.ndarray[Any, np.dtype[np.int8]] | None:
-    """Return the dictionary as bytes, where a model counts words and may meet Chinese ones."""
+    """Return the dictionary as bytes, where a model counts words and knows Chinese n-grams.
+
+    Whoever knows none of them is told the same by any cut of Chinese text.
+    """
     if LINEAR_FILE not in files:
         return None
+    keys_F = read_arrays(_saved(files[LINEAR_FILE]), LINEAR_KIND).arrays
+    known_F = unpacked_keys(keys_F)
+    characters = " ".join(map(chr, range(_FIRST_HAN, _LAST_HAN + 1)))
+    found = NgramFeatures(NgramFeatureSettings(most_characters=1, most_words=0)).counts(
+        [characters]
+    )
+    by_chance = len(found.keys_N) * len(known_F) / 2**31
+    if np.isin(found.keys_N, known_F).sum() <= _FEW + 2 * by_chance:
+        return None
     return np.frombuffer(WORDS_FILE.read_bytes(), dtype=np.int8)
+
+
+def _saved(content: bytes) -> MappedBytes:
+    return MappedBytes(Path(LINEAR_FILE), np.frombuffer(content, dtype=np.uint8))
 
 
 def write_task(writer: Any, files: Files, manifest: Mapping[str, Any]) -> TokenCodec | None:  # noqa: ANN401 - GGUFWriter

@@ -53,7 +53,8 @@ VERSES = ("床前明月光，疑是地上霜。", "举头望明月，低头思�
 TEXTS = [
     "", " ", "前台很热情，早餐很实惠", "床单脏乱，让人失望", "THE ROOM was lovely, it's DIRTY",
     "研究生命起源，卡拉OK和ＡＢ１２", "李小福是创新办主任也是云计算方面的专家", "İstanbul ΟΔΟΣ ΣΑΣ",
-    "a\u3000b\tc  d", "🙂 カラオケ ひらがな", "长" * 3000, "x'y’z 12'3 can't", "永和服装饰品有限公司",
+    "a\u3000b\tc  d", "🙂 カラオケ ひらがな", "长" * 3000, "x'y’z 12'3 can't",
+    "永和服装饰品有限公司",
 ]  # fmt: skip
 # Texts of all that is cut in a way of its own, and anything else.
 UNICODE = st.lists(
@@ -126,7 +127,9 @@ def with_network(home: Path, num_labels: int, *, has_few_bits: bool) -> dict[str
     return content
 
 
-def changed(home: Path, name: str, directory: str = "reviews", **task) -> Path:
+def changed(
+    home: Path, name: str, directory: str = "reviews", *, has_words: bool = True, **task
+) -> Path:
     """Write a classifier with a network and other settings: those that few texts cannot teach."""
     files = model_files(home / directory)
     labels = files.manifest["task"]["labels"]
@@ -135,7 +138,7 @@ def changed(home: Path, name: str, directory: str = "reviews", **task) -> Path:
     manifest = {**files.manifest, "files": listed(content)}
     manifest["task"] = {**manifest["task"], **task}
     path = home / f"{name}.gguf"
-    write_gguf(path, GgufParts(files=content, manifest=manifest))
+    write_gguf(path, GgufParts(files=content, manifest=manifest, has_words=has_words))
     return path
 
 
@@ -199,7 +202,7 @@ def test_any_text_is_classified_as_the_house_does(classifier, text):
 
 def test_all_instruction_sets_give_the_same_bits(classifier):
     answers = {
-        run(str(classifier), text="\n".join(TEXTS), *["--kernels", name]) for name in kernel_names()
+        run(str(classifier), "--kernels", name, text="\n".join(TEXTS)) for name in kernel_names()
     }
     assert len(answers) == 1
 
@@ -247,6 +250,36 @@ def test_it_fills_gaps_as_the_house_does(home, text):
             [one.probability for one in house], **CLOSE
         )
         assert [one["piece"] for one in own][:2] == [one.piece for one in house][:2]
+
+
+def test_chinese_words_need_a_dictionary_and_export_brings_it(home):
+    path = changed(home, "without", has_words=False, **KINDS["linear"])
+    assert "sparrow export" in run(str(path), "房间很干净", code=1)
+    text = "it's lovely"
+    assert_same(json.loads(run(str(path), text)), text, sp.load(path).predict(text)[0])
+    export_model(path, home / "with.gguf")
+    assert_same(
+        json.loads(run(str(home / "with.gguf"), "房间很干净")), "房间很干净",
+        sp.load(path).predict("房间很干净")[0],
+    )  # fmt: skip
+    assert (home / "with.gguf").stat().st_size > path.stat().st_size + 1_800_000
+
+
+def test_an_english_classifier_brings_no_chinese_dictionary(tmp_path):
+    rows = [(f"the {t} is {'good' if n % 2 else 'bad'} {n}", str(n % 2)) for n, t in
+            enumerate(["room", "bed", "food"] * 40)]  # fmt: skip
+    sp.train(lines(tmp_path / "rows.tsv", rows), output=tmp_path / "model", steps=2)
+    export_model(tmp_path / "model", tmp_path / "model.gguf")
+    assert (tmp_path / "model.gguf").stat().st_size < 1_000_000
+    text = "the food is good"
+    expected = sp.load(tmp_path / "model").predict(text)[0]
+    assert_same(json.loads(run(str(tmp_path / "model.gguf"), text)), text, expected)
+
+
+def test_a_tagger_is_refused_in_one_sentence(tmp_path):
+    path = tmp_path / "tagger.gguf"
+    write_gguf(path, GgufParts(files={"crf.bin": b"crf"}, manifest={"kind": "tag", "files": {}}))
+    assert "sparrow predict" in run(str(path), "text", code=1)
 
 
 def test_mistakes_get_one_sentence(home):
