@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation import atomic
-from sparrowlm.models.architectures import TransformerShape, shape_from_config
 from sparrowlm.foundation.mapped_bytes import MappedBytes
+from sparrowlm.models.architectures import TransformerShape, shape_from_config
 from sparrowlm.models.array_file import read_arrays
 from sparrowlm.models.sorted_keys import unpacked_keys
 from sparrowlm.models.sparse_linear import KIND as LINEAR_KIND
