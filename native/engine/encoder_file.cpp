@@ -262,7 +262,7 @@ bool EncoderFile::matrix_of_rows(const char* name, Matrix& matrix) {
 }
 
 bool EncoderFile::table(const char* name, std::size_t width, Table& table) const {
-  Array codes, scales, form;
+  Array codes, scales;
   table.width = width;
   if (width == 0) return false;
   if (arrays_.find(name, 'i', 1, codes) &&

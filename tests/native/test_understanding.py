@@ -20,6 +20,7 @@ import sparrowlm as sp
 from sparrowlm.api.exporting import export_model
 from sparrowlm.export.gguf_file import GgufParts, write_gguf
 from sparrowlm.export.gguf_model import listed, other_files
+from sparrowlm.export.gguf_tasks import WORDS_TENSOR
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DataError
 from sparrowlm.models.array_file import write_arrays
@@ -33,7 +34,7 @@ from sparrowlm.runtime.encoder_files import (
     stored_codes,
     without,
 )
-from sparrowlm.runtime.gguf_files import model_files
+from sparrowlm.runtime.gguf_files import GgufModelFiles, model_files
 from sparrowlm.runtime.native_engine import kernel_names
 from sparrowlm.text.segmentation import WordSegmenter
 
@@ -270,7 +271,7 @@ def test_an_english_classifier_brings_no_chinese_dictionary(tmp_path):
             enumerate(["room", "bed", "food"] * 40)]  # fmt: skip
     sp.train(lines(tmp_path / "rows.tsv", rows), output=tmp_path / "model", steps=2)
     export_model(tmp_path / "model", tmp_path / "model.gguf")
-    assert (tmp_path / "model.gguf").stat().st_size < 1_000_000
+    assert WORDS_TENSOR not in GgufModelFiles(tmp_path / "model.gguf").file.tensors
     text = "the food is good"
     expected = sp.load(tmp_path / "model").predict(text)[0]
     assert_same(json.loads(run(str(tmp_path / "model.gguf"), text)), text, expected)
