@@ -40,7 +40,8 @@ X86_KERNELS = {
     ],
 }  # fmt: skip
 ARM_KERNELS = {"kernels_neon": [], "kernels_neon_dotprod": ["-mcpu=generic+dotprod"]}
-RUN = ("main", "mapped_file", "options")
+RUN = ("main", "answers", "mapped_file", "options")
+C_FILES = ("sparrow.h", "sparrow_tasks.h", "example.c")
 TARGETS = (
     "wasm", "c", "x86_64-linux-musl", "aarch64-linux-musl", "aarch64-macos", "x86_64-windows-gnu",
 )  # fmt: skip
@@ -140,10 +141,11 @@ def build_c(output: Path) -> list[Path]:
     library = output / "libsparrow.a"
     library.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        sources = [HERE / "c" / "sparrow.cpp", HERE / "run" / "mapped_file.cpp"]
+        sources = [HERE / "c" / f"{name}.cpp" for name in ("sparrow", "sparrow_tasks")]
+        sources.append(HERE / "run" / "mapped_file.cpp")
         objects = compiled(None, sources, Path(folder))
         zig("rcs", library, *objects, tool="ar")
-    copies = [Path(shutil.copy(HERE / "c" / name, output)) for name in ("sparrow.h", "example.c")]
+    copies = [Path(shutil.copy(HERE / "c" / name, output)) for name in C_FILES]
     return [library, *copies]
 
 

@@ -33,7 +33,7 @@ bool CodeRanges::has(std::uint32_t code) const {
 
 CodeRanges letters() { return all(kLetters); }
 CodeRanges numbers() { return all(kNumbers); }
-CodeRanges digits() { return all(kDigits); }
+CodeRanges digits() { return all(kDecimals); }
 CodeRanges spaces() { return all(kSpaces); }
 
 }  // namespace engine

@@ -1,5 +1,6 @@
 // sparrow-run: a model in one GGUF file, run without Python.
 #include "../engine/open_model.h"
+#include "answers.h"
 #include "mapped_file.h"
 #include "options.h"
 
@@ -187,6 +188,32 @@ class Program {
   engine::OpenModel open_;
 };
 
+// A model that understands texts; its answers go to standard output.
+class Understanding {
+ public:
+  // False: the file is none of these, or cannot be read at all.
+  bool takes(const char* path) {
+    return file_.open(path) && engine::TaskModel::are(file_.bytes(), file_.size());
+  }
+
+  Code run(engine::Text text, bool are_lines, const Options& options) {
+    engine::Complaint complaint;
+    if (!model_.open(file_.bytes(), file_.size(), options.kernels, complaint)) {
+      return fail(kFailed, "the file cannot be used", "无法使用该文件", complaint.text());
+    }
+    if (options.tests_itself) {
+      return fail(kFailed, "the file has nothing to compare with", "文件里没有可比较的数",
+                  model_.kernels());
+    }
+    if (answer(model_, text, are_lines, options, complaint)) return kDone;
+    return fail(kFailed, "no answer", "无法回答", complaint.text());
+  }
+
+ private:
+  MappedFile file_;
+  engine::TaskModel model_;
+};
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -206,6 +233,11 @@ int main(int count, char** words) {
                                   ? engine::Text{options.prompt, std::strlen(options.prompt)}
                                   : engine::Text{input.data(), input.size()};
   // Ends with the process: nothing has to be given back.
+  auto* understanding = engine::made<Understanding>();
+  if (understanding == nullptr) return kFailed;
+  if (understanding->takes(options.model)) {
+    return understanding->run(prompt, options.prompt == nullptr, options);
+  }
   auto* program = engine::made<Program>(options);
   if (program == nullptr) return kFailed;
   const Code code = program->open(options);

@@ -28,6 +28,11 @@ const char kHelp[] =
     "      --speed               tokens per second, on standard error\n"
     "  -h, --help                this page\n"
     "\n"
+    "With a classifier or an encoder, one line of JSON for every text, as sparrow predict,\n"
+    "sparrow embed and sparrow fill write it; standard input holds one text a line:\n"
+    "      --embed               print the text's vector\n"
+    "  -k N                      print N words for every [MASK] (5)\n"
+    "\n"
     "Example: sparrow-run stories.gguf \"Once upon a time\" -n 100 --seed 1\n";
 
 const char kHelpChinese[] =
@@ -54,6 +59,11 @@ const char kHelpChinese[] =
     "      --self-test           本机算出的与制作此文件的机器一样吗？\n"
     "      --speed               在标准错误输出每秒词元数\n"
     "  -h, --help                本页\n"
+    "\n"
+    "模型若是分类器或编码器，则每段文本输出一行 JSON，与 sparrow predict、sparrow embed、\n"
+    "sparrow fill 相同；标准输入每行一段：\n"
+    "      --embed               输出文本的向量\n"
+    "  -k N                      每个 [MASK] 输出 N 个候选（5）\n"
     "\n"
     "例：sparrow-run 故事.gguf \"从前\" -n 100 --seed 1\n";
 
@@ -89,6 +99,9 @@ bool read_value(const char* name, const char* text, Options& options) {
   } else if (is(name, "--top-k")) {
     if (!read_whole(text, 1u << 30, whole) || whole < 1) return false;
     sampling.top_k = static_cast<std::size_t>(whole);
+  } else if (is(name, "-k")) {
+    if (!read_whole(text, 1u << 16, whole) || whole < 1) return false;
+    options.most_fillings = static_cast<std::size_t>(whole);
   } else if (is(name, "--top-p")) {
     if (!read_number(text, 1e-9, 1.0, number)) return false;
     sampling.top_p = static_cast<float>(number);
@@ -147,6 +160,8 @@ bool read_options(int count, char** words, Options& options, const char*& wrong)
       options.shows_logs = true;
     } else if (is(word, "--choices")) {
       if (!read_choices(count, words, i, options)) return false;
+    } else if (is(word, "--embed")) {
+      options.embeds = true;
     } else if (is(word, "--ids")) {
       options.shows_ids = true;
     } else if (word[0] == '-' && word[1] != '\0') {

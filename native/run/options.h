@@ -16,6 +16,8 @@ struct Options {
   std::size_t num_stops = 0;
   const char* kernels = "";
   std::size_t num_threads = 0;  // as many as pay
+  std::size_t most_fillings = 5;
+  bool embeds = false;
   bool looks_ahead = true;
   bool shows_help = false, shows_speed = false, shows_ids = false, tests_itself = false;
 };

@@ -29,6 +29,7 @@ from sparrowlm.export.gguf_recurrent import (
     recurrent_stored,
 )
 from sparrowlm.export.gguf_settings import write_settings
+from sparrowlm.export.gguf_tasks import WORDS_TENSOR, chinese_words_of, write_task
 from sparrowlm.export.gguf_tokens import TokenSettings, token_settings
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DependencyError
@@ -83,12 +84,14 @@ class GgufParts:
             counting model.
         files: of a model directory, by name, byte for byte.
         manifest: the content of sparrow.json.
+        has_words: a model that knows Chinese n-grams brings the dictionary that cuts Chinese words.
     """
 
     network: GgufNetwork | GgufRecurrent | None = None
     codec: TokenCodec | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    has_words: bool = False
 
 
 def write_gguf(path: Path, parts: GgufParts) -> None:
@@ -106,6 +109,9 @@ def write_gguf(path: Path, parts: GgufParts) -> None:
     for name, content in parts.files.items():
         data = np.frombuffer(content, dtype=np.int8)
         stored[FILE_PREFIX + name] = StoredTensor(data, "I8")
+    words = chinese_words_of(parts.files) if parts.has_words else None
+    if words is not None:
+        stored[WORDS_TENSOR] = StoredTensor(words, "I8")
     golden_ids = _golden_ids(parts)
     with atomic.replaced(Path(path)) as temporary:
         _write(temporary, parts, stored, {})
@@ -143,6 +149,10 @@ def _write(
     codec = parts.codec if parts.network is None else parts.network.codec
     if codec is not None:
         _write_tokens(writer, token_settings(codec))
+    if parts.network is None and parts.codec is None:
+        read_by = write_task(writer, parts.files, parts.manifest)
+        if read_by is not None:
+            _write_tokens(writer, token_settings(read_by))
     if parts.manifest:
         writer.add_string(MANIFEST_KEY, json.dumps(parts.manifest, ensure_ascii=False))
     for golden_hash, ids in golden.items():

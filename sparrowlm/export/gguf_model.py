@@ -51,7 +51,10 @@ def export_gguf(files: ModelFiles, path: Path, form: Form = "int8") -> None:
     if network is not None:
         network = replace(network, form=form)
     codec = counting_codec(files)
-    write_gguf(path, GgufParts(network=network, codec=codec, files=content, manifest=manifest))
+    parts = GgufParts(
+        network=network, codec=codec, files=content, manifest=manifest, has_words=True
+    )  # fmt: skip
+    write_gguf(path, parts)
 
 
 def any_network_of(files: ModelFiles) -> GgufNetwork | GgufRecurrent | None:

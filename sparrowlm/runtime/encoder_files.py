@@ -234,6 +234,11 @@ def _table(name: str, arrays: Arrays) -> QuantisedRows:
     return QuantisedRows(codes.codes_OI, codes.scales_ON[:, 0].astype(np.float32))
 
 
+def table_width(arrays: Arrays) -> int:
+    """Return how wide the rows of the n-gram tables are."""
+    return int(arrays[_UP].shape[1])
+
+
 def load_encoder(directory: ModelFiles) -> LoadedEncoder:
     """Open the encoder of a model directory.
 
