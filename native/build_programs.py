@@ -41,7 +41,7 @@ X86_KERNELS = {
 }  # fmt: skip
 ARM_KERNELS = {"kernels_neon": [], "kernels_neon_dotprod": ["-mcpu=generic+dotprod"]}
 RUN = ("main", "answers", "mapped_file", "options")
-C_FILES = ("sparrow.h", "sparrow_tasks.h", "example.c")
+C_FILES = ("sparrow.h", "sparrow_tasks.h", "example.c", "tasks_example.c")
 TARGETS = (
     "wasm", "c", "x86_64-linux-musl", "aarch64-linux-musl", "aarch64-macos", "x86_64-windows-gnu",
 )  # fmt: skip

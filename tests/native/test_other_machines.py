@@ -22,7 +22,9 @@ from gguf_models import (
     gguf_recurrent,
     gguf_recurrent_mixture,
 )
+from small_understanding import small_classifier, small_encoder
 
+import sparrowlm as sp
 from sparrowlm.export.gguf_blocks import FORMS
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.runtime.decoding import Decoder, DecodingSettings
@@ -180,6 +182,49 @@ def test_a_program_in_c_says_what_the_house_says(tmp_path, library, make):
     assert said.decode() == f"The c{text}\n"
     refused = subprocess.run([str(program), "nowhere", "x"], check=False, capture_output=True)
     assert refused.returncode == 1 and b"nowhere" in refused.stderr
+
+
+@pytest.fixture(scope="module")
+def tasks_program(library) -> Path:
+    """Compile the example of models that understand texts."""
+    program, folder = library.parent / "tasks", library.parent
+    subprocess.run(
+        [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(folder / "tasks_example.c"), str(library),
+         "-I", str(folder), "-lpthread", "-lm", "-o", str(program)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return program
+
+
+def said_of(program: Path, path: Path, text: str) -> list[str]:
+    done = subprocess.run([str(program), str(path), text], check=True, capture_output=True)
+    # A token may be half a character.
+    return done.stdout.decode(errors="replace").splitlines()
+
+
+def test_a_program_in_c_understands_what_the_house_does(tmp_path, tasks_program):
+    path = small_classifier(tmp_path / "c.gguf")
+    for text in ("The cat sat", "好的，猫", "", "dog " * 200):
+        expected = sp.load(path).predict(text)[0]
+        said = dict(
+            line.removesuffix(" *").rsplit(" ", 1) for line in said_of(tasks_program, path, text)
+        )
+        assert {label: float(share) for label, share in said.items()} == pytest.approx(
+            expected.probabilities, abs=2e-6
+        )
+    path = small_encoder(tmp_path / "e.gguf")
+    (vector,) = sp.load(path).embed(["The cat sat"])
+    found = [float(line) for line in said_of(tasks_program, path, "The cat sat")]
+    assert found == pytest.approx(np.asarray(vector).tolist(), abs=2e-6)
+    gaps = said_of(tasks_program, path, "The [MASK] sat")
+    assert len(gaps) == 3
+    shares = [float(line.rsplit(" ", 1)[1]) for line in gaps]
+    assert shares == sorted(shares, reverse=True)
+    refused = subprocess.run(
+        [str(tasks_program), str(gguf_model(tmp_path / "d.gguf")), "x"],
+        check=False, capture_output=True,
+    )  # fmt: skip
+    assert refused.returncode == 1 and b"d.gguf" in refused.stderr
 
 
 STATES = r"""

@@ -302,7 +302,7 @@ def library(tmp_path_factory):
     subprocess.run([sys.executable, ROOT / "native/engine/make_letters.py", letters], check=True)
     program = folder / "cutter"
     engine = ROOT / "native" / "engine"
-    names = ("unicode", "array_file", "gguf", "chinese_words", "segmenter")
+    names = ("unicode", "unicode_classes", "array_file", "gguf", "chinese_words", "segmenter")
     (folder / "cutter.cpp").write_text(CUTTER)
     subprocess.run(
         [
