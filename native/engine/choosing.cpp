@@ -26,13 +26,42 @@ extern const Kernels kNeonDot;
 
 namespace {
 
-#if defined(WITH_AVX_VNNI)
-// CPUID leaf 7, subleaf 1, EAX bit 4: compilers of 2022 do not know the name.
-bool has_avx_vnni() {
+#if defined(__x86_64__)
+// What CPUID and the operating system say. Not the compiler's own __builtin_cpu_supports: the
+// library behind it is missing in some toolchains (zig's says no to everything).
+struct Instructions {
+  bool has_avx2 = false;  // with conversions from float16
+  bool has_avx_vnni = false;
+  bool has_avx512_vnni = false;
+};
+
+constexpr bool has_all(std::uint64_t word, std::uint64_t bits) { return (word & bits) == bits; }
+
+// The registers that the operating system keeps for every thread.
+std::uint64_t kept_registers() {
+  std::uint32_t low = 0, high = 0;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return static_cast<std::uint64_t>(high) << 32 | low;
+}
+
+// Intel's manual, volume 2, CPUID: leaf 1 in ECX, leaf 7 in EBX and ECX, leaf 7.1 in EAX.
+Instructions known_instructions() {
+  constexpr unsigned kSaves = 1u << 27, kAvx = 1u << 28, kFloat16 = 1u << 29, kAvx2 = 1u << 5;
+  constexpr unsigned kFoundation = 1u << 16, kWords64 = 1u << 17, kBytes = 1u << 30;
+  constexpr unsigned kLengths = 1u << 31, kVnni = 1u << 11, kAvxVnni = 1u << 4;
+  constexpr std::uint64_t kRegisters256 = 0x6, kRegisters512 = 0xE6;
+  Instructions known;
   unsigned a = 0, b = 0, c = 0, d = 0;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || a < 1) return false;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !has_all(c, kSaves | kAvx | kFloat16)) return known;
+  const std::uint64_t kept = kept_registers();
+  if (!has_all(kept, kRegisters256) || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return known;
+  known.has_avx2 = has_all(b, kAvx2);
+  known.has_avx512_vnni = has_all(b, kFoundation | kWords64 | kBytes | kLengths) &&
+                          has_all(c, kVnni) && has_all(kept, kRegisters512);
+  if (a == 0) return known;
   __cpuid_count(7, 1, a, b, c, d);
-  return (a & 1u << 4) != 0;
+  known.has_avx_vnni = known.has_avx2 && has_all(a, kAvxVnni);
+  return known;
 }
 #endif
 
@@ -55,17 +84,12 @@ std::size_t runnable_kernels(const Kernels** tables, std::size_t most) {
   const Kernels* found[8];
   std::size_t count = 0;
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vnni")) {
-    found[count++] = &kAvx512Vnni;
-  }
-  const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+  const Instructions known = known_instructions();
+  if (known.has_avx512_vnni) found[count++] = &kAvx512Vnni;
 #if defined(WITH_AVX_VNNI)
-  if (has_avx2 && has_avx_vnni()) found[count++] = &kAvxVnni;
+  if (known.has_avx_vnni) found[count++] = &kAvxVnni;
 #endif
-  if (has_avx2) found[count++] = &kAvx2;
+  if (known.has_avx2) found[count++] = &kAvx2;
 #elif defined(__aarch64__)
   if (has_dot_products()) found[count++] = &kNeonDot;
   found[count++] = &kNeon;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from sparrowlm.foundation.native_part import native_part
 from sparrowlm.runtime.decoding import Decoder, DecodingSettings
 from sparrowlm.runtime.engines import log_softmax
 from sparrowlm.runtime.loading import open_model
+from sparrowlm.runtime.native_engine import kernel_names
 from sparrowlm.runtime.sampling import SamplingSettings
 
 ROOT = Path(__file__).parents[2]
@@ -122,6 +124,26 @@ def test_arm_computes_the_same_bits(tmp_path, models):
         for prompt, text in zip(PROMPTS, texts_of(path), strict=True):
             words = [prompt, "-n", "40", "-s", "3", "-t", "1", "--threads", "2"]
             assert run(str(path), *words) == text + "\n"
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="this is no x86-64 machine")
+def test_any_linux_runs_the_fastest_instructions_that_it_has(tmp_path, models):
+    program = built("x86_64-linux-musl", tmp_path)
+    assert program.stat().st_size < 500_000
+
+    def run(*words: str) -> str:
+        done = subprocess.run(
+            [str(program), *words], check=True, capture_output=True,
+            env={**os.environ, "SPARROW_LANG": "en"},
+        )  # fmt: skip
+        return done.stdout.decode()
+
+    for path in models:
+        assert run(str(path), "--self-test").startswith(f"{kernel_names()[0]}: the same")
+        for kernels in kernel_names():
+            assert "the same" in run(str(path), "--self-test", "--kernels", kernels)
+    for prompt, text in zip(PROMPTS, texts_of(models[0]), strict=True):
+        assert run(str(models[0]), prompt, "-n", "40", "-s", "3", "-t", "1") == text + "\n"
 
 
 @pytest.mark.skipif(NODE is None, reason="node is not installed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import threading
 import time
 from pathlib import Path
@@ -60,6 +61,21 @@ def test_every_instruction_set_and_number_of_threads_gives_the_same_bits(file, i
     assert "portable" in kernel_names()
     for logits in known[1:]:
         np.testing.assert_array_equal(logits, known[0])
+
+
+@pytest.mark.skipif(
+    platform.machine() != "x86_64" or not Path("/proc/cpuinfo").exists(),
+    reason="nobody says which instructions there are",
+)
+def test_the_instruction_sets_are_those_that_linux_lists():
+    flags = set(Path("/proc/cpuinfo").read_text().partition("flags")[2].partition("\n")[0].split())
+    needed = {
+        "avx512-vnni": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni"},
+        "avx-vnni": {"avx2", "f16c", "avx_vnni"},
+        "avx2": {"avx2", "f16c"},
+        "portable": set(),
+    }
+    assert kernel_names() == [name for name, flag in needed.items() if flag <= flags]
 
 
 def test_the_number_of_threads_is_measured_where_it_may_pay(file, tmp_path, monkeypatch):
