@@ -236,7 +236,8 @@ class Continuation:
         if self._follower is None:
             return False
         self._follower.take(piece)
-        self._allowed_V = self._follower.allowed()
+        # A grammar may count tokens and break off inside a character.
+        self._allowed_V = self._allowed_V & self._follower.allowed()
         return self._follower.is_over()
 
 

@@ -94,8 +94,8 @@ class GrammarGuide:
     def __init__(self, grammar: Grammar, codec: TokenCodec) -> None:
         from llguidance import LLMatcher
 
-        vocabulary = _Vocabulary(codec)
-        self._pieces = vocabulary.tokens[: codec.vocab_size]
+        vocabulary = Vocabulary(codec)
+        self._vocabulary = vocabulary
         written = LLMatcher.grammar_from_lark(grammar.lark + _EVERY_CUT)
         self._matcher = LLMatcher(vocabulary.as_tokenizer(), written, log_level=0)
         _check(self._matcher)
@@ -107,7 +107,7 @@ class GrammarGuide:
 
     def follow(self) -> GrammarFollower:
         """Begin a text."""
-        return GrammarFollower(self._matcher.deep_copy(), self._pieces)
+        return GrammarFollower(self._matcher.deep_copy(), self._vocabulary)
 
 
 class GrammarFollower:
@@ -115,51 +115,52 @@ class GrammarFollower:
 
     Args:
         matcher: at the beginning, of this text alone.
-        pieces: the bytes of all tokens.
+        vocabulary: the bytes of all tokens.
     """
 
-    def __init__(self, matcher: LLMatcher, pieces: list[bytes]) -> None:
+    def __init__(self, matcher: LLMatcher, vocabulary: Vocabulary) -> None:
         self._matcher = matcher
-        self._pieces = pieces
+        self._vocabulary = vocabulary
 
     def first(self, begun: bytes, allowed_V: Bool[np.ndarray, " vocab"]) -> Mask:
         """Return which tokens the text may begin with; see guides.Follower."""
         if not begun:
-            mask = self.allowed()
-            may_end = mask[SEPARATOR_ID]
-            mask &= allowed_V
-            mask[SEPARATOR_ID] = may_end
-            return mask
+            return self.allowed()
         mask = np.zeros(len(allowed_V), dtype=np.bool_)
         for token_id in np.flatnonzero(allowed_V).tolist():
             # A token that only repeats the prompt says nothing yet, but may be all there is.
-            rest = self._pieces[token_id][len(begun) :]
-            mask[token_id] = self._matcher.validate_tokens(self._ids(rest)) == len(rest)
+            rest = self._vocabulary.ids(self._vocabulary.tokens[token_id][len(begun) :])
+            mask[token_id] = self._may_follow(rest)
         mask[SEPARATOR_ID] = False
         return mask
 
     def allowed(self) -> Bool[np.ndarray, " vocab"]:
         """Return which tokens may follow; the separator where the text may end."""
-        return _mask(self._matcher, len(self._pieces))
+        bias = np.frombuffer(self._matcher.compute_logit_bias(), dtype=np.uint8)
+        _check(self._matcher)
+        # Where the grammar has a dead end, nothing follows.
+        mask: Mask = (bias[: self._vocabulary.size] > 0) & (not self._matcher.is_error())
+        return mask
 
     def take(self, piece: bytes) -> None:
         """Go on by the bytes of an allowed token."""
-        self._matcher.consume_tokens(self._ids(piece))
+        self._matcher.consume_tokens(self._vocabulary.ids(piece))
         _check(self._matcher)
 
     def is_over(self) -> bool:
         """Say whether the text can only end."""
         return self._matcher.is_stopped()
 
-    def _ids(self, piece: bytes) -> list[int]:
-        return [len(self._pieces) + byte for byte in piece]
+    def _may_follow(self, ids: list[int]) -> bool:
+        # The quick test does not count a rule's max_tokens; the copy does.
+        is_likely = self._matcher.validate_tokens(ids) == len(ids)
+        return is_likely and self._matcher.deep_copy().consume_tokens(ids)
 
 
-class _Vocabulary:
+class Vocabulary:
     """A codec's tokens as llguidance wants them, and behind them all single bytes.
 
-    Texts are followed by their bytes: the first token may repeat some of the prompt, and what is
-    left of it need not be a token.
+    The first token may repeat some of the prompt, and what is left of it need not be a token.
 
     Args:
         codec: gives the bytes of every token.
@@ -171,12 +172,19 @@ class _Vocabulary:
 
     def __init__(self, codec: TokenCodec) -> None:
         tokens = [codec.token_bytes(token_id) for token_id in range(codec.vocab_size)]
+        self.size = len(tokens)
         self.tokens = tokens + [bytes([byte]) for byte in range(256)]
-        self._first_byte = len(tokens)
+        self._ids = {piece: token_id for token_id, piece in enumerate(tokens) if piece}
+
+    def ids(self, piece: bytes) -> list[int]:
+        """Return the token with some bytes, or single bytes where none has them."""
+        if piece in self._ids:
+            return [self._ids[piece]]
+        return [self.size + byte for byte in piece]
 
     def __call__(self, content: bytes) -> list[int]:
         """Cut some bytes into tokens."""
-        return [self._first_byte + byte for byte in content]
+        return self.ids(content)
 
     def as_tokenizer(self) -> LLTokenizer:
         """Return the tree of all tokens."""
@@ -184,14 +192,6 @@ class _Vocabulary:
 
         # Slices prepare masks for vocabularies a hundred times as large as ours.
         return LLTokenizer(TokenizerWrapper(self), slices=[])
-
-
-def _mask(matcher: LLMatcher, vocab_size: int) -> Mask:
-    """Return which tokens may follow: none where the grammar has a dead end."""
-    bias_V = np.frombuffer(matcher.compute_logit_bias(), dtype=np.uint8)[:vocab_size]
-    _check(matcher)
-    mask: Mask = np.zeros(vocab_size, np.bool_) if matcher.is_error() else bias_V > 0
-    return mask
 
 
 def _check(matcher: LLMatcher) -> None:

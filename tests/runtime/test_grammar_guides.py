@@ -176,6 +176,22 @@ def test_terminals_take_the_longest_match(ngram):
     assert text == "a" * 30
 
 
+@pytest.mark.parametrize("tokenizer", ["character", "bpe", "word"])
+def test_limits_of_a_rule_count_tokens_and_break_no_character(tmp_path, tokenizer):
+    model = sp.load(small_model(tmp_path / "m", "ngram", tokenizer))
+    codec = small_codec(tokenizer)
+    grammar = 'start: x "!"\nx[max_tokens=3]: /[^!]*/'
+    wishes = {"seed": 4, "num_samples": 30, "temperature": 1.5}
+    texts = model.generate("", grammar=grammar, **wishes)
+    whole = [text[:-1] for text in texts if text.endswith("!")]
+    assert len(whole) > 10
+    assert max(len(codec.encode(text)) for text in whole) == 3
+    # What the prompt's last token took is no part of the limit.
+    behind = model.generate("The ca", grammar=grammar, **wishes)
+    assert any(text.endswith("!") for text in behind)
+    assert not any("\ufffd" in text for text in [*texts, *behind])
+
+
 def test_every_text_has_a_parser_of_its_own():
     codec = small_codec()
     guide = GrammarGuide(Grammar('start: "(" start ")" | "a"'), codec)
