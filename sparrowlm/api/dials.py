@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sparrowlm.foundation.errors import SettingError
+from sparrowlm.foundation.errors import DependencyError, SettingError
 
 if TYPE_CHECKING:
     from sparrowlm.runtime.decoding import DecodingSettings
+    from sparrowlm.runtime.grammar_guides import Grammar
     from sparrowlm.text.patterns import Automaton
 
 
@@ -25,6 +26,7 @@ def decoding_settings(  # noqa: PLR0913 - the public dials, each with its defaul
     choices: Sequence[str] = (),
     pattern: str | None = None,
     json_schema: Mapping[str, Any] | bool | None = None,
+    grammar: str | None = None,
 ) -> DecodingSettings:
     """Check the dials of sampling.
 
@@ -39,10 +41,12 @@ def decoding_settings(  # noqa: PLR0913 - the public dials, each with its defaul
         seed: same seed, same text; None differs from run to run.
         choices: the text is one of these.
         pattern: the whole text matches this regular expression.
-        json_schema: the text is JSON of this schema, {} for any value; one of these three at most.
+        json_schema: the text is JSON of this schema, {} for any value.
+        grammar: the text is one of this Lark grammar's; of these four one at most.
 
     Raises:
         SettingError: a dial is out of its range.
+        DependencyError: grammar, without the package llguidance.
     """
     from sparrowlm.runtime.decoding import DecodingSettings
     from sparrowlm.runtime.sampling import SamplingSettings
@@ -51,23 +55,66 @@ def decoding_settings(  # noqa: PLR0913 - the public dials, each with its defaul
         temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p,
         repetition_penalty=repetition_penalty, seed=seed,
     )  # fmt: skip
-    form = _form(choices, pattern, json_schema)
+    form = _form(choices, pattern, json_schema, grammar)
     return DecodingSettings(
         sampling=sampling, max_tokens=max_tokens, stop=tuple(stop), pattern=form
     )
 
 
 def _form(
-    choices: Sequence[str], pattern: str | None, json_schema: Mapping[str, Any] | bool | None
-) -> Automaton | None:
-    if bool(choices) + (pattern is not None) + (json_schema is not None) > 1:
+    choices: Sequence[str],
+    pattern: str | None,
+    json_schema: Mapping[str, Any] | bool | None,
+    grammar: str | None,
+) -> Automaton | Grammar | None:
+    given = [bool(choices), *(form is not None for form in (pattern, json_schema, grammar))]
+    if sum(given) > 1:
         raise SettingError("api.several-forms")
-    if not choices and pattern is None and json_schema is None:
+    if grammar is not None:
+        from sparrowlm.runtime.grammar_guides import Grammar
+
+        return Grammar(grammar)
+    if json_schema is not None:
+        return _schema_form(json_schema)
+    if not any(given):
         return None
     from sparrowlm.text import patterns
 
-    if choices:
-        return patterns.Automaton(patterns.choice(choices))
-    if pattern is not None:
-        return patterns.Automaton(patterns.parse_pattern(pattern))
-    return patterns.Automaton(patterns.json_pattern({} if json_schema is None else json_schema))
+    wanted = patterns.choice(choices) if pattern is None else patterns.parse_pattern(pattern)
+    return patterns.Automaton(wanted)
+
+
+def _schema_form(schema: Mapping[str, Any] | bool) -> Automaton | Grammar:
+    """Return the form of a schema: our own automaton, llguidance where parts are referred to.
+
+    Raises:
+        SettingError: neither can follow it.
+    """
+    from sparrowlm.text import patterns
+
+    try:
+        return patterns.Automaton(patterns.json_pattern(schema))
+    except SettingError as refusal:
+        if isinstance(schema, bool) or not _has_references(schema):
+            raise
+        from sparrowlm.runtime.grammar_guides import schema_grammar
+
+        try:
+            return schema_grammar(schema)
+        except DependencyError as missing:
+            command = missing.fields["command"]
+            raise SettingError("api.schema-references", command=command) from refusal
+
+
+def _has_references(schema: Mapping[str, Any]) -> bool:
+    parts: list[Any] = [schema]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, Mapping):
+            # A property may be called $ref: then a schema stands behind it, and not a place.
+            if isinstance(part.get("$ref"), str):
+                return True
+            parts += part.values()
+        elif isinstance(part, list):
+            parts += part
+    return False

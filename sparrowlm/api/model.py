@@ -270,7 +270,7 @@ class Model:
             prompt: any text, also none; it is not repeated in the result.
             num_samples: how many continuations, >= 1.
             **sampling: max_tokens, temperature, top_k, top_p, min_p, repetition_penalty, stop,
-                seed, choices, pattern, json_schema; see dials.decoding_settings.
+                seed, choices, pattern, json_schema, grammar; see dials.decoding_settings.
         """
         return self._completer.generate(prompt, decoding_settings(**sampling), num_samples)
 

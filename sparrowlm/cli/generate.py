@@ -40,12 +40,15 @@ class SamplingOptions:
     ] = ()
     pattern: Annotated[str | None, Parameter(help=say("cli.generate-pattern"))] = None
     json_schema: Annotated[str | None, Parameter(help=say("cli.generate-json-schema"))] = None
+    grammar: Annotated[Path | None, Parameter(help=say("cli.generate-grammar"))] = None
 
     def dials(self) -> dict[str, Any]:
         """Return them as the API takes them."""
         found = asdict(self)
         if self.json_schema is not None:
             found["json_schema"] = _schema(self.json_schema)
+        if self.grammar is not None:
+            found["grammar"] = _grammar(self.grammar)
         return found
 
 
@@ -62,6 +65,18 @@ def _schema(given: str) -> Any:  # noqa: ANN401 - any JSON value
         return loads(Path(given).read_text(encoding="utf-8") if is_file else given)
     except (OSError, ValueError) as error:
         raise SettingError("cli.generate-schema-unreadable", received=given) from error
+
+
+def _grammar(path: Path) -> str:
+    """Read a grammar.
+
+    Raises:
+        SettingError: the file cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise SettingError("cli.generate-grammar-unreadable", received=path) from error
 
 
 def generate_command(

@@ -14,7 +14,8 @@ from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.randomness import random_generator
 from sparrowlm.runtime.characters import WholeCharacters
 from sparrowlm.runtime.engines import Engine
-from sparrowlm.runtime.guides import Guide
+from sparrowlm.runtime.grammar_guides import Grammar, GrammarGuide
+from sparrowlm.runtime.guides import Guide, TextGuide
 from sparrowlm.runtime.prompts import Prompt, first_tokens, make_prompt
 from sparrowlm.runtime.sampling import REPETITION_WINDOW_TOKENS, SamplingSettings, draw
 from sparrowlm.text.patterns import Automaton
@@ -39,7 +40,7 @@ class DecodingSettings:
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     max_tokens: int = 200
     stop: tuple[str, ...] = ()
-    pattern: Automaton | None = None
+    pattern: Automaton | Grammar | None = None
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning.
@@ -133,7 +134,9 @@ class Decoder:
             fed = np.array([text.last_id], dtype=np.int64)
             logits_V = self._engine.step(fed, cache, is_last_only=True)[-1]
 
-    def _guide(self, settings: DecodingSettings) -> Guide | None:
+    def _guide(self, settings: DecodingSettings) -> TextGuide | None:
+        if isinstance(settings.pattern, Grammar):
+            return GrammarGuide(settings.pattern, self._codec)
         return None if settings.pattern is None else Guide(settings.pattern, self._characters)
 
     def _side_by_side(
@@ -180,16 +183,16 @@ class Continuation:
         characters: WholeCharacters,
         settings: DecodingSettings,
         sample: int,
-        guide: Guide | None = None,
+        guide: TextGuide | None = None,
     ) -> None:
         self._characters = characters
         self._settings = settings
         self._generator = random_generator(settings.sampling.seed or 0, f"sample {sample}")
         self._recent = prompt.ids[1:][-REPETITION_WINDOW_TOKENS:]
-        self._guide, self._state = guide, 0
+        self._follower = None if guide is None else guide.follow()
         self._allowed_V = first_tokens(prompt, characters)
-        if guide is not None:
-            self._allowed_V = guide.first(prompt.begun, self._allowed_V)
+        if self._follower is not None:
+            self._allowed_V = self._follower.first(prompt.begun, self._allowed_V)
         self._open_bytes = b""
         self._num_repeated_bytes = len(prompt.begun)
         self._watch = StopWatch(settings.stop)
@@ -205,7 +208,7 @@ class Continuation:
     def advance(self, logits_V: Float32[np.ndarray, " vocab"]) -> str:
         """Draw the next id and return the text that is certain now."""
         sampling = self._settings.sampling
-        if self._guide is not None and not self._allowed_V.any():
+        if self._follower is not None and not self._allowed_V.any():
             self.last_id, self._has_ended = SEPARATOR_ID, True  # no token has the bytes wanted
             return self._watch.finish()
         self.last_id = draw(logits_V, sampling, self._generator, self._recent, self._allowed_V)
@@ -230,11 +233,12 @@ class Continuation:
 
     def _follow(self, piece: bytes) -> bool:
         """Take a token's bytes into the pattern; say whether the text can only end now."""
-        if self._guide is None:
+        if self._follower is None:
             return False
-        self._state = self._guide.after(self._state, piece)
-        self._allowed_V = self._guide.allowed(self._state)
-        return self._guide.is_over(self._state)
+        self._follower.take(piece)
+        # A grammar may count tokens and break off inside a character.
+        self._allowed_V = self._allowed_V & self._follower.allowed()
+        return self._follower.is_over()
 
 
 def read_prompt(

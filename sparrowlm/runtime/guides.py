@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,6 +13,36 @@ from sparrowlm.text.patterns.automaton import DEAD
 from sparrowlm.text.tokenizers import SEPARATOR_ID
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """Moves along with one text, token by token."""
+
+    def first(self, begun: bytes, allowed_V: Bool[np.ndarray, " vocab"]) -> Mask:
+        """Return which tokens the text may begin with.
+
+        Args:
+            begun: bytes of the prompt that the first token repeats.
+            allowed_V: tokens that do.
+        """
+
+    def allowed(self) -> Bool[np.ndarray, " vocab"]:
+        """Return which tokens may follow; the separator where the text may end."""
+
+    def take(self, piece: bytes) -> None:
+        """Go on by the bytes of an allowed token."""
+
+    def is_over(self) -> bool:
+        """Say whether the text can only end."""
+
+
+@runtime_checkable
+class TextGuide(Protocol):
+    """Keeps any number of texts within one form."""
+
+    def follow(self) -> Follower:
+        """Begin a text."""
 
 
 class Guide:
@@ -27,6 +57,10 @@ class Guide:
         self._automaton = automaton
         self._characters = characters
         self._masks: dict[int, Mask] = {}
+
+    def follow(self) -> AutomatonFollower:
+        """Begin a text."""
+        return AutomatonFollower(self)
 
     def first(self, begun: bytes, allowed_V: Bool[np.ndarray, " vocab"]) -> Mask:
         """Return which tokens a text may begin with.
@@ -75,3 +109,31 @@ class Guide:
                 behind = self._automaton.step(state, byte)
                 if behind != DEAD:
                     waiting.append((inner, behind))
+
+
+class AutomatonFollower:
+    """Follows one text; all it has of its own is the number of a state.
+
+    Args:
+        guide: knows the automaton.
+    """
+
+    def __init__(self, guide: Guide) -> None:
+        self._guide = guide
+        self._state = 0
+
+    def first(self, begun: bytes, allowed_V: Bool[np.ndarray, " vocab"]) -> Mask:
+        """Return which tokens the text may begin with; see Follower."""
+        return self._guide.first(begun, allowed_V)
+
+    def allowed(self) -> Bool[np.ndarray, " vocab"]:
+        """Return which tokens may follow; the separator where the text may end."""
+        return self._guide.allowed(self._state)
+
+    def take(self, piece: bytes) -> None:
+        """Go on by the bytes of an allowed token."""
+        self._state = self._guide.after(self._state, piece)
+
+    def is_over(self) -> bool:
+        """Say whether the text can only end."""
+        return self._guide.is_over(self._state)

@@ -102,12 +102,14 @@ def test_cli_next_as_json_is_a_list_best_first(api, capsys):
     ]
 
 
-def test_cli_generate_passes_every_setting_on(api, model, capsys):
+def test_cli_generate_passes_every_setting_on(api, model, capsys, tmp_path):
+    (tmp_path / "g.lark").write_bytes('start: "月"\r\n'.encode())
     words = [
         "generate", "m", "--prompt", "床前", "--max-tokens", "9", "--temperature", "0.5",
         "--top-k", "4", "--top-p", "0.9", "--min-p", "0.1", "--repetition-penalty", "1.2",
         "--stop", "。", "--stop", "！", "--seed", "7", "--num-samples", "2",
         "--choices", "月", "光", "--pattern", "月?", "--json-schema", '{"type": "null"}',
+        "--grammar", str(tmp_path / "g.lark"),
     ]  # fmt: skip
     assert run_guarded(words) == 0
     assert capsys.readouterr().out == "床前 第0段\n\n床前 第1段\n"
@@ -115,6 +117,7 @@ def test_cli_generate_passes_every_setting_on(api, model, capsys):
         "prompt": "床前", "max_tokens": 9, "temperature": 0.5, "top_k": 4, "top_p": 0.9,
         "min_p": 0.1, "repetition_penalty": 1.2, "stop": ("。", "！"), "seed": 7, "num_samples": 2,
         "choices": ("月", "光"), "pattern": "月?", "json_schema": {"type": "null"},
+        "grammar": 'start: "月"\n',
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""sparrow-run within a pattern: the same texts, refusals and masks of tokens as in Python."""
+"""sparrow-run within a pattern: the same texts and refusals as in Python."""
 
 from __future__ import annotations
 
