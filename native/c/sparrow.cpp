@@ -133,6 +133,11 @@ int sparrow_next_piece(sparrow_model* model, const char** piece, size_t* size) {
   if (!model->has_ended) model->has_ended = !model->open.writer().advance(model->text);
   *piece = model->text.data();
   *size = model->text.size();
+  const engine::Guide& guide = model->open.writer().guide();
+  if (model->has_ended && guide.is_active() && guide.has_given_up()) {
+    model->complaint = {};
+    model->complaint.say(engine::Guide::kGivenUp);
+  }
   // What a stop string held back comes with the end.
   return !model->has_ended || *size > 0;
 }

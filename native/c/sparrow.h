@@ -66,6 +66,8 @@ void sparrow_clear_stops(sparrow_model *model);
 int sparrow_set_choices(sparrow_model *model, const char *const *choices, size_t count);
 int sparrow_set_pattern(sparrow_model *model, const char *pattern);
 int sparrow_set_schema(sparrow_model *model, const char *schema); /* JSON of a JSON schema */
+/* Where a pattern takes too much work at some place the text ends there, not as the pattern does:
+ * then sparrow_complaint() says so after the end of the text. */
 void sparrow_clear_pattern(sparrow_model *model);
 /* Keeps, from now on, the probabilities of what is drawn. 0: no memory. */
 int sparrow_keep_log_probabilities(sparrow_model *model);

@@ -86,6 +86,7 @@ bool Guide::sort_tokens() {
 }
 
 bool Guide::begin() {
+  has_given_up_ = false;
   state_ = automaton_.start();
   if (state_ >= 0) return true;
   // The states of the texts before fill the room.
@@ -112,6 +113,11 @@ bool Guide::read(Text bytes, std::int32_t& after) {
 }
 
 bool Guide::first(Text begun, std::uint8_t* allowed) {
+  has_given_up_ = !sort_out(begun, allowed);
+  return !has_given_up_;
+}
+
+bool Guide::sort_out(Text begun, std::uint8_t* allowed) {
   const std::uint64_t most = automaton_.work() + kMostWork;
   for (std::size_t id = 0; id < tokenizer_.size(); ++id) {
     const Text piece = tokenizer_.piece(static_cast<std::int32_t>(id));
@@ -151,6 +157,12 @@ bool Guide::mark(std::uint8_t* mask) {
 }
 
 const std::uint8_t* Guide::allowed() {
+  const std::uint8_t* mask = mask_now();
+  has_given_up_ = mask == nullptr;
+  return mask;
+}
+
+const std::uint8_t* Guide::mask_now() {
   const std::size_t count = tokenizer_.size();
   const auto state = static_cast<std::size_t>(state_);
   if (state < mask_of_.size() && mask_of_[state] >= 0) {
@@ -172,9 +184,9 @@ const std::uint8_t* Guide::allowed() {
 
 bool Guide::follow(Text bytes) {
   std::int32_t after;
-  if (!read(bytes, after) || after < 0) return false;
-  state_ = after;
-  return true;
+  has_given_up_ = !read(bytes, after) || after < 0;
+  if (!has_given_up_) state_ = after;
+  return !has_given_up_;
 }
 
 }  // namespace engine

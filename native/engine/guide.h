@@ -26,6 +26,11 @@ class Guide {
   // Reads the bytes of an allowed token.
   bool follow(Text bytes);
   bool is_over() const { return !automaton_.can_go_on(state_); }
+  // Says whether the last text ended for want of room, not because its pattern does.
+  bool has_given_up() const { return has_given_up_; }
+  static constexpr const char kGivenUp[] =
+      "at one place of the text the pattern takes more work than is done for a token; "
+      "make it simpler";
 
  private:
   static constexpr std::size_t kMostBytes = std::size_t{16} << 20;     // of masks
@@ -34,12 +39,14 @@ class Guide {
   bool make(PatternTree& tree, PatternTree::Part whole, Complaint& complaint);
   bool sort_tokens();
   bool forget();
+  bool sort_out(Text begun, std::uint8_t* allowed);
+  const std::uint8_t* mask_now();
   bool read(Text bytes, std::int32_t& after);
   bool mark(std::uint8_t* mask);
 
   const Tokenizer& tokenizer_;
   Automaton automaton_;
-  bool is_active_ = false;
+  bool is_active_ = false, has_given_up_ = false;
   std::int32_t state_ = 0;
   Room<std::int32_t> order_;        // ids by their bytes, which are a tree so
   Room<std::uint32_t> shared_;      // how many bytes each shares with the one before

@@ -145,7 +145,9 @@ class Program {
     }
     if (!options.shows_logs) std::printf("\n");
     if (options.shows_speed) show_speed(read - began, now() - read);
-    return kDone;
+    const engine::Guide& guide = open_.writer().guide();
+    if (!guide.is_active() || !guide.has_given_up()) return kDone;
+    return fail(kFailed, "the text is not whole", "文本不完整", engine::Guide::kGivenUp);
   }
 
  private:
