@@ -118,7 +118,8 @@ def test_transformers_loads_what_was_compressed_to_codes(tmp_path):
     with torch.no_grad():
         theirs = peer(torch.tensor([ids])).logits[0].numpy()
     mine = own.engine.step(np.array(ids), own.engine.start())
-    np.testing.assert_allclose(mine, theirs, atol=1e-3)
+    # Ours keeps keys and values in float16.
+    np.testing.assert_allclose(mine, theirs, atol=1e-2)
 
 
 def test_onnx_is_written_beside(tmp_path, capsys):
