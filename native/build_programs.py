@@ -149,22 +149,30 @@ def build_c(output: Path) -> list[Path]:
     return [library, *copies]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Build what the command line names."""
+def asked(
+    description: str | None, known: Sequence[str], arguments: Sequence[str] | None
+) -> tuple[Sequence[str], Path]:
+    """Return what the command line names (all that is known without names), and the folder."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help="one of those above")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="one of those above")
     parser.add_argument("-o", "--output", type=Path, default=Path("dist"))
     options = parser.parse_args(arguments)
-    unknown = set(options.targets) - set(TARGETS)
+    unknown = set(options.names) - set(known)
     if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(TARGETS)}")
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     options.output.mkdir(parents=True, exist_ok=True)
-    for target in options.targets or TARGETS:
+    return options.names or known, options.output
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Build what the command line names."""
+    targets, output = asked(__doc__, TARGETS, arguments)
+    for target in targets:
         special = {"wasm": build_wasm, "c": build_c}
         build = special.get(target)
-        files = build(options.output) if build else build_run(target, options.output)
+        files = build(output) if build else build_run(target, output)
         for made in files:
             sys.stdout.write(f"{made}  {made.stat().st_size / 1e3:.0f} kB\n")
 

@@ -15,7 +15,6 @@ the C libraries of all machines:
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -24,6 +23,8 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from build_programs import asked
 
 ROOT = Path(__file__).parents[1]
 
@@ -114,20 +115,11 @@ def named(made: Path, machine: Machine) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Build what the command line names."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("machines", nargs="*", metavar="MACHINE", help="one of those above")
-    parser.add_argument("-o", "--output", type=Path, default=Path("dist"))
-    options = parser.parse_args(arguments)
-    unknown = set(options.machines) - set(MACHINES)
-    if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(MACHINES)}")
+    names, output = asked(__doc__, list(MACHINES), arguments)
     if "linux" not in sysconfig.get_platform():
-        parser.error("the headers of Python must be those of Linux: run this there")
-    options.output.mkdir(parents=True, exist_ok=True)
-    for name in options.machines or MACHINES:
-        made = build(MACHINES[name], options.output)
+        sys.exit("The headers of Python must be those of Linux: run this there.")
+    for name in names:
+        made = build(MACHINES[name], output)
         sys.stdout.write(f"{made}  {made.stat().st_size / 1e6:.1f} MB\n")
 
 

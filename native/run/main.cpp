@@ -59,14 +59,14 @@ std::uint64_t some_seed() {
 
 class Program {
  public:
-  explicit Program(const Options& options) : open_(options.num_threads) {}
+  Program(MappedFile& file, const Options& options) : file_(file), open_(options.num_threads) {}
 
-  Code open(const Options& options) {
+  Code open(bool is_there, const Options& options) {
     if (engine::kernels_called(options.kernels) == nullptr) {
       return fail(kWrongUse, "this machine does not have these kernels", "本机没有这种内核",
                   options.kernels);
     }
-    if (!file_.open(options.model)) {
+    if (!is_there) {
       return fail(kFailed, "there is no such file", "没有这个文件", options.model);
     }
     engine::Complaint complaint;
@@ -186,21 +186,16 @@ class Program {
                  ahead.num_guessed(), ahead.num_right());
   }
 
-  MappedFile file_;
+  MappedFile& file_;
   engine::OpenModel open_;
 };
 
 // A model that understands texts; its answers go to standard output.
 class Understanding {
  public:
-  // False: the file is none of these, or cannot be read at all.
-  bool takes(const char* path) {
-    return file_.open(path) && engine::TaskModel::are(file_.bytes(), file_.size());
-  }
-
-  Code run(engine::Text text, bool are_lines, const Options& options) {
+  Code run(const MappedFile& file, engine::Text text, bool are_lines, const Options& options) {
     engine::Complaint complaint;
-    if (!model_.open(file_.bytes(), file_.size(), options.kernels, complaint)) {
+    if (!model_.open(file.bytes(), file.size(), options.kernels, complaint)) {
       return fail(kFailed, "the file cannot be used", "无法使用该文件", complaint.text());
     }
     if (options.tests_itself) {
@@ -212,7 +207,6 @@ class Understanding {
   }
 
  private:
-  MappedFile file_;
   engine::TaskModel model_;
 };
 
@@ -235,14 +229,17 @@ int main(int count, char** words) {
                                   ? engine::Text{options.prompt, std::strlen(options.prompt)}
                                   : engine::Text{input.data(), input.size()};
   // Ends with the process: nothing has to be given back.
-  auto* understanding = engine::made<Understanding>();
-  if (understanding == nullptr) return kFailed;
-  if (understanding->takes(options.model)) {
-    return understanding->run(prompt, options.prompt == nullptr, options);
+  auto* file = engine::made<MappedFile>();
+  if (file == nullptr) return kFailed;
+  const bool is_there = file->open(options.model);
+  if (is_there && engine::TaskModel::are(file->bytes(), file->size())) {
+    auto* understanding = engine::made<Understanding>();
+    if (understanding == nullptr) return kFailed;
+    return understanding->run(*file, prompt, options.prompt == nullptr, options);
   }
-  auto* program = engine::made<Program>(options);
+  auto* program = engine::made<Program>(*file, options);
   if (program == nullptr) return kFailed;
-  const Code code = program->open(options);
+  const Code code = program->open(is_there, options);
   if (code != kDone) return code;
   if (options.tests_itself) return program->test();
   return options.shows_ids ? program->print_ids(prompt) : program->write(prompt, options);

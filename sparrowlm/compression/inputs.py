@@ -71,8 +71,7 @@ def input_products(
         pieces = range(0, len(windows_BT), at_once)
         some = [windows_BT[first : first + at_once] for first in pieces]
         for states_BTD in spread(engine.window_states, some):
-            states_ND = states_BTD.reshape(-1, states_BTD.shape[-1])
-            np.add(states_DD, states_ND.T @ states_ND, out=states_DD)
+            np.add(states_DD, _sum(states_BTD), out=states_DD)
 
     return {**products_while(engine, read), EMBEDDING: states_DD}
 
