@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sparrowlm.runtime.loading import LoadedModel
     from sparrowlm.runtime.next_words import NextWord
     from sparrowlm.runtime.scoring import Score
+    from sparrowlm.runtime.token_logs import DrawnToken, LikelyToken
     from sparrowlm.tasks.classify.model import Classifier, Reason
     from sparrowlm.tasks.complete.model import Completer
     from sparrowlm.tasks.match.model import Found, Match, Matcher
@@ -281,6 +282,27 @@ class Model:
     ) -> Iterator[str]:
         """Yield a continuation piece by piece, whole characters only; see generate."""
         return self._completer.stream(prompt, decoding_settings(**sampling))
+
+    def tokens(
+        self,
+        prompt: str = "",
+        likeliest: int = 0,
+        **sampling: Any,  # noqa: ANN401 - see decoding_settings
+    ) -> Iterator[DrawnToken]:
+        """Yield a continuation token by token, with natural logarithms of probabilities.
+
+        They are the model's own, before temperature, penalties and patterns.
+
+        Args:
+            prompt: any text, also none.
+            likeliest: how many of the likeliest tokens in its place come with each, >= 0.
+            **sampling: see generate.
+        """
+        return self._completer.tokens(prompt, decoding_settings(**sampling), likeliest)
+
+    def scored_tokens(self, text: str) -> Iterator[LikelyToken]:
+        """Yield every token of a text with its log-probability, given all before it."""
+        return self._completer.scored_tokens(text)
 
     def score(self, text: str) -> Score:
         """Measure how well the model predicts a text.

@@ -86,6 +86,9 @@ def generate_command(
         str, Parameter(help=say("cli.generate-prompt"), allow_leading_hyphen=True)
     ] = "",
     options: SamplingOptions = SamplingOptions(),
+    log_probabilities: Annotated[
+        int | bool, Parameter(help=say("cli.generate-log-probabilities"), negative="")
+    ] = False,
     stream: Annotated[bool | None, Parameter(help=say("cli.generate-stream"))] = None,
     json: JsonFlag = False,
 ) -> None:
@@ -93,6 +96,10 @@ def generate_command(
     from sparrowlm import api
 
     loaded = api.load(model)
+    if log_probabilities is not False:  # 0 is a number
+        likeliest = 0 if log_probabilities is True else int(log_probabilities)
+        _write_tokens(loaded, prompt, options, likeliest)
+        return
     is_streaming = sys.stdout.isatty() if stream is None else stream
     if is_streaming and not json and options.num_samples == 1:
         _stream(loaded, prompt, options)
@@ -105,6 +112,22 @@ def generate_command(
         if number:
             write_line("")
         write_line(prompt + sample)
+
+
+def _write_tokens(model: api.Model, prompt: str, options: SamplingOptions, likeliest: int) -> None:
+    """Write a line of JSON for every token.
+
+    Raises:
+        SettingError: more than one text is asked for.
+    """
+    dials = options.dials()
+    if (num_samples := dials.pop("num_samples")) != 1:
+        raise SettingError(
+            "runtime.setting-range", name="num_samples", received=num_samples, allowed="1"
+        )
+    for token in model.tokens(prompt, likeliest, **dials):
+        write_json(token.record())
+        sys.stdout.flush()
 
 
 def _stream(model: api.Model, prompt: str, options: SamplingOptions) -> None:

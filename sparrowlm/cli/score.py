@@ -17,13 +17,20 @@ def score_command(
         Path, Parameter(name="FILE", help=say("cli.score-file"), allow_leading_hyphen=True)
     ],
     *,
+    log_probabilities: Annotated[
+        bool, Parameter(help=say("cli.score-log-probabilities"), negative="")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """Print bits per character of a text; fewer is better."""
     from sparrowlm import api
 
     text = read_text(file)
-    score = api.load(model).score(text)
+    loaded = api.load(model)
+    if log_probabilities:
+        for token in loaded.scored_tokens(text):
+            write_json(token.record())
+    score = loaded.score(text)
     fields = {
         "bits_per_character": float(score.bits_per_character),
         "nats_per_character": float(score.nats_per_character),

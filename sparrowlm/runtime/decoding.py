@@ -18,6 +18,7 @@ from sparrowlm.runtime.grammar_guides import Grammar, GrammarGuide
 from sparrowlm.runtime.guides import Guide, TextGuide
 from sparrowlm.runtime.prompts import Prompt, first_tokens, make_prompt
 from sparrowlm.runtime.sampling import REPETITION_WINDOW_TOKENS, SamplingSettings, draw
+from sparrowlm.runtime.token_logs import DrawnToken, drawn_token
 from sparrowlm.text.patterns import Automaton
 from sparrowlm.text.streaming import StreamingDecoder
 from sparrowlm.text.tokenizers import SEPARATOR_ID, TokenCodec
@@ -79,7 +80,7 @@ class Decoder:
             settings: see DecodingSettings.
             sample: number of the sample; with the same seed each number gives another text.
         """
-        for _token_id, text in self._run(prompt, settings, sample):
+        for _token_id, text, _logits_V in self._run(prompt, settings, sample):
             if text:
                 yield text
 
@@ -88,9 +89,36 @@ class Decoder:
 
         The first one repeats the end of the prompt where make_prompt took that back.
         """
-        for token_id, _text in self._run(prompt, settings, sample):
+        for token_id, _text, _logits_V in self._run(prompt, settings, sample):
             if token_id != self._codec.separator_id:
                 yield token_id
+
+    def tokens(
+        self, prompt: str, settings: DecodingSettings, likeliest: int = 0, sample: int = 0
+    ) -> Iterator[DrawnToken]:
+        """Yield what is drawn after a prompt, token by token, with log-probabilities.
+
+        Args:
+            prompt: any text, also none.
+            settings: see DecodingSettings.
+            likeliest: how many of the likeliest tokens in its place come with each, >= 0.
+            sample: see stream.
+
+        Raises:
+            SettingError: likeliest is below 0.
+        """
+        if likeliest < 0:
+            _refuse("likeliest", likeliest, ">= 0")
+        return self._tokens(prompt, settings, likeliest, sample)
+
+    def _tokens(
+        self, prompt: str, settings: DecodingSettings, likeliest: int, sample: int
+    ) -> Iterator[DrawnToken]:
+        for token_id, text, logits_V in self._run(prompt, settings, sample):
+            if token_id != self._codec.separator_id:
+                yield drawn_token(token_id, text, logits_V, self._codec, likeliest)
+            elif text:
+                yield DrawnToken(None, None, text)
 
     def texts(self, prompt: str, settings: DecodingSettings, num_samples: int) -> list[str]:
         """Return several continuations of one prompt, made side by side.
@@ -117,8 +145,8 @@ class Decoder:
 
     def _run(
         self, prompt: str, settings: DecodingSettings, sample: int
-    ) -> Iterator[tuple[int, str]]:
-        """Yield every id drawn, the closing separator included, and the text it released."""
+    ) -> Iterator[tuple[int, str, Float32[np.ndarray, " vocab"]]]:
+        """Yield every id drawn, the closing separator included, the text it released, logits_V."""
         start = make_prompt(prompt, self._codec, self._characters)
         guide = self._guide(settings)
         text = Continuation(start, self._characters, _with_seed(settings), sample, guide)
@@ -128,7 +156,7 @@ class Decoder:
         logits_V = read_prompt(self._engine, start.ids, cache)
         while True:
             released = text.advance(logits_V)
-            yield text.last_id, released
+            yield text.last_id, released, logits_V
             if text.has_ended():
                 return
             fed = np.array([text.last_id], dtype=np.int64)

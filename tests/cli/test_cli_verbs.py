@@ -44,6 +44,13 @@ class Model:
         self.asked = {"prompt": prompt, **sampling}
         yield from ("，", "明")
 
+    def tokens(self, prompt="", likeliest=0, **sampling):
+        self.asked = {"prompt": prompt, "likeliest": likeliest, **sampling}
+        yield SimpleNamespace(record=lambda: {"id": 5, "text": "明"})
+
+    def scored_tokens(self, text):
+        yield SimpleNamespace(record=lambda: {"id": 6, "text": text})
+
     def score(self, text):
         self.asked = {"text": text}
         return SimpleNamespace(
@@ -129,6 +136,25 @@ def test_cli_generate_streams_when_asked(api, model, capsys):
 def test_cli_generate_as_json(api, capsys):
     assert run_guarded(["generate", "m", "--prompt", "床前", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == [{"prompt": "床前", "text": " 第0段"}]
+
+
+def test_cli_generate_with_log_probabilities(api, model, capsys):
+    for number, expected in (([], 0), (["0"], 0), (["1"], 1), (["5"], 5)):
+        words = ["generate", "m", "--prompt", "床前", "--log-probabilities", *number]
+        assert run_guarded([*words, "--seed", "3"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"id": 5, "text": "明"}
+        assert (model.asked["likeliest"], model.asked["seed"]) == (expected, 3)
+    assert run_guarded([*words, "--num-samples", "2"]) == 2
+    assert "num_samples" in capsys.readouterr().err
+
+
+def test_cli_score_with_log_probabilities(api, capsys, tmp_path):
+    (tmp_path / "t.txt").write_text("猫", encoding="utf-8")
+    words = ["score", "m", str(tmp_path / "t.txt"), "--json", "--log-probabilities"]
+    assert run_guarded(words) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert json.loads(first) == {"id": 6, "text": "猫"}
+    assert json.loads(second)["num_characters"] == 1
 
 
 def test_cli_score_reads_the_file_exactly(api, model, capsys, tmp_path):

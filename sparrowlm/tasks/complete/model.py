@@ -10,6 +10,7 @@ from sparrowlm.runtime.decoding import Decoder, DecodingSettings
 from sparrowlm.runtime.loading import LoadedModel
 from sparrowlm.runtime.next_words import NextWord, NextWordSearch
 from sparrowlm.runtime.scoring import Score, score_text
+from sparrowlm.runtime.token_logs import DrawnToken, LikelyToken, scored_tokens
 
 
 class Completer:
@@ -55,6 +56,16 @@ class Completer:
     def stream(self, prompt: str = "", settings: DecodingSettings | None = None) -> Iterator[str]:
         """Yield a continuation as it is made, in whole characters."""
         return self._decoder.stream(prompt, settings or DecodingSettings())
+
+    def tokens(
+        self, prompt: str = "", settings: DecodingSettings | None = None, likeliest: int = 0
+    ) -> Iterator[DrawnToken]:
+        """Yield a continuation token by token, with log-probabilities; see Decoder.tokens."""
+        return self._decoder.tokens(prompt, settings or DecodingSettings(), likeliest)
+
+    def scored_tokens(self, text: str) -> Iterator[LikelyToken]:
+        """Yield every token of a text with its log-probability, given all before it."""
+        return scored_tokens(self.model.engine, self.model.codec, text)
 
     def score(self, text: str) -> Score:
         """Say how surprised the model is by one document.
