@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void show_likeliest(sparrow_model *model, const char *prompt, int how_many) {
+enum { NUM_SHOWN = 3 };
+
+static void show_likeliest(sparrow_model *model, const char *prompt) {
   const int32_t *found;
   size_t count, size = sparrow_vocabulary_size(model);
   float *logs = malloc(size * sizeof *logs);
@@ -22,14 +24,12 @@ static void show_likeliest(sparrow_model *model, const char *prompt, int how_man
   ids[0] = 0; /* every text begins behind a separator */
   for (size_t i = 0; i < count; ++i) ids[i + 1] = found[i];
   if (!sparrow_predict(model, ids, count + 1, logs)) goto done;
-  for (int rank = 0; rank < how_many; ++rank) {
-    size_t best = 0, length;
-    for (size_t id = 1; id < size; ++id) {
-      if (logs[id] > logs[best]) best = id;
-    }
-    const char *token = sparrow_token(model, (int32_t)best, &length);
-    printf("%6.4f  %.*s\n", exp(logs[best]), (int)length, token);
-    logs[best] = -INFINITY;
+  int32_t best[NUM_SHOWN];
+  size = sparrow_likeliest(model, logs, NUM_SHOWN, best);
+  for (size_t rank = 0; rank < size; ++rank) {
+    size_t length;
+    const char *token = sparrow_token(model, best[rank], &length);
+    printf("%6.4f  %.*s\n", exp(logs[best[rank]]), (int)length, token);
   }
 done:
   free(ids);
@@ -47,7 +47,7 @@ int main(int count, char **words) {
     sparrow_close(model);
     return 1;
   }
-  show_likeliest(model, words[2], 3);
+  show_likeliest(model, words[2]);
   sparrow_wishes wishes = sparrow_default_wishes();
   wishes.seed = count > 3 ? strtoull(words[3], NULL, 10) : 0;
   wishes.max_tokens = 60;

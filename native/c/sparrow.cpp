@@ -1,6 +1,5 @@
 #include "sparrow.h"
 
-#include "../engine/angles.h"
 #include "../engine/open_model.h"
 #include "../run/mapped_file.h"
 
@@ -14,6 +13,7 @@ struct sparrow_model {
   engine::Ids ids;
   engine::Session session;
   engine::Room<float> logits;
+  engine::Score score;
   bool is_open = false, has_ended = true;
 };
 
@@ -198,10 +198,21 @@ int sparrow_predict(sparrow_model* model, const int32_t* ids, size_t count,
     mixture->mix(memory, logits);
   }
   const engine::Kernels& kernels = *engine::kernels_called(model->open.kernels());
-  for (std::size_t v = vocab_size; v < decoder.logits_stride(); ++v) logits[v] = -1e30f;
-  const float top = kernels.largest(logits, decoder.logits_stride());
-  const double total = kernels.shares(logits, decoder.logits_stride(), top, 1.0f, shares);
-  const auto whole = static_cast<float>(engine::logarithm(total)) + top;
+  const float whole = engine::log_total(kernels, logits, vocab_size, shares);
   for (std::size_t v = 0; v < vocab_size; ++v) log_probabilities[v] = logits[v] - whole;
+  return 1;
+}
+
+size_t sparrow_likeliest(const sparrow_model* model, const float* log_probabilities, size_t count,
+                         int32_t* ids) {
+  return engine::likeliest(log_probabilities, sparrow_vocabulary_size(model), count, ids);
+}
+
+int sparrow_score(sparrow_model* model, const char* text, sparrow_surprise* surprise) {
+  engine::Score& score = model->score;
+  model->complaint = {};
+  if (!model->open.score(text_of(text), score, model->complaint)) return 0;
+  *surprise = {score.num_characters, score.num_tokens(), score.nats, score.ids.data() + 1,
+               score.surprisals.data()};
   return 1;
 }

@@ -40,6 +40,14 @@ typedef struct {
   size_t max_tokens;        /* 200 */
 } sparrow_wishes;
 
+typedef struct {
+  size_t num_characters;   /* code points; a byte that belongs to none counts for itself */
+  size_t num_tokens;
+  double nats;             /* the sum of all surprisals */
+  const int32_t *ids;      /* of the tokens */
+  const float *surprisals; /* of every token: -ln p in nats, given all before it */
+} sparrow_surprise;
+
 /* Opens a file, or bytes that stay where they are until the model is closed. settings may be NULL.
  * NULL: there is not enough memory. Else ask sparrow_is_open(). */
 sparrow_model *sparrow_open(const char *path, const sparrow_settings *settings);
@@ -99,6 +107,17 @@ size_t sparrow_vocabulary_size(const sparrow_model *model);
 /* Natural logarithms of the probabilities of what follows some ids (which begin with 0, the
  * separator), sparrow_vocabulary_size() of them. 0: no memory, or an id is out of range. */
 int sparrow_predict(sparrow_model *model, const int32_t *ids, size_t count, float *log_probabilities);
+/* The ids of the count likeliest tokens, likeliest first (of equals the lower id), out of what
+ * sparrow_predict() or sparrow_last_log_probabilities() gave. Returns how many: fewer than count
+ * where the vocabulary is smaller. */
+size_t sparrow_likeliest(const sparrow_model *model, const float *log_probabilities, size_t count,
+                         int32_t *ids);
+/* How surprised the model is by a text behind a separator. Bits per character are nats / ln 2 /
+ * num_characters, the perplexity of a token is exp(nats / num_tokens): the figures of `sparrow
+ * score`. Texts of any length: what is beyond the context is read in the same windows as there. ids
+ * and surprisals stay until the next call. 0: the text is empty, or there is not enough memory; see
+ * sparrow_complaint(). */
+int sparrow_score(sparrow_model *model, const char *text, sparrow_surprise *surprise);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,5 @@
 #include "generation.h"
 
-#include "angles.h"
 #include "names.h"
 
 namespace engine {
@@ -142,12 +141,10 @@ bool Writer::is_anything_allowed(const std::uint8_t* allowed) const {
 const float* Writer::log_probabilities() {
   if (num_drawn_ == 0 || scores_.size() == 0) return nullptr;
   if (are_logs_) return scores_.data();
-  const std::size_t stride = decoder_.logits_stride();
-  for (std::size_t v = decoder_.vocab_size(); v < stride; ++v) scores_[v] = -1e30f;
-  const float top = kernels_.largest(scores_.data(), stride);
-  const double total = kernels_.shares(scores_.data(), stride, top, 1.0f, scores_.data() + stride);
-  const auto whole = static_cast<float>(logarithm(total)) + top;
-  for (std::size_t v = 0; v < stride; ++v) scores_[v] -= whole;
+  const std::size_t size = decoder_.vocab_size();
+  const float whole =
+      log_total(kernels_, scores_.data(), size, scores_.data() + decoder_.logits_stride());
+  for (std::size_t v = 0; v < size; ++v) scores_[v] -= whole;
   are_logs_ = true;
   return scores_.data();
 }

@@ -3,6 +3,7 @@
 
 #include "generation.h"
 #include "model.h"
+#include "scoring.h"
 #include "self_test.h"
 
 namespace engine {
@@ -29,6 +30,10 @@ class OpenModel {
   Writer& writer() { return *writer_; }
   // Null where the decoder answers alone.
   Mixture* mixture() { return Mixture::is_in(model_.file()) ? &mixture_ : nullptr; }
+  // How surprised the model is by a text; what is being written goes on as if nothing were.
+  bool score(Text text, Score& score, Complaint& complaint) {
+    return Scorer(tokenizer_, *decoder_, mixture(), *kernels_).score(text, score, complaint);
+  }
   // Whether this machine computes what the file's maker did, where the file says that.
   bool is_as_made(Complaint& complaint);
   SelfTest self_test() { return engine::self_test(model_.file(), *decoder_); }

@@ -17,6 +17,8 @@ class RecurrentDecoder final : public Decoder {
   bool start(Session& session) const override;
   bool copy(const Session& from, Session& to) const override;
   std::size_t keep(Session& session, const std::int32_t* ids, std::size_t count) const override;
+  // As in sparrowlm/runtime/windows.py, where windows run side by side.
+  std::size_t scoring_window() const override { return 1024; }
   std::size_t room_ahead(const Session&) const override { return 0; }
   void cut(Session&, std::size_t) const override {}
 

@@ -7,11 +7,37 @@ namespace {
 
 constexpr float kNever = -1e30f;
 
-}  // namespace
-
-std::int32_t likeliest(const Kernels& kernels, float* logits, std::size_t vocab_size) {
+// Returns how many scores there are with those behind the last id, which nothing can reach.
+std::size_t pad(float* logits, std::size_t vocab_size) {
   const std::size_t padded = num_tiles(vocab_size, kTileRows) * kTileRows;
   for (std::size_t v = vocab_size; v < padded; ++v) logits[v] = kNever;
+  return padded;
+}
+
+}  // namespace
+
+float log_total(const Kernels& kernels, float* logits, std::size_t vocab_size, float* spare) {
+  const std::size_t padded = pad(logits, vocab_size);
+  const float top = kernels.largest(logits, padded);
+  return static_cast<float>(logarithm(kernels.shares(logits, padded, top, 1.0f, spare))) + top;
+}
+
+std::size_t likeliest(const float* logits, std::size_t vocab_size, std::size_t count,
+                      std::int32_t* ids) {
+  std::size_t found = 0;
+  for (std::size_t v = 0; v < vocab_size; ++v) {
+    std::size_t place = found;
+    while (place > 0 && logits[ids[place - 1]] < logits[v]) --place;
+    if (place == count) continue;
+    if (found < count) ++found;
+    for (std::size_t i = found - 1; i > place; --i) ids[i] = ids[i - 1];
+    ids[place] = static_cast<std::int32_t>(v);
+  }
+  return found;
+}
+
+std::int32_t likeliest(const Kernels& kernels, float* logits, std::size_t vocab_size) {
+  const std::size_t padded = pad(logits, vocab_size);
   const float top = kernels.largest(logits, padded);
   std::size_t id = 0;
   while (id + 1 < vocab_size && logits[id] != top) ++id;
@@ -26,7 +52,7 @@ bool Sampler::make(std::size_t vocab_size) {
 
 std::int32_t Sampler::draw(float* logits, const Sampling& sampling, const std::uint8_t* allowed,
                            const std::int32_t* recent, std::size_t num_recent, double chance) {
-  for (std::size_t v = vocab_size_; v < padded_; ++v) logits[v] = kNever;
+  pad(logits, vocab_size_);
   if (allowed != nullptr) {
     for (std::size_t v = 0; v < vocab_size_; ++v) {
       if (!allowed[v]) logits[v] = kNever;
@@ -47,9 +73,7 @@ std::int32_t Sampler::draw(float* logits, const Sampling& sampling, const std::u
 // Source: Keskar et al. 2019, arXiv:1909.05858, section 4.1, on logarithms of probabilities.
 void Sampler::penalise(float* logits, float penalty, const std::int32_t* recent,
                        std::size_t count) {
-  const float top = kernels_.largest(logits, padded_);
-  const double total = kernels_.shares(logits, padded_, top, 1.0f, shares_.data());
-  const auto whole = static_cast<float>(logarithm(total)) + top;
+  const float whole = log_total(kernels_, logits, vocab_size_, shares_.data());
   for (std::size_t v = 0; v < vocab_size_; ++v) {
     if (logits[v] != kNever) logits[v] -= whole;
   }

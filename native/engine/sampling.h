@@ -17,6 +17,15 @@ struct Sampling {
 // The id with the highest score, the lowest of equals; logits have room for a multiple of 16.
 std::int32_t likeliest(const Kernels& kernels, float* logits, std::size_t vocab_size);
 
+// What scores are above the natural logarithms of their probabilities. Both have room for a
+// multiple of 16; what stands in spare is lost.
+float log_total(const Kernels& kernels, float* logits, std::size_t vocab_size, float* spare);
+
+// The ids of the highest scores, highest first, the lower id of equals; at most count of them.
+// Returns how many.
+std::size_t likeliest(const float* logits, std::size_t vocab_size, std::size_t count,
+                      std::int32_t* ids);
+
 class Sampler {
  public:
   static constexpr std::size_t kRecent = 64;  // ids that count as repetitions

@@ -54,6 +54,8 @@ class Decoder {
   // Forgets what is not needed to go on from ids; returns how many of them need not be read again,
   // less than count.
   virtual std::size_t keep(Session& session, const std::int32_t* ids, std::size_t count) const = 0;
+  // Ids that one state may read while a text is scored: longer ones begin anew in between.
+  virtual std::size_t scoring_window() const { return SIZE_MAX; }
   // How many ids may be read now and taken back by cut(); none where a state cannot be turned back.
   virtual std::size_t room_ahead(const Session& session) const = 0;
   // Takes the last count ids back, of those that were read ahead.

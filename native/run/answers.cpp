@@ -4,8 +4,6 @@
 
 #include <cstdio>
 
-namespace {
-
 using engine::Text;
 
 void print_text(Text text) {
@@ -24,6 +22,8 @@ void print_text(Text text) {
   }
   std::fputc('"', stdout);
 }
+
+namespace {
 
 // The place of the likeliest label behind some that were printed: smaller, or as large and later.
 std::size_t next_label(const float* shares, std::size_t count, std::size_t before, bool is_first) {

@@ -1,4 +1,5 @@
 // sparrow-run: a model in one GGUF file, run without Python.
+#include "../engine/angles.h"
 #include "../engine/open_model.h"
 #include "answers.h"
 #include "mapped_file.h"
@@ -126,6 +127,8 @@ class Program {
     if (!guide(options, complaint)) {
       return fail(kWrongUse, "the form cannot be used", "无法使用该形式", complaint.text());
     }
+    engine::Room<std::int32_t> likeliest;
+    if (!likeliest.make(options.num_likeliest)) return kFailed;
     if (options.shows_logs && !open_.writer().keep_scores()) return kFailed;
     for (std::size_t i = 0; i < options.num_stops; ++i) {
       open_.writer().stops().add({options.stops[i], std::strlen(options.stops[i])});
@@ -139,7 +142,7 @@ class Program {
     while (goes_on) {
       text.clear();
       goes_on = open_.writer().advance(text);
-      if (options.shows_logs) show_log(goes_on, text);
+      if (options.shows_logs) show_log(goes_on, text, likeliest);
       else std::fwrite(text.data(), 1, text.size(), stdout);
       std::fflush(stdout);
     }
@@ -150,24 +153,57 @@ class Program {
     return fail(kFailed, "the text is not whole", "文本不完整", engine::Guide::kGivenUp);
   }
 
+  // One line of JSON, as `sparrow score --json` writes it; above it one for every token where they
+  // are asked for.
+  Code score(engine::Text text, const Options& options) {
+    engine::Score score;
+    engine::Complaint complaint;
+    if (!open_.score(text, score, complaint)) {
+      return fail(kFailed, "no figures", "无法评分", complaint.text());
+    }
+    const std::size_t num_tokens = score.num_tokens();
+    for (std::size_t i = 0; options.shows_logs && i < num_tokens; ++i) {
+      const std::int32_t id = score.ids[i + 1];
+      show_token(id, -score.surprisals[i], open_.tokenizer().piece(id));
+      std::printf("}\n");
+    }
+    const double for_one = score.nats / static_cast<double>(score.num_characters);
+    const double for_token = num_tokens > 0 ? score.nats / static_cast<double>(num_tokens) : 0.0;
+    std::printf("{\"bits_per_character\": %.9g, \"nats_per_character\": %.9g, "
+                "\"perplexity_per_token\": ", for_one / engine::logarithm(2.0), for_one);
+    std::printf(for_token < 700.0 ? "%.9g" : "Infinity", engine::exponential(for_token));
+    std::printf(", \"num_characters\": %zu, \"num_tokens\": %zu}\n", score.num_characters, num_tokens);
+    return kDone;
+  }
+
  private:
-  // {"id":5,"log_probability":-1.2,"text":"what is certain now"}
-  void show_log(bool is_drawn, const engine::Growing<char>& text) {
-    const float* logs = open_.writer().log_probabilities();
-    if (!is_drawn && text.size() == 0) return;
-    std::printf("{");
-    if (is_drawn && logs != nullptr) {
-      const std::int32_t id = open_.writer().last_id();
-      std::printf("\"id\":%d,\"log_probability\":%.7g,", id, static_cast<double>(logs[id]));
+  // {"id":5,"log_probability":-1.2,"text":"what is certain now","likeliest":[...]}
+  void show_log(bool is_drawn, const engine::Growing<char>& text,
+                engine::Room<std::int32_t>& likeliest) {
+    engine::Writer& writer = open_.writer();
+    const engine::Text certain{text.data(), text.size()};
+    if (!is_drawn) {
+      if (text.size() == 0) return;
+      std::printf("{\"text\":");
+      print_text(certain);
+      std::printf("}\n");
+      return;
     }
-    std::printf("\"text\":\"");
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      const auto byte = static_cast<unsigned char>(text[i]);
-      if (byte == '"' || byte == '\\') std::printf("\\%c", byte);
-      else if (byte < 0x20) std::printf("\\u%04x", byte);
-      else std::putchar(byte);
+    const float* logs = writer.log_probabilities();
+    show_token(writer.last_id(), logs[writer.last_id()], certain);
+    const std::size_t count = engine::likeliest(logs, open_.model().vocab_size(), likeliest.size(),
+                                                likeliest.data());
+    for (std::size_t i = 0; i < count; ++i) {
+      std::printf(i == 0 ? ",\"likeliest\":[" : "},");
+      show_token(likeliest[i], logs[likeliest[i]], open_.tokenizer().piece(likeliest[i]));
     }
-    std::printf("\"}\n");
+    std::printf(count > 0 ? "}]}\n" : "}\n");
+  }
+
+  // An object without its end.
+  static void show_token(std::int32_t id, float log, engine::Text text) {
+    std::printf("{\"id\":%d,\"log_probability\":%.7g,\"text\":", id, static_cast<double>(log));
+    print_text(text);
   }
 
   void show_speed(double reading, double writing) {
@@ -198,6 +234,9 @@ class Understanding {
     if (!model_.open(file.bytes(), file.size(), options.kernels, complaint)) {
       return fail(kFailed, "the file cannot be used", "无法使用该文件", complaint.text());
     }
+    if (options.scores) {
+      return fail(kFailed, "no figures", "无法评分", "the model does not complete texts");
+    }
     if (options.tests_itself) {
       return fail(kFailed, "the file has nothing to compare with", "文件里没有可比较的数",
                   model_.kernels());
@@ -225,9 +264,14 @@ int main(int count, char** words) {
   }
   engine::Growing<char> input;
   if (options.prompt == nullptr && !options.tests_itself && !read_input(input)) return kFailed;
-  const engine::Text prompt = options.prompt != nullptr
-                                  ? engine::Text{options.prompt, std::strlen(options.prompt)}
-                                  : engine::Text{input.data(), input.size()};
+  engine::Text prompt = options.prompt != nullptr
+                            ? engine::Text{options.prompt, std::strlen(options.prompt)}
+                            : engine::Text{input.data(), input.size()};
+  // A file's mark of UTF-8 is no part of the text that is scored, as in `sparrow score`.
+  if (options.scores && options.prompt == nullptr && prompt.size >= 3 &&
+      std::memcmp(prompt.data, "\xEF\xBB\xBF", 3) == 0) {
+    prompt = {prompt.data + 3, prompt.size - 3};
+  }
   // Ends with the process: nothing has to be given back.
   auto* file = engine::made<MappedFile>();
   if (file == nullptr) return kFailed;
@@ -242,5 +286,6 @@ int main(int count, char** words) {
   const Code code = program->open(is_there, options);
   if (code != kDone) return code;
   if (options.tests_itself) return program->test();
+  if (options.scores) return program->score(prompt, options);
   return options.shows_ids ? program->print_ids(prompt) : program->write(prompt, options);
 }

@@ -17,7 +17,10 @@ const char kHelp[] =
     "      --choices A B ...     write one of these\n"
     "      --pattern REGEX       write what matches this regular expression as a whole\n"
     "      --json-schema SCHEMA  write JSON of this schema: a file or the schema itself\n"
-    "      --log-probabilities   a JSON line for every token, with its natural log-probability\n"
+    "      --log-probabilities [N]  a JSON line for every token, with its natural log-probability\n"
+    "                            and those of the N likeliest ones there\n"
+    "      --score               how surprising the text is: figures of sparrow score --json; with\n"
+    "                            --log-probabilities those of its tokens too\n"
     "  -s, --seed N              the same seed gives the same text (another one every time)\n"
     "      --stop TEXT           end before TEXT; may be given several times\n"
     "      --threads N           left out: as many as are faster here, measured in milliseconds\n"
@@ -49,7 +52,9 @@ const char kHelpChinese[] =
     "      --choices 甲 乙 ...   只写其中之一\n"
     "      --pattern 表达式      整段文本符合该正则表达式\n"
     "      --json-schema 模式    写符合该模式的 JSON：文件，或模式本身\n"
-    "      --log-probabilities   每个词元输出一行 JSON，含其概率的自然对数\n"
+    "      --log-probabilities [N]  每个词元输出一行 JSON，含其概率的自然对数，以及最可能的 N 个词元\n"
+    "      --score               给文本打分，数字同 sparrow score --json；加 --log-probabilities\n"
+    "                            则每个词元也输出一行\n"
     "  -s, --seed N              同一种子得到同一文本（默认每次不同）\n"
     "      --stop 文本           遇到它之前结束；可多次给出\n"
     "      --threads N           不写则取本机最快的数目（打开时实测几毫秒）\n"
@@ -131,6 +136,16 @@ bool read_value(const char* name, const char* text, Options& options) {
   return true;
 }
 
+// A number that may be left out; place becomes that of the last word that was read.
+void read_likeliest(int count, char** words, int& place, Options& options) {
+  unsigned long long whole = 0;
+  options.shows_logs = true;
+  if (place + 1 == count || words[place + 1][0] < '0' || words[place + 1][0] > '9') return;
+  if (!read_whole(words[place + 1], 1u << 16, whole)) return;
+  options.num_likeliest = static_cast<std::size_t>(whole);
+  ++place;
+}
+
 // All words up to the next option; place becomes that of the last one.
 bool read_choices(int count, char** words, int& place, Options& options) {
   const std::size_t before = options.num_choices;
@@ -157,7 +172,9 @@ bool read_options(int count, char** words, Options& options, const char*& wrong)
     } else if (is(word, "--no-guesses")) {
       options.looks_ahead = false;
     } else if (is(word, "--log-probabilities")) {
-      options.shows_logs = true;
+      read_likeliest(count, words, i, options);
+    } else if (is(word, "--score")) {
+      options.scores = true;
     } else if (is(word, "--choices")) {
       if (!read_choices(count, words, i, options)) return false;
     } else if (is(word, "--embed")) {

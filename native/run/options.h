@@ -12,12 +12,13 @@ struct Options {
   const char* choices[256] = {};
   std::size_t num_choices = 0;
   bool shows_logs = false;
+  std::size_t num_likeliest = 0;  // beside every token
   const char* stops[16] = {};
   std::size_t num_stops = 0;
   const char* kernels = "";
   std::size_t num_threads = 0;  // as many as pay
   std::size_t most_fillings = 5;
-  bool embeds = false;
+  bool embeds = false, scores = false;
   bool looks_ahead = true;
   bool shows_help = false, shows_speed = false, shows_ids = false, tests_itself = false;
 };

@@ -7,6 +7,7 @@ Node. Where one of them is missing the test says so.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import platform
 import shutil
@@ -33,6 +34,7 @@ from sparrowlm.runtime.engines import log_softmax
 from sparrowlm.runtime.loading import open_model
 from sparrowlm.runtime.native_engine import kernel_names
 from sparrowlm.runtime.sampling import SamplingSettings
+from sparrowlm.runtime.scoring import document_ids, score_text
 
 ROOT = Path(__file__).parents[2]
 QEMU = os.environ.get("SPARROW_QEMU") or shutil.which("qemu-aarch64-static")
@@ -297,3 +299,71 @@ def test_a_state_is_saved_and_restored_in_c(tmp_path, library, make):
     text, again, complaint = done.stdout.split(b"<<between>>")
     assert text and text == again
     assert b"damaged" in complaint
+
+
+SCORES = r"""
+#include "sparrow.h"
+#include <stdio.h>
+
+int main(int count, char **words) {
+  sparrow_model *model = sparrow_open(words[1], NULL);
+  sparrow_surprise surprise;
+  sparrow_wishes wishes = sparrow_default_wishes();
+  const char *piece;
+  size_t size;
+  int32_t id, best[4];
+  wishes.seed = 3;
+  if (count < 3 || sparrow_score(model, "", &surprise)) return 1;
+  fprintf(stderr, "%s", sparrow_complaint(model));
+  sparrow_keep_log_probabilities(model);
+  sparrow_begin(model, "The c", &wishes);
+  for (int drawn = 0; sparrow_next_piece(model, &piece, &size); ++drawn) {
+    fwrite(piece, 1, size, stdout);
+    const float *logs = sparrow_last_log_probabilities(model, &id);
+    if (drawn == 5 && !sparrow_score(model, words[2], &surprise)) return 2;
+    if (drawn != 5 || sparrow_complaint(model)[0] != 0) continue;
+    size = sparrow_likeliest(model, logs, 4, best);
+    fprintf(stderr, "\n%d", (int)size);
+    for (size_t i = 0; i < size; ++i) fprintf(stderr, " %d %.9g", best[i], logs[best[i]]);
+    fprintf(stderr, "\n%zu %zu %.12g", surprise.num_characters, surprise.num_tokens, surprise.nats);
+    for (size_t i = 0; i < surprise.num_tokens; ++i) {
+      fprintf(stderr, "\n%d %.9g", surprise.ids[i], surprise.surprisals[i]);
+    }
+  }
+  sparrow_close(model);
+  return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_a_text_is_scored_in_c_while_another_is_written(tmp_path, library, make):
+    path = make(tmp_path / "m.gguf")
+    (tmp_path / "scores.c").write_text(SCORES, encoding="utf-8")
+    program = tmp_path / "scores"
+    subprocess.run(
+        [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(tmp_path / "scores.c"), str(library),
+         "-I", str(library.parent), "-lpthread", "-lm", "-o", str(program)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    text = "The cat 我喜欢😀" * 150
+    done = subprocess.run([str(program), str(path), text], check=True, capture_output=True)
+    complaint, best, whole, *tokens = done.stderr.decode().split("\n")
+    assert "empty" in complaint
+    model = open_model(path)
+    settings = DecodingSettings(sampling=SamplingSettings(seed=3, temperature=0.8))
+    decoder = Decoder(model.engine, model.codec)
+    assert done.stdout.decode() == "".join(decoder.stream("The c", settings))
+    expected = score_text(model.engine, model.codec, text)
+    assert [int(number) for number in whole.split()[:2]] == [len(text), expected.num_tokens]
+    assert float(whole.split()[2]) == pytest.approx(expected.total_nats, rel=2e-6)
+    ids_T = document_ids(model.codec, text)
+    assert [int(line.split()[0]) for line in tokens] == ids_T[1:].tolist()
+    surprisals = [float(line.split()[1]) for line in tokens]
+    assert surprisals == pytest.approx(model.engine.surprisals(ids_T).tolist(), abs=2e-5)
+    drawn = next(itertools.islice(decoder.tokens("The c", settings, likeliest=4), 5, None))
+    count, *pairs = best.split()
+    assert count == "4"
+    assert [int(token_id) for token_id in pairs[::2]] == [one.id for one in drawn.likeliest]
+    logs = [one.log_probability for one in drawn.likeliest]
+    assert [float(log) for log in pairs[1::2]] == pytest.approx(logs, abs=2e-5)
