@@ -19,6 +19,8 @@ from sparrowlm.export.model_directory import write_model
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.runtime.gguf_files import model_files
 from sparrowlm.text.tokenizers import TokenCodec
+from sparrowlm.text.tokenizers.byte_pair import byte_alphabet, rebuilt_byte_pairs
+from sparrowlm.text.tokenizers.codec import SEPARATOR
 
 WIDE = {"width": 48, "head_width": 16, "num_heads": 4, "num_kv_heads": 2, "feed_forward_width": 72}
 
@@ -56,6 +58,11 @@ def gguf_ngram(path: Path, tokenizer: str = "character") -> Path:
     directory = small_model(path.with_suffix(""), "ngram", tokenizer)
     export_gguf(model_files(directory), path)
     return path
+
+
+def bytes_alone() -> TokenCodec:
+    """Return byte pairs that are none: no merges were learnt, or all of them went."""
+    return rebuilt_byte_pairs([SEPARATOR, *sorted(byte_alphabet())], [])
 
 
 def gguf_model(path: Path, form: str = "int8", codec: TokenCodec | None = None, **changes) -> Path:

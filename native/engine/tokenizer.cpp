@@ -157,9 +157,12 @@ bool Tokenizer::read_merges(const Gguf& file, Complaint& complaint) {
   Room<Text> lines;
   Index names;
   Room<Text> tokens;
-  if (!file.texts("tokenizer.ggml.merges", lines) || !file.texts("tokenizer.ggml.tokens", tokens)) {
-    return complaint.say("there are no merges");
+  // A vocabulary of bytes alone has none.
+  if (file.entry("tokenizer.ggml.merges") != nullptr &&
+      !file.texts("tokenizer.ggml.merges", lines)) {
+    return complaint.say("the merges are damaged");
   }
+  if (!file.texts("tokenizer.ggml.tokens", tokens)) return complaint.say("there are no tokens");
   if (!merges_.make(power_above(lines.size())) || !names.make(tokens.size())) {
     return complaint.say("there is not enough memory");
   }
@@ -178,6 +181,7 @@ bool Tokenizer::read_merges(const Gguf& file, Complaint& complaint) {
       if (i != space && !joined.push(line.data[i])) return complaint.say("there is not enough memory");
     }
     const std::int32_t left = names.find(first), right = names.find(second);
+    if (left == 0) continue;  // of the separator: stands for none, see export/gguf_tokens.py
     const std::int32_t result = names.find({joined.data(), joined.size()});
     if (left < 0 || right < 0 || result < 0) return complaint.say("a merge is of unknown tokens");
     const std::size_t mask = merges_.size() - 1;

@@ -72,4 +72,6 @@ def _byte_pairs(codec: Described, *, is_uncased: bool) -> TokenSettings:
         pair if isinstance(pair, str) else " ".join(pair)
         for pair in codec.description["model"]["merges"]
     ]
+    # llama.cpp opens no byte pairs without merges: one that no text can use stands for none.
+    merges = merges or [f"{SEPARATOR} {SEPARATOR}"]
     return TokenSettings("bpe", is_uncased, "gpt2", "qwen2", names, types, [], merges)

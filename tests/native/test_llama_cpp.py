@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gguf_models import gguf_model
+from gguf_models import bytes_alone, gguf_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared_data import shared_data
@@ -30,9 +30,9 @@ def opened(path):
     return llama_cpp.Llama(str(path), n_ctx=0, n_threads=1, verbose=False, logits_all=True)
 
 
-@pytest.fixture(scope="module", params=["bpe", "character"])
+@pytest.fixture(scope="module", params=["bpe", "bytes alone", "character"])
 def pair(request, tmp_path_factory):
-    codec = small_codec(request.param)
+    codec = bytes_alone() if request.param == "bytes alone" else small_codec(request.param)
     path = gguf_model(tmp_path_factory.mktemp("llama") / "m.gguf", codec=codec, **SIZES)
     return opened(path), codec
 

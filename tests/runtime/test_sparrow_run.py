@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from gguf_models import (
+    bytes_alone,
     gguf_mixture,
     gguf_model,
     gguf_ngram,
@@ -42,6 +43,7 @@ def run(*words: str, text: str = "", code: int = 0, **environment: str) -> str:
 
 
 OTHERS = {
+    "bytes alone": lambda path: gguf_model(path, codec=bytes_alone()),
     "mixture": gguf_mixture,
     "rnn": lambda path: gguf_recurrent(path, "rnn", "int4", "bpe"),
     "lstm": lambda path: gguf_recurrent(path, "lstm"),

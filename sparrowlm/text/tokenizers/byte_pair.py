@@ -89,7 +89,8 @@ def rebuilt_byte_pairs(names: Sequence[str], merges: Sequence[str]) -> BytePairC
 
     Args:
         names: of all tokens in the alphabet of byte_alphabet, the separator's own first.
-        merges: the two parts of each with a space between, first learnt first.
+        merges: the two parts of each with a space between, first learnt first. Those of the
+            separator do nothing: it stands in no text.
 
     Raises:
         ValueError: they do not fit each other.
@@ -97,7 +98,8 @@ def rebuilt_byte_pairs(names: Sequence[str], merges: Sequence[str]) -> BytePairC
     from tokenizers import Tokenizer, models
 
     vocabulary = {name: token_id for token_id, name in enumerate(names)}
-    pairs = [(first, second) for first, second in (merge.split(" ") for merge in merges)]
+    split = (merge.split(" ") for merge in merges)
+    pairs = [(first, second) for first, second in split if first != names[0]]
     try:
         tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=pairs))
     except Exception as error:  # the library raises no other
