@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -72,14 +73,14 @@ class EncoderEngine:
 
     Args:
         shape: of the Transformer.
-        tensors: weights under their names in model.safetensors; float16 is widened.
+        tensors: weights under their names in model.safetensors; float16 is widened. They are kept:
+            NumPy's blocks are made of them when they are needed.
         tables: of the n-grams.
         path: named when a tensor is missing or of another shape.
         codes: those of the matrices that are stored so; the compiled engine, where there is one,
             multiplies codes.
 
     Attributes:
-        blocks: weights of every layer.
         multiply: inputs and a matrix of a layer -> their product; another one may look at both.
 
     Raises:
@@ -96,13 +97,35 @@ class EncoderEngine:
     ) -> None:
         self.shape = shape
         self.tables = tables
-        size = (shape.vocab_size, shape.width)
-        self.embedding_VD = take(tensors, "model.embed_tokens.weight", size, path)
+        self._tensors, self._path = tensors, path
         self._final_norm_D = take(tensors, "model.norm.weight", (shape.width,), path)
-        self.blocks = [read_block(shape, tensors, n, path) for n in range(shape.num_layers)]
-        self._cosine_CE, self._sine_CE = rotary_tables(shape)
         self.multiply = product
-        self._native = native_encoder(shape, {**tensors, **(codes or {})}, tables)
+        # What does not fit is refused now, layer by layer, and not at the first question.
+        self._embedding()
+        for layer in range(shape.num_layers):
+            read_block(shape, tensors, layer, path)
+        codes = codes or {}
+        weights = {name: codes[name] if name in codes else tensors[name] for name in tensors}
+        self._native = native_encoder(shape, weights, tables)
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """Weights of every layer; the compiled engine has its own."""
+        layers = range(self.shape.num_layers)
+        return [read_block(self.shape, self._tensors, n, self._path) for n in layers]
+
+    @cached_property
+    def embedding_VD(self) -> Matrix:
+        """What ids become, and what gives scores for them."""
+        return self._embedding()
+
+    @cached_property
+    def _rotation(self) -> tuple[Matrix, Matrix]:
+        return rotary_tables(self.shape)
+
+    def _embedding(self) -> Matrix:
+        size = (self.shape.vocab_size, self.shape.width)
+        return take(self._tensors, "model.embed_tokens.weight", size, self._path)
 
     def run_in_numpy(self) -> None:
         """Leave the compiled engine alone from now on."""
@@ -180,7 +203,8 @@ class EncoderEngine:
         if self._native is not None:
             return self._native_states(ids_BT, lengths_B, added_BTD)
         length, epsilon = ids_BT.shape[1], self.shape.norm_epsilon
-        rotation = self._cosine_CE[:length, None], self._sine_CE[:length, None]
+        cosine_CE, sine_CE = self._rotation
+        rotation = cosine_CE[:length, None], sine_CE[:length, None]
         is_outside_BT = np.arange(length) >= lengths_B[:, None]
         mask_BT: Matrix = np.where(is_outside_BT, -np.inf, 0.0).astype(np.float32)
         # exp(-x) may overflow to infinity: x / inf is 0.

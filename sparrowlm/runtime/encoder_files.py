@@ -15,7 +15,7 @@ transformers has to be given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -213,6 +213,29 @@ def _all_plain(arrays: Arrays, prefix: str) -> dict[str, Matrix]:
     return {name: _plain(name, arrays) for name in _names(arrays) if name.startswith(prefix)}
 
 
+class _PlainBody(Mapping[str, Matrix]):
+    """The Transformer's weights in encoder.bin, made float32 whenever one is asked for.
+
+    Args:
+        arrays: of encoder.bin.
+    """
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._arrays = arrays
+        self._known = dict.fromkeys(n for n in _names(arrays) if n.startswith(_BODY_PREFIX))
+
+    def __getitem__(self, name: str) -> Matrix:
+        if name not in self._known:
+            raise KeyError(name)
+        return _plain(name, self._arrays)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
 def _body_codes(arrays: Arrays) -> dict[str, BlockCodes]:
     """Return the Transformer's matrices as they are stored."""
     found = {}
@@ -287,7 +310,7 @@ def encoder_of(
         tables = tuple(_table(f"{TABLE_PREFIX}{index}", arrays) for index in range(len(orders)))
         parts = NgramTables(orders, tables, arrays[_UP].astype(np.float32))
         codes = _body_codes(arrays) if body is None else {}
-        weights = _all_plain(arrays, _BODY_PREFIX) if body is None else body
+        weights = _PlainBody(arrays) if body is None else body
         return LoadedEncoder(EncoderEngine(shape, weights, parts, path, codes), _head(arrays))
     except (KeyError, ValueError) as error:
         raise DamagedFileError("foundation.file-damaged", path=path, reason=error) from error

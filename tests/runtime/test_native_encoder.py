@@ -72,6 +72,15 @@ def test_floats_give_the_states_that_numpy_gives(orders):
             assert np.abs(found - wanted).max() < 3e-3 * np.abs(wanted).max()
 
 
+def test_what_numpy_alone_needs_is_made_when_numpy_runs():
+    native, plain = engines(is_rounded=True)
+    for engine in (native, plain):
+        engine.pooled(some_texts(1, 3))
+        states_of(engine, some_texts(2, 3))
+    assert not {"blocks", "embedding_VD"} & vars(native).keys()
+    assert {"blocks", "embedding_VD"} <= vars(plain).keys()
+
+
 def test_codes_lose_little():
     native, plain = engines(is_rounded=True)
     found, wanted = (np.concatenate(states_of(one, some_texts(1, 60))) for one in (native, plain))
