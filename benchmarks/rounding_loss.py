@@ -34,7 +34,7 @@ _LOOKED_AT = 65_536
 Tensors = Mapping[str, np.ndarray[Any, np.dtype[np.float32]]]
 
 
-def main() -> None:
+def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -42,7 +42,11 @@ def main() -> None:
     parser.add_argument("text", type=Path)
     parser.add_argument("--on", type=Path, required=True)
     parser.add_argument("--bytes", type=int, default=200_000)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = read_options()
     files = model_files(options.model)
     network = network_of(files)
     if network is None:
