@@ -17,13 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from sparrowlm.export.gguf_blocks import (
-    Form,
-    StoredTensor,
-    stored_codes,
-    stored_floats,
-    stored_matrix,
-)
+from sparrowlm.export.gguf_blocks import StoredTensor
+from sparrowlm.export.gguf_network import NetworkParts
 from sparrowlm.export.gguf_recurrent import (
     GgufRecurrent,
     recurrent_stored,
@@ -35,7 +30,6 @@ from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DependencyError
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.architectures import TransformerShape
-from sparrowlm.models.block_codes import BlockCodes
 from sparrowlm.runtime.gguf_files import FILE_PREFIX, GOLDEN_KEY, MANIFEST_KEY
 from sparrowlm.runtime.gguf_loading import LAYER_PARTS, transformer_settings
 from sparrowlm.runtime.gguf_recurrent import recurrent_settings
@@ -43,35 +37,22 @@ from sparrowlm.runtime.native_engine import has_lanes_for
 from sparrowlm.text.tokenizers import TokenCodec
 
 FORMAT_VERSION = 1
-_MATRIX = 2
 # ggml's numbers of file types and the version of its blocks.
 _FILE_TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q8_0": 7, "Q5_0": 8, "BF16": 32}
 _QUANTIZATION_VERSION = 2
 _GOLDEN_IDS = 4
 _PARTS = {own: part for part, own in LAYER_PARTS.items()}
 
-Tensors = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
-
 
 @dataclass(frozen=True, kw_only=True)
-class GgufNetwork:
+class GgufNetwork(NetworkParts):
     """A decoder that is a Transformer.
 
     Attributes:
         shape: its sizes.
-        tensors: weights by their names in model.safetensors.
-        codec: the tokenizer.
-        form: of matrices, see gguf_blocks.
-        forms: of single matrices, by name.
-        codes: matrices that are rounded already, by name; their form is theirs.
     """
 
     shape: TransformerShape
-    tensors: Tensors
-    codec: TokenCodec
-    form: Form = "int8"
-    forms: Mapping[str, Form] = field(default_factory=dict)
-    codes: Mapping[str, BlockCodes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +106,7 @@ def _network_tensors(network: GgufNetwork | GgufRecurrent | None) -> dict[str, S
         return recurrent_stored(network)
     if network is None:
         return {}
-    return {gguf_name(name): _stored(name, network) for name in network.tensors}
+    return {gguf_name(name): network.stored(name) for name in network.tensors}
 
 
 def _write(
@@ -217,15 +198,6 @@ def gguf_name(name: str) -> str:
         return f"{whole[name]}.weight"
     number, part = name.removeprefix("model.layers.").removesuffix(".weight").split(".", 1)
     return f"blk.{number}.{_PARTS[part]}.weight"
-
-
-def _stored(name: str, network: GgufNetwork) -> StoredTensor:
-    tensor = np.asarray(network.tensors[name], dtype=np.float32)
-    if tensor.ndim < _MATRIX:
-        return stored_floats(tensor)
-    if name in network.codes:
-        return stored_codes(network.codes[name])
-    return stored_matrix(tensor, network.forms.get(name, network.form))
 
 
 def _write_tokens(writer: Any, tokens: TokenSettings) -> None:  # noqa: ANN401 - GGUFWriter

@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from sparrowlm.export.gguf_blocks import (
-    Form,
-    StoredTensor,
-    stored_codes,
-    stored_floats,
-    stored_matrix,
-)
+from sparrowlm.export.gguf_blocks import StoredTensor, stored_floats
+from sparrowlm.export.gguf_network import NetworkParts
 from sparrowlm.models.architectures import RecurrentShape
-from sparrowlm.models.block_codes import BlockCodes
 from sparrowlm.runtime.gguf_recurrent import recurrent_places
-from sparrowlm.text.tokenizers import TokenCodec
 
 
 @dataclass(frozen=True, kw_only=True)
-class GgufRecurrent:
+class GgufRecurrent(NetworkParts):
     """A recurrent network.
 
     Attributes:
         shape: its sizes.
-        tensors: weights by their names in model.safetensors.
-        codec: the tokenizer.
-        form: of matrices, see gguf_blocks.
-        codes: matrices that are rounded already, by name; their form is theirs.
     """
 
     shape: RecurrentShape
-    tensors: Mapping[str, np.ndarray[Any, np.dtype[Any]]]
-    codec: TokenCodec
-    form: Form = "int8"
-    codes: Mapping[str, BlockCodes] = field(default_factory=dict)
 
 
 def recurrent_stored(network: GgufRecurrent) -> dict[str, StoredTensor]:
@@ -53,12 +36,8 @@ def recurrent_stored(network: GgufRecurrent) -> dict[str, StoredTensor]:
 
 
 def _stored(name: str, network: GgufRecurrent) -> StoredTensor:
-    tensor = np.asarray(network.tensors[name], dtype=np.float32)
-    if "bias_ih" in name:
-        other = network.tensors[name.replace("bias_ih", "bias_hh")]
-        return stored_floats(tensor + np.asarray(other, dtype=np.float32))
-    if tensor.ndim == 1:
-        return stored_floats(tensor)
-    if name in network.codes:
-        return stored_codes(network.codes[name])
-    return stored_matrix(tensor, network.form)
+    if "bias_ih" not in name:
+        return network.stored(name)
+    both = (network.tensors[one] for one in (name, name.replace("bias_ih", "bias_hh")))
+    first, second = (np.asarray(bias, dtype=np.float32) for bias in both)
+    return stored_floats(first + second)
