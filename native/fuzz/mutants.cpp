@@ -1,4 +1,4 @@
-// Opens damaged copies of a GGUF file and lets those that still open write a little.
+// Opens damaged copies of a GGUF file and lets those that still open write a little, and score a text.
 //
 //   mutants FILE COUNT SEED
 //
@@ -146,6 +146,8 @@ bool tried(const std::uint8_t* bytes, std::size_t size, std::uint64_t seed) {
   static const char prompt[] = "The c\xe4\xbd\xa0 1";
   bool goes_on = open.writer().begin({prompt, sizeof prompt - 1}, wish);
   while (goes_on) goes_on = open.writer().advance(text);
+  engine::Score score;
+  open.score({prompt, sizeof prompt - 1}, score, complaint);
   open.self_test();
   saved_and_restored(open);
   return true;

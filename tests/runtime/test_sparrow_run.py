@@ -20,6 +20,7 @@ from gguf_models import (
 from small_models import small_codec, small_model
 
 from sparrowlm.export.gguf_model import export_gguf
+from sparrowlm.export.gguf_tokens import token_settings
 from sparrowlm.foundation.errors import DamagedFileError
 from sparrowlm.runtime.decoding import Decoder, DecodingSettings
 from sparrowlm.runtime.gguf_files import model_files
@@ -169,3 +170,13 @@ def test_files_that_cannot_be_used_are_named(tmp_path):
     assert run(str(tmp_path / "empty.gguf"), "x", code=1)
     assert run(str(tmp_path), "x", code=1)
     assert "没有这个文件" in run("nowhere.gguf", "x", code=1, SPARROW_LANG="zh")
+
+
+def test_files_that_list_no_merges_open(tmp_path, monkeypatch):
+    """Older ones of byte pairs without any."""
+    described = token_settings(bytes_alone())._replace(merges=[])
+    monkeypatch.setattr("sparrowlm.export.gguf_file.token_settings", lambda _codec: described)
+    path = gguf_model(tmp_path / "m.gguf", codec=bytes_alone())
+    assert "tokenizer.ggml.merges" not in model_files(path).file.settings
+    ids = open_model(path).codec.encode("the 猫")
+    assert run(str(path), "the 猫", "--ids") == " ".join(map(str, ids)) + "\n"
