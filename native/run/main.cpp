@@ -158,6 +158,9 @@ class Program {
   Code score(engine::Text text, const Options& options) {
     engine::Score score;
     engine::Complaint complaint;
+    if (options.num_likeliest > 0) {
+      return fail(kWrongUse, "no figures", "无法评分", "--score takes --log-probabilities alone");
+    }
     if (!open_.score(text, score, complaint)) {
       return fail(kFailed, "no figures", "无法评分", complaint.text());
     }

@@ -120,6 +120,8 @@ def test_what_cannot_be_scored(one_model, tmp_path):
     assert "the text is empty" in run(str(one_model), "", "--score", code=1)
     assert "the text is empty" in run(str(one_model), "--score", given=b"", code=1)
     assert "无法评分" in run(str(one_model), "", "--score", code=1, language="zh")
+    words = [str(one_model), "The", "--score", "--log-probabilities", "5"]
+    assert "alone" in run(*words, code=2)
     task = small_classifier(tmp_path / "c.gguf")
     assert "does not complete texts" in run(str(task), "a text", "--score", code=1)
 
