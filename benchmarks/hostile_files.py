@@ -6,8 +6,8 @@
 The engine is compiled twice with $CXX (g++): with AddressSanitizer and UndefinedBehaviorSanitizer,
 and plain under a limit of 512 MiB of address space. Without --file small models of every kind that
 the engine knows are made: tokenizers of characters, byte pairs and words, all forms of matrices,
-recurrent networks, mixtures, a counting model alone, an encoder, a classifier. Mutants are shared
-out evenly.
+recurrent networks, mixtures, a counting model alone, an encoder, a classifier, a tagger. Mutants are
+shared out evenly.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def small_files(folder: Path) -> list[Path]:
         gguf_recurrent_mixture,
     )
     from small_models import small_codec
-    from small_understanding import small_classifier, small_encoder
+    from small_understanding import small_classifier, small_encoder, small_tagger
 
     forms = ("float32", "bfloat16", "int8", "int6", "int5", "int4", "int3")
     files = [
@@ -122,6 +122,7 @@ def small_files(folder: Path) -> list[Path]:
         gguf_ngram(folder / "ngram.gguf"),
         small_encoder(folder / "encoder.gguf"),
         small_classifier(folder / "classifier.gguf"),
+        small_tagger(folder / "tagger.gguf"),
     ]
 
 

@@ -20,7 +20,9 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,8 +35,20 @@ _UNKNOWN = -(2**31)
 _FIRST_SIGN, _LAST_SIGN = 0x4E00, 0x9FD5
 
 
-def tree(words: dict[str, int]) -> dict[str, np.ndarray]:
-    """Return chars, symbols, lasts, parents and words; words get their numbers in this order."""
+class Tree(NamedTuple):
+    """A tree of words.
+
+    Attributes:
+        order: the words by their numbers.
+        arrays: chars, symbols, lasts, parents and words.
+    """
+
+    order: list[str]
+    arrays: dict[str, np.ndarray]
+
+
+def tree(words: Collection[str]) -> Tree:
+    """Return the tree of some words, level by level."""
     chars = sorted({character for word in words for character in word})
     symbol = {character: number for number, character in enumerate(chars)}
     children: dict[str, list[str]] = {}
@@ -51,14 +65,14 @@ def tree(words: dict[str, int]) -> dict[str, np.ndarray]:
             lasts += [place == len(own) - 1 for place in range(len(own))]
         order += below
         level = below
-    return {
+    arrays = {
         "chars": np.array([ord(one) for one in chars], dtype=np.uint16),
         "symbols": np.array([symbol[node[-1]] for node in order], dtype=np.uint16),
         "lasts": np.packbits(lasts, bitorder="little"),
         "parents": np.packbits([node in children for node in order], bitorder="little"),
         "words": np.packbits([node in words for node in order], bitorder="little"),
-        **frequencies([words[node] for node in order if node in words]),
     }
+    return Tree([node for node in order if node in words], arrays)
 
 
 def frequencies(given: list[int]) -> dict[str, np.ndarray]:
@@ -97,7 +111,9 @@ def main() -> None:
     dictionary, model, output = map(Path, sys.argv[1:4])
     lines = (line.split() for line in dictionary.read_text(encoding="utf-8").splitlines())
     words = {line[0]: int(line[1]) for line in lines}
-    arrays = tree(words) | hidden_markov(model)
+    found = tree(words)
+    arrays = found.arrays | frequencies([words[word] for word in found.order])
+    arrays |= hidden_markov(model)
     write_arrays(output, KIND, {"source": "jieba"}, arrays)
     sys.stdout.write(f"{output}  {output.stat().st_size / 1e3:.0f} kB\n")
 

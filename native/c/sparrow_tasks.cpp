@@ -9,6 +9,7 @@ struct sparrow_task {
   engine::Complaint complaint;
   engine::Growing<engine::Filling> fillings;
   engine::Growing<sparrow_filling> shown;
+  engine::Growing<sparrow_span> spans;
   std::size_t num_gaps = 0;
   bool is_open = false;
 };
@@ -23,6 +24,10 @@ engine::Text text_of(const char* text) { return {text, __builtin_strlen(text)}; 
 
 engine::Classifier* classifier_of(sparrow_task* task) {
   return task->is_open ? task->model.classifier() : nullptr;
+}
+
+engine::Tagger* tagger_of(sparrow_task* task) {
+  return task->is_open ? task->model.tagger() : nullptr;
 }
 
 engine::TextEncoder* encoder_of(sparrow_task* task) {
@@ -88,6 +93,40 @@ int sparrow_classify(sparrow_task* task, const char* text, sparrow_class* found)
 
 int sparrow_is_given(sparrow_task* task, size_t label) {
   return label < sparrow_num_labels(task) && classifier_of(task)->is_given(label);
+}
+
+int sparrow_is_tagger(sparrow_task* task) { return tagger_of(task) != nullptr; }
+
+int sparrow_tag(sparrow_task* task, const char* text, const sparrow_span** spans, size_t* count) {
+  engine::Tagger* tagger = tagger_of(task);
+  *count = 0;
+  if (tagger == nullptr) return 0;
+  task->complaint = engine::Complaint();
+  task->spans.clear();
+  if (!tagger->tag(text_of(text), task->complaint)) return 0;
+  for (std::size_t i = 0; i < tagger->num_spans(); ++i) {
+    const engine::FoundSpan& one = tagger->span(i);
+    if (!task->spans.push({one.begin, one.end, one.first_byte, one.last_byte, one.label.data,
+                           one.label.size, one.probability})) {
+      return task->complaint.say("there is not enough memory");
+    }
+  }
+  *spans = task->spans.data();
+  *count = task->spans.size();
+  return 1;
+}
+
+size_t sparrow_num_intents(sparrow_task* task) {
+  const engine::Tagger* tagger = tagger_of(task);
+  return tagger == nullptr ? 0 : tagger->num_intents();
+}
+
+const char* sparrow_intent(sparrow_task* task, size_t number, size_t* size, double* probability) {
+  if (number >= sparrow_num_intents(task)) return nullptr;
+  const engine::Text intent = tagger_of(task)->intent(number);
+  *size = intent.size;
+  *probability = tagger_of(task)->intent_probabilities()[number];
+  return intent.data;
 }
 
 size_t sparrow_width(sparrow_task* task) {

@@ -1,4 +1,4 @@
-/* Models that understand texts, in C: classifiers and encoders in one GGUF file.
+/* Models that understand texts, in C: classifiers, taggers and encoders in one GGUF file.
  *
  * The rules are those of sparrow.h: one sparrow_task belongs to one thread at a time, texts are
  * UTF-8, what is handed out stays until the next call of the same model. Answers are those of
@@ -38,6 +38,14 @@ typedef struct {
   double probability;
 } sparrow_filling;
 
+typedef struct {
+  size_t start, end;           /* characters; the end is behind the last one */
+  size_t first_byte, end_byte; /* the same in the bytes of the text */
+  const char *label;           /* not closed by a zero byte */
+  size_t label_size;
+  double probability;          /* that it is right; 1 for entries of the user's dictionary */
+} sparrow_span;
+
 /* NULL: there is not enough memory. Else ask sparrow_task_is_open(). settings may be NULL; only
  * its kernels count. Bytes stay where they are until the model is closed. */
 sparrow_task *sparrow_task_open(const char *path, const sparrow_settings *settings);
@@ -54,6 +62,15 @@ const char *sparrow_label(sparrow_task *task, size_t number, size_t *size);
 int sparrow_classify(sparrow_task *task, const char *text, sparrow_class *found);
 /* Whether the last text has a label: one at most, or several where texts may have several. */
 int sparrow_is_given(sparrow_task *task, size_t label);
+
+/* Taggers: the spans of a text, and words where the model is one of segmentation; 0 where the model
+ * is no tagger, or cannot answer: see sparrow_task_complaint(). */
+int sparrow_is_tagger(sparrow_task *task);
+int sparrow_tag(sparrow_task *task, const char *text, const sparrow_span **spans, size_t *count);
+/* What the text of the last sparrow_tag() wants, and how probable that is: number 0 is the first of
+ * sparrow_num_intents() intents. NULL where there is none. */
+size_t sparrow_num_intents(sparrow_task *task);
+const char *sparrow_intent(sparrow_task *task, size_t number, size_t *size, double *probability);
 
 /* Models with an encoder: a vector of length one; 0 where there is none, or no memory. */
 size_t sparrow_width(sparrow_task *task);

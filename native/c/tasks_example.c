@@ -1,4 +1,4 @@
-/* What a text is about, its vector, or what fills its gaps, whichever the model can say.
+/* What a text is about, the names in it, its vector, or what fills its gaps: what the model can say.
  *
  *     cc tasks_example.c libsparrow.a -lpthread -lm -o tasks
  *     ./tasks topics.gguf "The match ended 3:1"
@@ -16,6 +16,24 @@ static int classify(sparrow_task *task, const char *text) {
     const char *label = sparrow_label(task, i, &size);
     const char *chosen = sparrow_is_given(task, i) ? " *" : "";
     printf("%.*s %.6f%s\n", (int)size, label, found.probabilities[i], chosen);
+  }
+  return 1;
+}
+
+static int tag(sparrow_task *task, const char *text) {
+  const sparrow_span *spans;
+  size_t count;
+  if (!sparrow_tag(task, text, &spans, &count)) return 0;
+  for (size_t i = 0; i < count; ++i) {
+    const sparrow_span *one = &spans[i];
+    printf("%.*s %.*s %.6f\n", (int)one->label_size, one->label,
+           (int)(one->end_byte - one->first_byte), text + one->first_byte, one->probability);
+  }
+  for (size_t i = 0; i < sparrow_num_intents(task); ++i) {
+    size_t size;
+    double probability;
+    const char *intent = sparrow_intent(task, i, &size, &probability);
+    printf("%.*s %.6f\n", (int)size, intent, probability);
   }
   return 1;
 }
@@ -51,6 +69,8 @@ int main(int count, char **words) {
   int is_done = sparrow_task_is_open(task);
   if (is_done && sparrow_num_labels(task) > 0) {
     is_done = classify(task, words[2]);
+  } else if (is_done && sparrow_is_tagger(task)) {
+    is_done = tag(task, words[2]);
   } else if (is_done) {
     const int has_gaps = strstr(words[2], "[MASK]") != NULL;
     is_done = has_gaps ? fill(task, words[2]) : embed(task, words[2]);

@@ -12,17 +12,13 @@ bool is_ascii_word(std::uint32_t code) {
   return code < 0x80 && (is_letter(code) || is_number(code));
 }
 
-bool is_ideograph(std::uint32_t code) {
-  return (code >= 0x3400 && code <= 0x4DBF) || (code >= 0x4E00 && code <= 0x9FFF) ||
-         (code >= 0xF900 && code <= 0xFAFF) || (code >= 0x20000 && code <= 0x2A6DF) ||
-         (code >= 0x2A700 && code <= 0x2EBEF) || (code >= 0x2F800 && code <= 0x2FA1F);
-}
-
 // What stands in words, whatever the dictionary has.
 bool is_wordlike(std::uint32_t code) {
   return is_ideograph(code) || is_ascii_word(code) || code == '+' || code == '#' || code == '&' ||
          code == '.' || code == '_' || code == '%' || code == '-';
 }
+
+bool joins_letters(std::uint32_t code) { return code == '.' || code == '_' || code == '-'; }
 
 // What the hidden Markov model knows.
 bool is_sign(std::uint32_t code) { return code >= 0x4E00 && code <= 0x9FD5; }
@@ -57,6 +53,12 @@ std::size_t bits_before(const std::uint8_t* bits, const Room<std::uint32_t>& cou
 }
 
 }  // namespace
+
+bool is_ideograph(std::uint32_t code) {
+  return (code >= 0x3400 && code <= 0x4DBF) || (code >= 0x4E00 && code <= 0x9FFF) ||
+         (code >= 0xF900 && code <= 0xFAFF) || (code >= 0x20000 && code <= 0x2A6DF) ||
+         (code >= 0x2A700 && code <= 0x2EBEF) || (code >= 0x2F800 && code <= 0x2FA1F);
+}
 
 bool ChineseWords::open(const std::uint8_t* bytes, std::size_t size, Complaint& complaint) {
   ArrayFile file;
@@ -165,12 +167,12 @@ double ChineseWords::log_of(std::size_t node) const {
   return logs_[ranks_[bits_before(words_, word_counts_, node)]];
 }
 
-bool ChineseWords::is_word(const std::uint32_t* codes, std::size_t count) const {
+std::size_t ChineseWords::number_of(const std::uint32_t* codes, std::size_t count) const {
   std::size_t node = kRoot;
   for (std::size_t i = 0; i < count; ++i) {
-    if (!step(node, codes[i])) return false;
+    if (!step(node, codes[i])) return kNoWord;
   }
-  return bit(words_, node);
+  return count > 0 && bit(words_, node) ? bits_before(words_, word_counts_, node) : kNoWord;
 }
 
 bool ChineseWords::cut(const std::uint32_t* codes, std::size_t count, Lengths& words) {
@@ -218,7 +220,7 @@ bool ChineseWords::cut_block(const std::uint32_t* codes, std::size_t count, Leng
 }
 
 bool ChineseWords::cut_run(const std::uint32_t* codes, std::size_t count, Lengths& words) {
-  if (count > 1 && !is_word(codes, count)) return cut_unknown(codes, count, words);
+  if (count > 1 && number_of(codes, count) == kNoWord) return cut_unknown(codes, count, words);
   for (std::size_t i = 0; i < count; ++i) {
     if (!words.push(1)) return false;
   }
@@ -239,23 +241,21 @@ bool ChineseWords::cut_unknown(const std::uint32_t* codes, std::size_t count, Le
   return true;
 }
 
-// [a-zA-Z0-9]+(?:[.]\d+)?%? and what stands between.
+// [a-zA-Z0-9]+(?:[._-][a-zA-Z0-9]+)*%? and what stands between.
 bool ChineseWords::cut_others(const std::uint32_t* codes, std::size_t count, Lengths& words) {
   for (std::size_t place = 0; place < count;) {
-    std::size_t length =
-        run(codes + place, count - place, [](std::uint32_t code) { return !is_ascii_word(code); });
-    if (length > 0) {
-      if (!words.push(length)) return false;
-      place += length;
-      continue;
+    const std::uint32_t* here = codes + place;
+    const std::size_t left = count - place;
+    std::size_t length = run(here, left, [](std::uint32_t code) { return !is_ascii_word(code); });
+    if (length == 0) {
+      length = run(here, left, is_ascii_word);
+      while (length < left && joins_letters(here[length])) {
+        const std::size_t more = run(here + length + 1, left - length - 1, is_ascii_word);
+        if (more == 0) break;
+        length += 1 + more;
+      }
+      if (length < left && here[length] == '%') ++length;
     }
-    length = run(codes + place, count - place, is_ascii_word);
-    const std::size_t behind = place + length;
-    if (behind < count && codes[behind] == '.') {
-      const std::size_t digits = run(codes + behind + 1, count - behind - 1, is_decimal);
-      if (digits > 0) length += 1 + digits;
-    }
-    if (place + length < count && codes[place + length] == '%') ++length;
     if (!words.push(length)) return false;
     place += length;
   }

@@ -13,14 +13,21 @@ namespace engine {
 
 using Lengths = Growing<std::size_t>;
 
+// As rjieba has it.
+bool is_ideograph(std::uint32_t code);
+
 class ChineseWords {
  public:
   bool open(const std::uint8_t* bytes, std::size_t size, Complaint& complaint);
   bool is_open() const { return num_nodes_ > 0; }
+  std::size_t num_words() const { return num_words_; }
+  // The number of the word that some characters are, kNoWord where they are none.
+  static constexpr std::size_t kNoWord = static_cast<std::size_t>(-1);
+  std::size_t number_of(const std::uint32_t* codes, std::size_t count) const;
 
   // Appends the lengths of the words of a text. False: no memory.
   bool cut(const std::uint32_t* codes, std::size_t count, Lengths& words);
-  // Calls found(length) for every word of the dictionary that begins here, shorter ones first.
+  // Calls found(length, node) for every word of the dictionary that begins here, shorter ones first.
   template <class Found>
   void words_at(const std::uint32_t* codes, std::size_t count, const Found& found) const {
     std::size_t node = kRoot;
@@ -48,7 +55,6 @@ class ChineseWords {
   bool read_hidden(const ArrayFile& file);
   std::size_t parents_before(std::size_t node) const;
   double log_of(std::size_t node) const;
-  bool is_word(const std::uint32_t* codes, std::size_t count) const;
 
   bool cut_block(const std::uint32_t* codes, std::size_t count, Lengths& words);
   bool cut_run(const std::uint32_t* codes, std::size_t count, Lengths& words);

@@ -9,8 +9,7 @@ namespace {
 
 using namespace ngram_keys;
 
-constexpr std::size_t kMostColumns = 1 << 16, kMostCharacters = 64, kHalves = 1 << 16;
-constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+constexpr std::size_t kMostColumns = 1 << 16, kMostCharacters = 64;
 
 // As sparrowlm/text/ngram_features.py folds: one sign for every character.
 std::uint32_t folded(std::uint32_t code) {
@@ -54,36 +53,10 @@ bool LinearModel::open(const std::uint8_t* bytes, std::size_t size, const Room<T
   if (!file.open(bytes, size, "sparse-linear", complaint)) return false;
   const bool is_read = file.number("most_characters", most_characters_) &&
                        file.number("most_words", most_words_) &&
-                       most_characters_ <= kMostCharacters && read_keys(file) &&
+                       most_characters_ <= kMostCharacters && keys_.open(file, "key") &&
                        read_weights(file) && segmenter_.open(words, chinese);
   return is_read || complaint.say("the n-grams of the file are damaged, or there is not enough "
                                   "memory");
-}
-
-bool LinearModel::read_keys(const ArrayFile& file) {
-  Array keys, counts, lows;
-  if (file.find("keys", 'u', 4, keys)) {
-    if (!keys_.make(keys.count)) return false;
-    __builtin_memcpy(keys_.data(), keys.data, keys.count * sizeof(std::uint32_t));
-    return true;
-  }
-  const bool has_counts = file.find("key_counts", 'u', 1, counts) ||
-                          file.find("key_counts", 'u', 2, counts) ||
-                          file.find("key_counts", 'u', 4, counts);
-  if (!has_counts || counts.count != kHalves || !file.find("key_lows", 'u', 2, lows) ||
-      !keys_.make(lows.count)) {
-    return false;
-  }
-  std::size_t place = 0;
-  for (std::size_t half = 0; half < kHalves; ++half) {
-    std::uint32_t count = 0;
-    __builtin_memcpy(&count, counts.data + half * counts.item, counts.item);
-    if (count > lows.count - place) return false;
-    for (const std::size_t end = place + count; place < end; ++place) {
-      keys_[place] = static_cast<std::uint32_t>(half << 16) | lows.as<std::uint16_t>()[place];
-    }
-  }
-  return place == lows.count;
 }
 
 bool LinearModel::read_weights(const ArrayFile& file) {
@@ -187,19 +160,6 @@ bool LinearModel::sort_keys() {
   return true;
 }
 
-std::size_t LinearModel::place_of(std::uint32_t key) const {
-  std::size_t low = 0, high = keys_.size();
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    if (keys_[middle] < key) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low < keys_.size() && keys_[low] == key ? low : kNowhere;
-}
-
 bool LinearModel::score(Text text, float* scores) {
   folded_.clear();
   found_.clear();
@@ -215,8 +175,8 @@ bool LinearModel::score(Text text, float* scores) {
     const std::uint32_t key = found_[i];
     std::size_t end = i;
     while (end < found_.size() && found_[end] == key) ++end;
-    const std::size_t place = place_of(key);
-    if (place != kNowhere) {
+    const std::size_t place = keys_.find(key);
+    if (place != SortedKeys::kNowhere) {
       const auto log = static_cast<float>(logarithm(static_cast<double>(end - i)));
       const float one = (1.0f + log) * frequencies_[place];
       const bool is_word = (key & kWordBit) != 0;

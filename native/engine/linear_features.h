@@ -3,6 +3,7 @@
 #pragma once
 
 #include "segmenter.h"
+#include "sorted_keys.h"
 
 namespace engine {
 
@@ -18,17 +19,15 @@ class LinearModel {
   bool score(Text text, float* scores);
 
  private:
-  bool read_keys(const ArrayFile& file);
   bool read_weights(const ArrayFile& file);
   bool add_characters();
   bool add_words();
   bool sort_keys();
-  std::size_t place_of(std::uint32_t key) const;
   float value(std::size_t place, std::size_t column) const;
 
   std::size_t most_characters_ = 0, most_words_ = 0;
   Segmenter segmenter_;
-  Room<std::uint32_t> keys_;
+  SortedKeys keys_;
   Room<float> bias_, frequencies_, scales_;  // scales: none where weights are floats
   Array weights_;
   std::size_t row_bytes_ = 0;

@@ -29,7 +29,8 @@ bool TaskModel::open(const std::uint8_t* bytes, std::size_t size, const char* ke
                          "export the model again");
   }
   is_classifier_ = kind_.is("classify");
-  if (!is_classifier_ && !kind_.is("encoder")) {
+  is_tagger_ = kind_.is("tag") || kind_.is("intent") || kind_.is("segment");
+  if (!is_classifier_ && !is_tagger_ && !kind_.is("encoder")) {
     return complaint.say("a model of the kind ", kind_.data, kind_.size,
                          " runs in Python only: sparrow predict MODEL TEXT");
   }
@@ -37,8 +38,9 @@ bool TaskModel::open(const std::uint8_t* bytes, std::size_t size, const char* ke
     if (!encoder_.open(file_, *kernels_, complaint)) return false;
     has_encoder_ = true;
   }
-  return is_classifier_ ? classifier_.open(file_, encoder(), complaint)
-                        : has_encoder_ || complaint.say("the file holds no encoder");
+  if (is_tagger_) return tagger_.open(file_, encoder(), complaint);
+  if (is_classifier_) return classifier_.open(file_, encoder(), complaint);
+  return has_encoder_ || complaint.say("the file holds no encoder");
 }
 
 }  // namespace engine

@@ -1,7 +1,8 @@
-// A model that understands texts: an encoder, or a classifier.
+// A model that understands texts: an encoder, a classifier, or a tagger.
 #pragma once
 
 #include "classifier.h"
+#include "tagger.h"
 
 namespace engine {
 
@@ -20,6 +21,7 @@ class TaskModel {
   // Null: the model has none.
   TextEncoder* encoder() { return has_encoder_ ? &encoder_ : nullptr; }
   Classifier* classifier() { return is_classifier_ ? &classifier_ : nullptr; }
+  Tagger* tagger() { return is_tagger_ ? &tagger_ : nullptr; }
 
  private:
   Gguf file_;
@@ -27,7 +29,8 @@ class TaskModel {
   const Kernels* kernels_ = nullptr;
   TextEncoder encoder_;
   Classifier classifier_;
-  bool has_encoder_ = false, is_classifier_ = false;
+  Tagger tagger_;
+  bool has_encoder_ = false, is_classifier_ = false, is_tagger_ = false;
 };
 
 }  // namespace engine

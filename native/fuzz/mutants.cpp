@@ -46,7 +46,8 @@ std::size_t head_size(const std::uint8_t* bytes, std::size_t size) {
   // Of what understands texts the headers of the parts inside count too.
   if (engine::TaskModel::is_in(file)) {
     std::size_t end = 0;
-    for (const char* name : {"file/encoder.bin", "file/linear.bin", "words/chinese"}) {
+    for (const char* name : {"file/encoder.bin", "file/linear.bin", "file/crf.bin", "words/chinese",
+                             "words/tags"}) {
       const engine::Gguf::Tensor* tensor = file.tensor(name);
       if (tensor == nullptr) continue;
       const auto begin = static_cast<std::size_t>(tensor->data - bytes) + 4096;
@@ -120,6 +121,7 @@ bool answered(const std::uint8_t* bytes, std::size_t size) {
   if (is_open && model->classifier() != nullptr) {
     if (model->classifier()->classify(asked, complaint) != nullptr) model->classifier()->is_given(0);
   }
+  if (is_open && model->tagger() != nullptr) model->tagger()->tag(asked, complaint);
   if (is_open && model->encoder() != nullptr) {
     std::size_t num_gaps;
     Growing<engine::Filling> found;

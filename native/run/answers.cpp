@@ -73,6 +73,34 @@ bool print_class(engine::Classifier& classifier, Text text, engine::Complaint& c
   return true;
 }
 
+void print_span(const engine::FoundSpan& span, Text text) {
+  std::printf("{\"start\": %zu, \"end\": %zu, \"label\": ", span.begin, span.end);
+  print_text(span.label);
+  std::printf(", \"text\": ");
+  print_text({text.data + span.first_byte, span.last_byte - span.first_byte});
+  std::printf(", \"probability\": %.9g}", span.probability);
+}
+
+bool print_tags(engine::Tagger& tagger, Text text, engine::Complaint& complaint) {
+  if (!tagger.tag(text, complaint)) return false;
+  std::printf("{\"text\": ");
+  print_text(text);
+  std::printf(", \"spans\": [");
+  for (std::size_t i = 0; i < tagger.num_spans(); ++i) {
+    std::printf("%s", i == 0 ? "" : ", ");
+    print_span(tagger.span(i), text);
+  }
+  std::printf("]");
+  if (tagger.num_intents() > 0) {
+    const std::size_t intent = tagger.likeliest_intent();
+    std::printf(", \"intent\": ");
+    print_text(tagger.intent(intent));
+    std::printf(", \"intent_probability\": %.9g", tagger.intent_probabilities()[intent]);
+  }
+  std::printf("}\n");
+  return true;
+}
+
 bool print_vector(engine::TextEncoder& encoder, Text text, engine::Complaint& complaint) {
   const float* vector = encoder.vector(text);
   if (vector == nullptr) return complaint.say("there is not enough memory");
@@ -111,6 +139,9 @@ bool answer_one(engine::TaskModel& model, Text text, const Options& options,
   engine::TextEncoder* encoder = model.encoder();
   if (!options.embeds && model.classifier() != nullptr) {
     return print_class(*model.classifier(), text, complaint);
+  }
+  if (!options.embeds && model.tagger() != nullptr) {
+    return print_tags(*model.tagger(), text, complaint);
   }
   if (encoder == nullptr) return complaint.say("the model has no encoder");
   if (options.embeds) return print_vector(*encoder, text, complaint);

@@ -24,7 +24,7 @@ from sparrowlm.export.gguf_recurrent import (
     recurrent_stored,
 )
 from sparrowlm.export.gguf_settings import write_settings
-from sparrowlm.export.gguf_tasks import WORDS_TENSOR, chinese_words_of, write_task
+from sparrowlm.export.gguf_tasks import words_of, write_task
 from sparrowlm.export.gguf_tokens import TokenSettings, token_settings
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DependencyError
@@ -65,7 +65,7 @@ class GgufParts:
             counting model.
         files: of a model directory, by name, byte for byte.
         manifest: the content of sparrow.json.
-        has_words: a model that knows Chinese n-grams brings the dictionary that cuts Chinese words.
+        has_words: a model that asks about Chinese words brings the dictionaries that know them.
     """
 
     network: GgufNetwork | GgufRecurrent | None = None
@@ -90,9 +90,8 @@ def write_gguf(path: Path, parts: GgufParts) -> None:
     for name, content in parts.files.items():
         data = np.frombuffer(content, dtype=np.int8)
         stored[FILE_PREFIX + name] = StoredTensor(data, "I8")
-    words = chinese_words_of(parts.files) if parts.has_words else None
-    if words is not None:
-        stored[WORDS_TENSOR] = StoredTensor(words, "I8")
+    words = words_of(parts.files) if parts.has_words else {}
+    stored |= {name: StoredTensor(dictionary, "I8") for name, dictionary in words.items()}
     golden_ids = _golden_ids(parts)
     with atomic.replaced(Path(path)) as temporary:
         _write(temporary, parts, stored, {})

@@ -1,8 +1,10 @@
-"""What the engine needs to know of an encoder or a classifier that runs without Python.
+"""What the engine needs to know of a model of a task that runs without Python.
 
     sparrow.task.*       what it was trained for: labels, blend, detector, as sparrow.json has them
+                         (of a tagger: gguf_tag.py)
     sparrow.encoder.*    the encoder's sizes; its tokenizer stands where a decoder's does
-    words/chinese        the dictionary that cuts Chinese words, where a model counts words
+    words/chinese        the dictionary that cuts Chinese words, where a model asks about words
+    words/tags           their parts of speech, where a tagger asks about those
 
 The files of the model directory stay beside them as they are, and Python reads those.
 """
@@ -17,35 +19,49 @@ from typing import Any
 
 import numpy as np
 
+from sparrowlm.export.gguf_tag import (
+    KINDS,
+    WORDS_FILE,
+    WORDS_TENSOR,
+    Bytes,
+    dictionaries_of,
+    write_tagger,
+)
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.mapped_bytes import MappedBytes
 from sparrowlm.models.architectures import TransformerShape, shape_from_config
 from sparrowlm.models.array_file import read_arrays
 from sparrowlm.models.sorted_keys import unpacked_keys
 from sparrowlm.models.sparse_linear import KIND as LINEAR_KIND
-from sparrowlm.runtime.directory import CONFIG_FILE, ENCODER_FILE, LINEAR_FILE
+from sparrowlm.runtime.directory import CONFIG_FILE, CRF_FILE, ENCODER_FILE, LINEAR_FILE
 from sparrowlm.runtime.encoder_files import KIND, table_width
 from sparrowlm.tasks.classify.model import ClassifierSettings
 from sparrowlm.tasks.classify.rejecting import Detector
+from sparrowlm.tasks.tag.model import TaggerSettings
 from sparrowlm.text.ngram_features import NgramFeatures, NgramFeatureSettings
 from sparrowlm.text.tokenizers import TokenCodec
 from sparrowlm.text.tokenizers.files import load_tokenizer
 
-WORDS_TENSOR = "words/chinese"
-WORDS_FILE = Path(__file__).parents[1] / "text" / "chinese_words.bin"
 _FIRST_HAN, _LAST_HAN, _FEW = 0x4E00, 0x9FFF, 2
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 Files = Mapping[str, bytes]
 
 
-def chinese_words_of(files: Files) -> np.ndarray[Any, np.dtype[np.int8]] | None:
-    """Return the dictionary as bytes, where a model counts words and knows Chinese n-grams.
+def words_of(files: Files) -> dict[str, Bytes]:
+    """Return the dictionaries that a model asks about Chinese words, by the names of tensors."""
+    if CRF_FILE in files:
+        return dictionaries_of(files)
+    if LINEAR_FILE not in files or not _knows_chinese(files):
+        return {}
+    return {WORDS_TENSOR: np.frombuffer(WORDS_FILE.read_bytes(), dtype=np.int8)}
+
+
+def _knows_chinese(files: Files) -> bool:
+    """Say whether a classifier knows Chinese n-grams.
 
     Whoever knows none of them is told the same by any cut of Chinese text.
     """
-    if LINEAR_FILE not in files:
-        return None
     keys_F = read_arrays(_saved(files[LINEAR_FILE]), LINEAR_KIND).arrays
     known_F = unpacked_keys(keys_F)
     characters = " ".join(map(chr, range(_FIRST_HAN, _LAST_HAN + 1)))
@@ -53,9 +69,7 @@ def chinese_words_of(files: Files) -> np.ndarray[Any, np.dtype[np.int8]] | None:
         [characters]
     )
     by_chance = len(found.keys_N) * len(known_F) / 2**31
-    if np.isin(found.keys_N, known_F).sum() <= _FEW + 2 * by_chance:
-        return None
-    return np.frombuffer(WORDS_FILE.read_bytes(), dtype=np.int8)
+    return bool(np.isin(found.keys_N, known_F).sum() > _FEW + 2 * by_chance)
 
 
 def _saved(content: bytes) -> MappedBytes:
@@ -74,6 +88,8 @@ def write_task(writer: Any, files: Files, manifest: Mapping[str, Any]) -> TokenC
     writer.add_string("sparrow.task.kind", kind)
     if kind == "classify":
         _write_classifier(writer, ClassifierSettings.from_json(manifest["task"]))
+    elif kind in KINDS and CRF_FILE in files:
+        write_tagger(writer, files, TaggerSettings.from_json(manifest["task"]))
     if ENCODER_FILE not in files:
         return None
     with TemporaryDirectory() as folder:

@@ -24,7 +24,7 @@ from gguf_models import (
     gguf_recurrent,
     gguf_recurrent_mixture,
 )
-from small_understanding import small_classifier, small_encoder
+from small_understanding import small_classifier, small_encoder, small_tagger
 
 import sparrowlm as sp
 from sparrowlm.export.gguf_blocks import FORMS
@@ -249,6 +249,21 @@ def test_a_program_in_c_understands_what_the_house_does(tmp_path, tasks_program)
         check=False, capture_output=True,
     )  # fmt: skip
     assert refused.returncode == 1 and b"d.gguf" in refused.stderr
+
+
+def test_a_program_in_c_tags_as_the_house_does(tmp_path, tasks_program):
+    path = small_tagger(tmp_path / "t.gguf")
+    for text in ("The cat sat c 1 here", "", "dogs 12 é ok"):
+        expected = sp.load(path).predict(text)[0]
+        said = [line.rsplit(" ", 1) for line in said_of(tasks_program, path, text)]
+        spans, intents = said[: len(expected.spans)], dict(said[len(expected.spans) :])
+        assert [one[0] for one in spans] == [f"{one.label} {one.text}" for one in expected.spans]
+        assert [float(one[1]) for one in spans] == pytest.approx(
+            [one.probability for one in expected.spans], abs=5e-3
+        )
+        assert {name: float(share) for name, share in intents.items()} == pytest.approx(
+            expected.intent.probabilities, abs=5e-3
+        )
 
 
 STATES = r"""

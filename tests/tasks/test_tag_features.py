@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparrowlm.foundation.hashing import RunHashes, mixed
-from sparrowlm.tasks.tag.features import Features
+from sparrowlm.tasks.tag.features import Features, UnitColumns
 from sparrowlm.tasks.tag.gazetteer import NEAR_TEXTS, Gazetteer
 from sparrowlm.tasks.tag.lexicon import BEGIN, END, MIDDLE, SINGLE, cut, dictionary_lengths
+from sparrowlm.tasks.tag.profiles import COLUMNS, NETWORK_COLUMNS
 from sparrowlm.tasks.tag.units import units_of
 
 PROFILES = ["words", "characters", "segmentation"]
@@ -46,6 +47,19 @@ def test_any_text_has_knowledge_of_its_length(text):
     assert dictionary_lengths(text).shape == (len(text), 3)
     for with_tags in (False, True):
         assert len(cut(text, with_tags).places()) == len(text)
+
+
+@settings(max_examples=60)
+@given(texts=st.lists(ANY_TEXT, min_size=1, max_size=3))
+@pytest.mark.parametrize("profile", PROFILES)
+def test_columns_know_nothing_of_the_texts_beside_them(profile, texts):
+    # A full "\r\n" is one word, also where a text ends with "\r".
+    texts = [text.replace("\r", " ") for text in texts]
+    names = dict.fromkeys(COLUMNS[profile] + NETWORK_COLUMNS[profile])
+    together, alone = UnitColumns(units_of(texts)), [UnitColumns(units_of([one])) for one in texts]
+    for name in names:
+        apart = np.concatenate([getattr(one, name)() for one in alone])
+        assert np.array_equal(getattr(together, name)(), apart), name
 
 
 @settings(max_examples=60)

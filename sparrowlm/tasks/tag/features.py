@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -168,8 +169,9 @@ class UnitColumns:
         """Whether the unit equals the one before, and the one before that."""
         unit = self.unit()
         state = np.zeros(len(unit), dtype=np.int64)
-        state[1:] += unit[1:] == unit[:-1]
-        state[2:] += 2 * (unit[2:] == unit[:-2])
+        behind = self._units.places_in_texts()
+        state[1:] += (unit[1:] == unit[:-1]) & (behind[1:] >= 1)
+        state[2:] += 2 * ((unit[2:] == unit[:-2]) & (behind[2:] >= 2))
         return _coded(11, state)
 
     def lattice(self, name: str) -> Hashes:
@@ -278,7 +280,8 @@ class UnitColumns:
         words = self._runs(self._lowered(), (ends - lengths, ends))
         numbers = self._word_numbers() + step
         is_there = (numbers >= 0) & (numbers < len(words))
-        return np.where(is_there, words[np.clip(numbers, 0, len(words) - 1)], np.uint64(1))
+        # Between two texts stands a line break: the first and the last have one beside them too.
+        return np.where(is_there, words[np.clip(numbers, 0, len(words) - 1)], _line_break())
 
     def _order(self, is_new: np.ndarray[Any, np.dtype[np.bool_]]) -> Hashes:
         """An odd number for the how-manieth new kind of its unit each character is."""
@@ -294,6 +297,14 @@ class UnitColumns:
 
 def _coded(number: int, values: Any) -> Hashes:  # noqa: ANN401
     return mixed(np.asarray(values, dtype=np.int64).astype(np.uint64) + np.uint64(number << 56))
+
+
+@cache
+def _line_break() -> np.uint64:
+    """Return the number of the word that is a line break."""
+    codes = np.array([ord("\n")])
+    found: np.uint64 = RunHashes(mixed(codes)).of(np.array([0]), np.array([1]))[0]
+    return found
 
 
 def _lowered_one_by_one(text: str) -> Codes:

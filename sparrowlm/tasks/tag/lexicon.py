@@ -112,7 +112,7 @@ def dictionary_words(text: str) -> tuple[Lengths, Lengths]:
     """
     starts, lengths, place = [], [], 0
     for piece in _pieces(text):
-        some, their = _words(piece)
+        some, their = _words(_one_line(piece))
         starts.append(some + place)
         lengths.append(their)
         place += len(piece)
@@ -122,9 +122,14 @@ def dictionary_words(text: str) -> tuple[Lengths, Lengths]:
 
 def _pieces(text: str) -> list[str]:
     """Return the text whole where its words can be placed, else its lines."""
-    if _words(text)[0].size or "\n" not in text.strip("\n"):
+    if _words(_one_line(text))[0].size or "\n" not in text.strip("\n"):
         return [text]
     return text.splitlines(keepends=True)
+
+
+def _one_line(text: str) -> str:
+    """Return the text without line breaks, which rjieba would take into words of letters."""
+    return text.replace("\n", " ")
 
 
 def _mark(found: np.ndarray[Any, np.dtype[np.uint8]], starts: Lengths, lengths: Lengths) -> None:

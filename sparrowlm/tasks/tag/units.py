@@ -72,6 +72,13 @@ class Units:
     def __len__(self) -> int:
         return len(self.begins)
 
+    def places_in_texts(self) -> Offsets:
+        """Return the how-manieth unit of its text each unit is, from 0."""
+        places: Offsets = np.arange(len(self)) - np.repeat(
+            self.unit_starts[:-1], np.diff(self.unit_starts)
+        )
+        return places
+
 
 def kinds_of(codes: Codes) -> Kinds:
     """Return the kind of every character."""
