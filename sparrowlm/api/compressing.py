@@ -30,6 +30,8 @@ from sparrowlm.compression.counts import NGRAM
 from sparrowlm.compression.matrices import FLOAT16
 from sparrowlm.export.compression_page import compression_page
 from sparrowlm.export.from_gguf import export_network
+from sparrowlm.export.gguf_model import other_files
+from sparrowlm.export.gguf_tasks import words_of
 from sparrowlm.foundation import atomic
 from sparrowlm.foundation.errors import DependencyError, ModelError, SettingError
 from sparrowlm.foundation.progress import Progress, SilentProgress
@@ -224,7 +226,7 @@ class _Compressing:
                 search.try_further_sizes()
             facts = self._facts(found, search)
             search.model.write(place, found.chosen, facts)
-            facts |= tested(place) | _sizes(place)
+            facts |= tested(place) | _sizes(place) | _left_out(place)
             with atomic.replaced(self._request.output) as temporary:
                 place.replace(temporary)
         facts = {"bytes_before": self._bytes_before, **facts, **self._further_facts(search)}
@@ -334,6 +336,13 @@ def _forms(chosen: Mapping[str, Choice]) -> dict[str, int]:
         elif way is not None:
             forms[f"{form}_percent"] = way
     return forms
+
+
+def _left_out(path: Path) -> dict[str, int]:
+    """Return how large the Chinese dictionaries are that programs without Python miss."""
+    words = words_of(other_files(model_files(path), has_network=False))
+    size = sum(dictionary.nbytes for dictionary in words.values())
+    return {"dictionary_bytes": size} if size else {}
 
 
 def _sizes(path: Path) -> dict[str, int]:

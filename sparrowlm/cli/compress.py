@@ -53,6 +53,9 @@ def _write(facts: Mapping[str, Any]) -> None:
             write_line(say(f"cli.compress-{shown}", before=before, after=after))
     if "part" in facts:
         write_line(say("cli.compress-part-network"))
+    if "dictionary_bytes" in facts:
+        size = format_size(facts["dictionary_bytes"])
+        write_line(say("cli.compress-dictionary", size=size))
     write_line(say(_MEASURED_ON[facts["measured_on"]]))
     forms = ", ".join(f"{name} {count}" for name, count in facts["forms"].items())
     write_line(say("cli.compress-forms", forms=forms))

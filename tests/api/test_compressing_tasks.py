@@ -59,6 +59,7 @@ def test_a_classifier_keeps_its_answers(tmp_path, kind):
     assert facts["before"]["accuracy"] == pytest.approx(whole.evaluate([new])["accuracy"])
     assert facts["loss_share"] < 0.03
     assert facts["forms"]["linear_percent" if kind == "linear" else "int4"]
+    assert ("dictionary_bytes" in facts) == (kind == "linear")
     assert small.predict("房间脏乱")[0].label == whole.predict("房间脏乱")[0].label
 
 
@@ -74,6 +75,7 @@ def test_a_tagger_keeps_its_spans(tmp_path):
     assert facts["loss_share"] <= 0.01
     assert facts["bytes"] < facts["bytes_before"]
     assert "crf_percent" in facts["forms"]
+    assert "dictionary_bytes" not in facts
     whole, small = sp.load(tmp_path / "m"), sp.load(tmp_path / "s.gguf")
     for text in ("please play Queen now", "weather in Kyoto now"):
         (before,), (after,) = whole.predict(text), small.predict(text)
