@@ -77,6 +77,23 @@ double exponential(double x) {
   return scaled(exponential_near_zero(x - turns * kLog2), turns);
 }
 
+double quick_exponential(double x) {
+  constexpr double kInverses[] = {1.0,       1.0 / 2,  1.0 / 6,    1.0 / 24,    1.0 / 120,
+                                  1.0 / 720, 1.0 / 5040, 1.0 / 40320, 1.0 / 362880,
+                                  1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600,
+                                  1.0 / 6227020800.0};  // 1 / n!, n from 1
+  if (x > 700.0) return 1.0e304;
+  if (x < -700.0) return 0.0;
+  const double whole = x * (1.0 / kLog2);
+  const int turns = static_cast<int>(whole < 0.0 ? whole - 0.5 : whole + 0.5);
+  // The logarithm of two in two parts, the first of few bits: the rest keeps its last places.
+  constexpr double kFirst = 6.93147180369123816490e-01, kSecond = 1.90821492927058770002e-10;
+  const double rest = (x - turns * kFirst) - turns * kSecond;
+  double sum = 0.0;
+  for (std::size_t k = sizeof kInverses / sizeof *kInverses; k-- > 0;) sum = kInverses[k] + sum * rest;
+  return scaled(1.0 + sum * rest, turns);
+}
+
 double power(double base, double exponent) { return exponential(exponent * logarithm(base)); }
 
 void turn_tables(std::size_t context, std::size_t half, double base, float* cosines, float* sines) {

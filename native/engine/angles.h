@@ -14,6 +14,8 @@ struct Turn {
 Turn turn_of(double angle);
 
 double exponential(double x);  // 0 below -700
+// The same without divisions, several times as fast: within two units of its last place.
+double quick_exponential(double x);
 double logarithm(double x);  // natural, of a number above 0
 // base to the power of exponent; base above 0.
 double power(double base, double exponent);

@@ -5,7 +5,7 @@ namespace {
 
 constexpr std::uint64_t kOdd = ngram_keys::kGolden;
 constexpr std::uint64_t kOutside = 0xD1B54A32D192ED03u;  // stands before and after a chain
-constexpr std::size_t kStride = 16;
+constexpr std::size_t kStride = 8;
 constexpr std::int32_t kFarthest = 64;
 
 std::size_t unsigned_at(const Array& array, std::size_t place) {
@@ -92,7 +92,7 @@ bool CrfWeights::open(const ArrayFile& file, std::size_t num_labels) {
   std::size_t place = 0;
   for (std::size_t row = 0; row < rows_.size(); ++row) {
     if (row % kStride == 0) starts_[row / kStride] = static_cast<std::uint32_t>(place);
-    place += size_of(row);
+    place += unsigned_at(row_sizes_, row);
     if (place > labels_.count) return false;
   }
   for (std::size_t entry = 0; entry < labels_.count; ++entry) {
@@ -103,39 +103,72 @@ bool CrfWeights::open(const ArrayFile& file, std::size_t num_labels) {
   return place == labels_.count && weights_.count == labels_.count;
 }
 
-std::size_t CrfWeights::size_of(std::size_t row) const { return unsigned_at(row_sizes_, row); }
-
-std::size_t CrfWeights::entries_before(std::size_t row) const {
-  std::size_t place = starts_[row / kStride];
-  for (std::size_t one = row - row % kStride; one < row; ++one) place += size_of(one);
-  return place;
+// A row's entries begin behind those of the rows before it, of which every eighth is known.
+template <class Size>
+CrfWeights::Run CrfWeights::run_of(std::size_t row) const {
+  const Size* sizes = row_sizes_.as<Size>();
+  std::size_t begin = starts_[row / kStride];
+  for (std::size_t one = row - row % kStride; one < row; ++one) begin += sizes[one];
+  return {begin, begin + sizes[row]};
 }
 
-void CrfWeights::begin() {
-  for (std::size_t y = 0; y < num_labels_; ++y) {
-    sums_[y] = 0.0f;
-    whole_sums_[y] = 0;
+CrfWeights::Run CrfWeights::run_at(std::size_t row) const {
+  if (row_sizes_.item == 1) return run_of<std::uint8_t>(row);
+  return row_sizes_.item == 2 ? run_of<std::uint16_t>(row) : run_of<std::uint32_t>(row);
+}
+
+// Leaves where the entries of all known features are in runs_; returns how many these are. Memory is
+// asked for before it is needed, for there is more of it than any cache holds.
+std::size_t CrfWeights::find_rows(const std::uint32_t* features, std::size_t count) {
+  std::size_t *found = found_.data(), num_found = 0;
+  for (std::size_t i = 0; i < count; ++i) rows_.expect(features[i]);
+  for (std::size_t i = 0; i < count; ++i) rows_.expect_soon(features[i]);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t row = features[i] == 0 ? SortedKeys::kNowhere : rows_.find(features[i]);
+    if (row == SortedKeys::kNowhere) continue;
+    __builtin_prefetch(row_sizes_.data + row * row_sizes_.item);
+    __builtin_prefetch(starts_.data() + row / kStride);
+    found[num_found++] = row;
   }
+  for (std::size_t i = 0; i < num_found; ++i) {
+    const Run run = run_at(found[i]);
+    __builtin_prefetch(labels_.data + run.begin * labels_.item);
+    __builtin_prefetch(weights_.data + run.begin * weights_.item);
+    runs_.data()[i] = run;
+  }
+  return num_found;
 }
 
-void CrfWeights::add(std::uint32_t feature) {
-  const std::size_t row = feature == 0 ? SortedKeys::kNowhere : rows_.find(feature);
-  if (row == SortedKeys::kNowhere) return;
-  const std::size_t begin = entries_before(row), end = begin + size_of(row);
-  for (std::size_t entry = begin; entry < end; ++entry) {
-    const std::size_t label = unsigned_at(labels_, entry);
-    if (weights_.kind == 'i') {
-      whole_sums_[label] += weights_.as<std::int8_t>()[entry];
-    } else {
-      sums_[label] += weights_.as<float>()[entry];
+template <class Label, class Weight, class Sum>
+void CrfWeights::add(std::size_t count, Sum* sums) const {
+  const Label* labels = labels_.as<Label>();
+  const Weight* weights = weights_.as<Weight>();
+  for (std::size_t i = 0; i < count; ++i) {
+    const Run run = runs_[i];
+    for (std::size_t entry = run.begin; entry < run.end; ++entry) {
+      sums[labels[entry]] += static_cast<Sum>(weights[entry]);
     }
   }
 }
 
-void CrfWeights::end(float* scores) const {
+template <class Weight, class Sum>
+void CrfWeights::add_all(std::size_t count, Sum* sums) const {
+  for (std::size_t y = 0; y < num_labels_; ++y) sums[y] = 0;
+  if (labels_.item == 1) return add<std::uint8_t, Weight>(count, sums);
+  if (labels_.item == 2) return add<std::uint16_t, Weight>(count, sums);
+  add<std::uint32_t, Weight>(count, sums);
+}
+
+bool CrfWeights::score(const std::uint32_t* features, std::size_t count, float* scores) {
+  if (!found_.reserve(count) || !runs_.reserve(count)) return false;
+  const std::size_t num_found = find_rows(features, count);
+  const bool is_whole = weights_.kind == 'i';
+  if (is_whole) add_all<std::int8_t>(num_found, whole_sums_.data());
+  else add_all<float>(num_found, sums_.data());
   for (std::size_t y = 0; y < num_labels_; ++y) {
-    scores[y] = (static_cast<float>(whole_sums_[y]) + sums_[y]) * scales_[y];
+    scores[y] = (is_whole ? static_cast<float>(whole_sums_[y]) : sums_[y]) * scales_[y];
   }
+  return true;
 }
 
 }  // namespace engine

@@ -35,19 +35,28 @@ class CrfWeights {
   std::size_t num_labels() const { return num_labels_; }
   const float* edges() const { return edges_; }
 
-  // Scores of a unit are sums over its features.
-  void begin();
-  void add(std::uint32_t feature);
-  void end(float* scores) const;
+  // Writes the sums over the features of a unit, 0 where one is absent. False: no memory.
+  bool score(const std::uint32_t* features, std::size_t count, float* scores);
 
  private:
-  std::size_t entries_before(std::size_t row) const;
-  std::size_t size_of(std::size_t row) const;
+  struct Run {
+    std::size_t begin, end;  // entries
+  };
+  template <class Size>
+  Run run_of(std::size_t row) const;
+  Run run_at(std::size_t row) const;
+  std::size_t find_rows(const std::uint32_t* features, std::size_t count);
+  template <class Label, class Weight, class Sum>
+  void add(std::size_t count, Sum* sums) const;
+  template <class Weight, class Sum>
+  void add_all(std::size_t count, Sum* sums) const;
 
   std::size_t num_labels_ = 0;
   SortedKeys rows_;
   Array row_sizes_, labels_, weights_;
-  Room<std::uint32_t> starts_;  // of every sixteenth row
+  Room<std::uint32_t> starts_;  // of every eighth row
+  Growing<std::size_t> found_;
+  Growing<Run> runs_;
   const float *scales_ = nullptr, *edges_ = nullptr;
   Room<float> sums_;
   Room<std::int64_t> whole_sums_;

@@ -5,7 +5,7 @@
 namespace engine {
 namespace {
 
-constexpr std::size_t kHalves = 1 << 16;
+constexpr std::size_t kHalves = 1 << 16, kFew = 12;
 
 template <class Key>
 std::size_t place_among(const Key* keys, std::size_t low, std::size_t high, Key key) {
@@ -57,8 +57,13 @@ bool SortedKeys::open_halves(const ArrayFile& file, const char* name) {
 
 std::size_t SortedKeys::find(std::uint32_t key) const {
   if (lows_ == nullptr) return place_among(keys_, 0, size_, key);
-  return place_among(lows_, starts_[key >> 16], starts_[(key >> 16) + 1],
-                     static_cast<std::uint16_t>(key));
+  const std::size_t begin = starts_[key >> 16], end = starts_[(key >> 16) + 1];
+  const auto low = static_cast<std::uint16_t>(key);
+  if (end - begin > kFew) return place_among(lows_, begin, end, low);
+  // Of a few all are looked at: which one it will be is nothing to be guessed.
+  std::size_t found = kNowhere;
+  for (std::size_t place = begin; place < end; ++place) found = lows_[place] == low ? place : found;
+  return found;
 }
 
 }  // namespace engine

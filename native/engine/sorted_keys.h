@@ -13,6 +13,13 @@ class SortedKeys {
   // name: of a key; "key" finds keys, or key_counts and key_lows.
   bool open(const ArrayFile& file, const char* name);
   std::size_t size() const { return size_; }
+  // Both ask for memory that find() will look at, the second for what the first one leads to.
+  void expect(std::uint32_t key) const {
+    if (lows_ != nullptr) __builtin_prefetch(starts_.data() + (key >> 16));
+  }
+  void expect_soon(std::uint32_t key) const {
+    if (lows_ != nullptr) __builtin_prefetch(lows_ + starts_[key >> 16]);
+  }
   // The place of a key, kNowhere where it is none of them.
   std::size_t find(std::uint32_t key) const;
 

@@ -189,15 +189,16 @@ bool Tagger::add_floor() {
   const std::size_t L = labels_.size();
   const auto weight = static_cast<float>(floor_weight_);
   if (!has_floor_) return true;
-  if (!fill_columns(floor_columns_)) return false;
+  const std::size_t count = templates_.size();
+  if (!fill_columns(floor_columns_) || !features_.reserve(count)) return false;
   for (std::size_t chain = 0; chain < units_.num_chains(); ++chain) {
     const std::size_t first = units_.bound(chain), last = units_.bound(chain + 1);
     for (std::size_t unit = first; unit < last; ++unit) {
-      weights_.begin();
-      for (std::size_t i = 0; i < templates_.size(); ++i) {
-        weights_.add(templates_.feature(i, columns_.data(), units_.size(), first, last, unit));
+      for (std::size_t i = 0; i < count; ++i) {
+        features_.data()[i] =
+            templates_.feature(i, columns_.data(), units_.size(), first, last, unit);
       }
-      weights_.end(part_.data());
+      if (!weights_.score(features_.data(), count, part_.data())) return false;
       for (std::size_t y = 0; y < L; ++y) scores_.data()[unit * L + y] += part_.data()[y] * weight;
     }
   }
@@ -242,10 +243,10 @@ bool Tagger::decode() {
     float* sure = sure_.data() + first * L;
     const label_lattice::SumRoom room{sums, sums + L, sums + L + length * L,
                                       sums + L + 2 * length * L};
-    if (is_moderate_ && label_lattice::fill_quickly<exponential>(chain, factors_.data(), room, sure)) {
+    if (is_moderate_ && label_lattice::fill_quickly<quick_exponential>(chain, factors_.data(), room, sure)) {
       continue;
     }
-    label_lattice::fill_in_logarithms<exponential, logarithm>(chain, room, sure);
+    label_lattice::fill_in_logarithms<quick_exponential, logarithm>(chain, room, sure);
   }
   return true;
 }

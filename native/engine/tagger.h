@@ -86,6 +86,7 @@ class Tagger {
   Growing<std::int64_t> from_;
   Growing<std::uint16_t> links_;
   Growing<std::int32_t> chosen_;
+  Growing<std::uint32_t> features_;
   Growing<UserEntries::Found> own_;
   Growing<std::size_t> bytes_;
   Growing<FoundSpan> spans_;
