@@ -193,11 +193,8 @@ class NativeEncoder {
   }
 
   void turn(double rope_base) {
-    const std::size_t half = shape_.head_width / 2, count = shape_.context * half;
-    if (!cosines_.make(count) || !sines_.make(count)) throw std::bad_alloc();
-    engine::turn_tables(shape_.context, half, rope_base, cosines_.data(), sines_.data());
-    weights_.cosines = cosines_.data();
-    weights_.sines = sines_.data();
+    if (!turns_.make(shape_.context, shape_.head_width / 2, rope_base)) throw std::bad_alloc();
+    weights_.turns = &turns_;
   }
 
   void take_tables(const std::vector<std::size_t>& orders) {
@@ -232,7 +229,7 @@ class NativeEncoder {
   std::vector<StoredTable> tables_kept_;
   std::vector<StoredMatrix> up_;
   std::vector<engine::Room<float>> vectors_;
-  engine::Room<float> cosines_, sines_;
+  engine::TurnTables turns_;
   engine::Shape shape_;
   engine::Weights weights_;
   engine::NgramTables tables_;

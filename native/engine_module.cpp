@@ -51,14 +51,12 @@ class NativeDecoder {
                 std::size_t most_rows)
       : bytes_(bytes), kernels_(kernels_called(kernels)), crew_(num_threads) {
     engine::Complaint complaint;
+    model_.share_packing(crew_);
     if (!model_.open(bytes_.data(), bytes_.size(), complaint)) {
       throw std::invalid_argument(complaint.text());
     }
-    engine::gather_for(crew_, model_.num_bytes());
     decoder_.reset(model_.decoder(kernels_, crew_, most_rows));
-    if (decoder_ == nullptr || !decoder_->make() || !engine::choose_threads(*decoder_, crew_)) {
-      throw std::bad_alloc();
-    }
+    if (decoder_ == nullptr || !decoder_->make()) throw std::bad_alloc();
   }
 
   std::size_t vocab_size() const { return model_.vocab_size(); }

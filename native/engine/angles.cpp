@@ -96,17 +96,29 @@ double quick_exponential(double x) {
 
 double power(double base, double exponent) { return exponential(exponent * logarithm(base)); }
 
-void turn_tables(std::size_t context, std::size_t half, double base, float* cosines, float* sines) {
-  for (std::size_t e = 0; e < half; ++e) {
+bool TurnTables::make(std::size_t context, std::size_t half, double base) {
+  context_ = context;
+  half_ = half;
+  base_ = base;
+  reached_ = 0;
+  return cosines_.make(context * half) && sines_.make(context * half);
+}
+
+void TurnTables::extend(std::size_t count) {
+  constexpr std::size_t kStep = 64;
+  const std::size_t wanted = (count + kStep - 1) / kStep * kStep;
+  const std::size_t end = wanted < context_ ? wanted : context_;
+  for (std::size_t e = 0; e < half_; ++e) {
     const auto frequency =
-        static_cast<float>(power(base, -static_cast<double>(e) / static_cast<double>(half)));
-    for (std::size_t position = 0; position < context; ++position) {
+        static_cast<float>(power(base_, -static_cast<double>(e) / static_cast<double>(half_)));
+    for (std::size_t position = reached_; position < end; ++position) {
       const float angle = static_cast<float>(position) * frequency;
       const Turn turn = turn_of(static_cast<double>(angle));
-      cosines[position * half + e] = static_cast<float>(turn.cosine);
-      sines[position * half + e] = static_cast<float>(turn.sine);
+      cosines_[position * half_ + e] = static_cast<float>(turn.cosine);
+      sines_[position * half_ + e] = static_cast<float>(turn.sine);
     }
   }
+  reached_ = end;
 }
 
 }  // namespace engine

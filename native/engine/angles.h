@@ -2,7 +2,7 @@
 // libraries of operating systems differ in their last places.
 #pragma once
 
-#include <cstddef>
+#include "memory.h"
 
 namespace engine {
 
@@ -21,9 +21,26 @@ double logarithm(double x);  // natural, of a number above 0
 double power(double base, double exponent);
 
 // The angles of positions, [context][half] each: frequency e is base^(-e / half). Angles are rounded
-// to float32 first, as the training does.
+// to float32 first, as the training does. They are computed when a text first comes so far.
 //
 // Source: Su et al. 2021, arXiv:2104.09864, equation 34.
-void turn_tables(std::size_t context, std::size_t half, double base, float* cosines, float* sines);
+class TurnTables {
+ public:
+  // False: no memory.
+  bool make(std::size_t context, std::size_t half, double base);
+  // Positions below count, at most the context, may be asked about from now on.
+  void reach(std::size_t count) {
+    if (count > reached_) extend(count);
+  }
+  const float* cosines(std::size_t position) const { return cosines_.data() + position * half_; }
+  const float* sines(std::size_t position) const { return sines_.data() + position * half_; }
+
+ private:
+  void extend(std::size_t count);
+
+  Room<float> cosines_, sines_;
+  std::size_t context_ = 0, half_ = 0, reached_ = 0;
+  double base_ = 0.0;
+};
 
 }  // namespace engine

@@ -35,19 +35,22 @@ Opened after_bytes(Opened state, Text bytes) {
 }
 
 bool Characters::make(const Tokenizer& tokenizer) {
-  count_ = tokenizer.size();
-  if (!masks_.make(kNumOpened * count_)) return false;
-  for (std::size_t state = 0; state < kNumOpened; ++state) {
-    for (std::size_t id = 0; id < count_; ++id) {
-      const Text piece = tokenizer.piece(static_cast<std::int32_t>(id));
-      // The separator has no bytes: it ends a text, which no open character may.
-      const bool is_allowed = piece.size == 0
-                                  ? state == 0
-                                  : after_bytes(static_cast<Opened>(state), piece) != Opened::kBroken;
-      masks_[state * count_ + id] = is_allowed;
-    }
+  tokenizer_ = &tokenizer;
+  return masks_.make(kNumOpened * tokenizer.size());
+}
+
+const std::uint8_t* Characters::allowed(Opened state) {
+  const auto number = static_cast<std::size_t>(state);
+  const std::size_t count = tokenizer_->size();
+  std::uint8_t* mask = masks_.data() + number * count;
+  for (std::size_t id = 0; !is_known_[number] && id < count; ++id) {
+    const Text piece = tokenizer_->piece(static_cast<std::int32_t>(id));
+    // The separator has no bytes: it ends a text, which no open character may.
+    mask[id] = piece.size == 0 ? state == Opened::kNothing
+                               : after_bytes(state, piece) != Opened::kBroken;
   }
-  return true;
+  is_known_[number] = true;
+  return mask;
 }
 
 }  // namespace engine

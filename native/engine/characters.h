@@ -19,16 +19,15 @@ Opened after_bytes(Opened state, Text bytes);
 
 class Characters {
  public:
-  // False: no memory.
+  // tokenizer: open, and stays where it is. False: no memory.
   bool make(const Tokenizer& tokenizer);
-  // One byte an id, 1 where it may follow.
-  const std::uint8_t* allowed(Opened state) const {
-    return masks_.data() + static_cast<std::size_t>(state) * count_;
-  }
+  // One byte an id, 1 where it may follow; found out when it is first asked for.
+  const std::uint8_t* allowed(Opened state);
 
  private:
+  const Tokenizer* tokenizer_ = nullptr;
   Room<std::uint8_t> masks_;
-  std::size_t count_ = 0;
+  bool is_known_[kNumOpened] = {};
 };
 
 }  // namespace engine

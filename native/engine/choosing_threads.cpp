@@ -12,37 +12,38 @@ void gather_for(Crew& crew, std::size_t num_bytes) {
   crew.gather(count < kMostThreads ? count : kMostThreads);
 }
 
+void ThreadChoice::begin(std::size_t count) {
+  constexpr std::size_t kMany = 16;
+  is_timed_ = false;
+  if (!crew_.is_open() || crew_.size() == 1) return;
+  if (count >= kMany) return crew_.use(crew_.size());
+  is_timed_ = count == 1 && !is_done_;
+  crew_.use(is_timed_ ? tried_ : chosen_);
+  if (is_timed_) began_ = seconds_now();
+}
+
+// The first time counts for nothing: what comes from the file comes once, and threads wake up.
+void ThreadChoice::end() {
+  constexpr std::size_t kTries = 4;
+  if (!is_timed_) return;
+  const double taken = seconds_now() - began_;
+  if (num_tries_++ > 0 && taken < best_) best_ = taken;
+  if (num_tries_ == kTries) compare();
+}
+
 // A thread more has to save a share of the time: it works beside others, and waits for them.
-bool choose_threads(Decoder& decoder, Crew& crew) {
+void ThreadChoice::compare() {
   constexpr double kLeastGain = 1.2;
-  constexpr std::size_t kTries = 3;
-  if (!crew.is_open() || crew.size() == 1) return true;
-  Session session;
-  Room<float> logits;
-  if (!decoder.start(session) || !logits.make(decoder.logits_stride())) return false;
-  const auto seconds = [&](std::size_t num_threads) {
-    crew.use(num_threads);
-    double best = 1e30;
-    for (std::size_t i = 0; i < kTries; ++i) {
-      const std::int32_t id = 0;
-      const double began = seconds_now();
-      decoder.read(session, &id, 1, logits.data());
-      const double taken = seconds_now() - began;
-      best = taken < best ? taken : best;
-    }
-    return best;
-  };
-  std::size_t chosen = 1;
-  seconds(1);  // what comes from the file comes once
-  double fastest = seconds(1);
-  for (std::size_t count = 2; count <= crew.size(); count *= 2) {
-    const double taken = seconds(count);
-    if (taken * kLeastGain > fastest) break;
-    fastest = taken;
-    chosen = count;
+  if (best_ * kLeastGain > fastest_) {
+    is_done_ = true;
+    return;
   }
-  crew.use(chosen);
-  return true;
+  fastest_ = best_;
+  chosen_ = tried_;
+  tried_ *= 2;
+  is_done_ = tried_ > crew_.size();
+  num_tries_ = 0;
+  best_ = kForever;
 }
 
 }  // namespace engine

@@ -1,13 +1,32 @@
 // How many threads read a model's ids, where nobody has said it.
 #pragma once
 
-#include "session.h"
+#include "crew.h"
 
 namespace engine {
 
 // Calls as many as a model of that size may need.
 void gather_for(Crew& crew, std::size_t num_bytes);
-// Lets as many of them work as read one id fastest. False: no memory.
-bool choose_threads(Decoder& decoder, Crew& crew);
+
+// Found out while ids are read, one by one: first by one thread, then by more and more, as long as
+// one more saves a share of the time. What is read does not depend on it.
+class ThreadChoice {
+ public:
+  explicit ThreadChoice(Crew& crew) : crew_(crew) {}
+
+  // Both around every read of count ids. Many at once are shared by all threads.
+  void begin(std::size_t count);
+  void end();
+
+ private:
+  void compare();
+
+  Crew& crew_;
+  std::size_t tried_ = 1, chosen_ = 1, num_tries_ = 0;
+  bool is_timed_ = false, is_done_ = false;
+  double began_ = 0.0, best_ = kForever, fastest_ = kForever;
+
+  static constexpr double kForever = 1e30;
+};
 
 }  // namespace engine

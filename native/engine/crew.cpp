@@ -13,6 +13,9 @@ void Crew::gather(std::size_t) {}
 void Crew::use(std::size_t) {}
 std::size_t usable_processors() { return 1; }
 void Crew::run(Work work, void* job) { work(job, 0, 1); }
+void Crew::run_loosely(Work work, void* job, std::size_t num_parts) {
+  for (std::size_t part = 0; part < num_parts; ++part) work(job, part, num_parts);
+}
 
 }  // namespace engine
 
@@ -34,6 +37,9 @@ namespace {
 constexpr int kLooks = 4000;
 constexpr std::size_t kMostThreads = 256;
 constexpr std::uint64_t kRoundStep = 1024;
+constexpr std::size_t kLoosely = kRoundStep - 1;
+constexpr unsigned kPartBits = 40;
+constexpr std::uint64_t kPartMask = (std::uint64_t{1} << kPartBits) - 1;
 
 inline void rest() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -60,6 +66,10 @@ struct Crew::Hands {
   std::atomic<bool> is_over{false};
   Work work = nullptr;
   void* job = nullptr;
+  // Of rounds whose parts belong to nobody: the next part and the number of parts, both with the
+  // number of the round above kPartBits, so that whoever is late takes none of another round.
+  std::atomic<std::uint64_t> next_part{0}, end_part{0};
+  std::atomic<std::size_t> num_done{0};
   pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   pthread_cond_t bell = PTHREAD_COND_INITIALIZER;
   Hand hands[kMostThreads];
@@ -76,14 +86,24 @@ struct Crew::Hands {
     pthread_mutex_unlock(&lock);
   }
 
+  void help() {
+    for (;;) {
+      const std::uint64_t part = next_part.fetch_add(1), end = end_part.load();
+      if (part >> kPartBits != end >> kPartBits || part >= end) return;
+      work(job, part & kPartMask, end & kPartMask);
+      num_done.fetch_add(1, std::memory_order_release);
+    }
+  }
+
   void serve(std::size_t part) {
     for (std::uint64_t seen = 0;;) {
       wait_for(seen);
       if (is_over.load()) return;
       seen = round.load(std::memory_order_acquire);
-      const std::size_t num_parts = seen % kRoundStep;
-      if (part >= num_parts) continue;
-      work(job, part, num_parts);
+      const std::size_t count = seen % kRoundStep;
+      if (count == kLoosely) help();
+      if (count == kLoosely || part >= count) continue;
+      work(job, part, count);
       num_busy.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -147,6 +167,23 @@ void Crew::run(Work work, void* job) {
   hands_->ring(num_used_);
   work(job, 0, num_used_);
   while (hands_->num_busy.load(std::memory_order_acquire) != 0) rest();
+}
+
+// Whoever comes too late finds no part that is left.
+void Crew::run_loosely(Work work, void* job, std::size_t num_parts) {
+  if (size_ < 2) {
+    for (std::size_t part = 0; part < num_parts; ++part) work(job, part, num_parts);
+    return;
+  }
+  hands_->work = work;
+  hands_->job = job;
+  hands_->num_done.store(0);
+  const std::uint64_t round = (hands_->end_part.load() >> kPartBits) + 1;
+  hands_->end_part.store(round << kPartBits | num_parts);
+  hands_->next_part.store(round << kPartBits);
+  hands_->ring(kLoosely);
+  hands_->help();
+  while (hands_->num_done.load(std::memory_order_acquire) != num_parts) rest();
 }
 
 // OMP_NUM_THREADS is where people say that other programs need processors too.

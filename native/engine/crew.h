@@ -25,6 +25,9 @@ class Crew {
   void use(std::size_t num_threads);
   // Calls work for every part, each on a thread of its own, and returns when all are done.
   void run(Work work, void* job);
+  // Calls work for every part, on whichever of all threads comes first to it, and returns when all
+  // are done: for long parts, beside other programs; who is late is not waited for.
+  void run_loosely(Work work, void* job, std::size_t num_parts);
 
  private:
   struct Hands;

@@ -76,7 +76,7 @@ bool EncoderFile::read_body(Complaint& complaint) {
     return complaint.say("a weight of the encoder is missing or of another size");
   };
   if (!tiles_.make(layers * kMatricesOfLayer + 2) || !weights_.layers.make(layers) ||
-      !numbers_.make(layers * kVectorsOfLayer + 3)) {
+      !numbers_.make(layers * kVectorsOfLayer + 1)) {
     return complaint.say("there is not enough memory");
   }
   if (!matrix("model.embed_tokens.weight", shape_.vocab_size, shape_.width, weights_.embedding) ||
@@ -86,13 +86,9 @@ bool EncoderFile::read_body(Complaint& complaint) {
   for (std::size_t number = 0; number < layers; ++number) {
     if (!read_layer(number, complaint)) return refuse();
   }
-  const std::size_t half = shape_.head_width / 2, count = shape_.context * half;
-  float *cosines = room_for_numbers(count), *sines = room_for_numbers(count);
-  if (cosines == nullptr || sines == nullptr) return complaint.say("there is not enough memory");
-  turn_tables(shape_.context, half, rope_base_, cosines, sines);
-  weights_.cosines = cosines;
-  weights_.sines = sines;
-  return true;
+  weights_.turns = &turns_;
+  return turns_.make(shape_.context, shape_.head_width / 2, rope_base_) ||
+         complaint.say("there is not enough memory");
 }
 
 bool EncoderFile::read_layer(std::size_t number, Complaint&) {

@@ -55,6 +55,7 @@ class EncoderFile {
   std::size_t body_bytes_ = 0;
   Shape shape_;
   Weights weights_;
+  TurnTables turns_;
   NgramTables tables_;
   double rope_base_ = 0.0;
   Room<Room<std::uint8_t>> tiles_;

@@ -46,7 +46,7 @@ struct Wish {
 class Writer {
  public:
   // mixture: null where the decoder answers alone.
-  Writer(const Tokenizer& tokenizer, const Characters& characters, Decoder& decoder,
+  Writer(const Tokenizer& tokenizer, Characters& characters, Decoder& decoder,
          Mixture* mixture, const Kernels& kernels)
       : tokenizer_(tokenizer), characters_(characters), decoder_(decoder), mixture_(mixture),
         sampler_(kernels), kernels_(kernels), guide_(tokenizer),
@@ -84,7 +84,7 @@ class Writer {
   bool is_anything_allowed(const std::uint8_t* allowed) const;
 
   const Tokenizer& tokenizer_;
-  const Characters& characters_;
+  Characters& characters_;
   Decoder& decoder_;
   Mixture* mixture_;
   Sampler sampler_;

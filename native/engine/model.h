@@ -22,6 +22,9 @@ class Model {
     reader_.when_packed(packed, context);
   }
 
+  // Whose threads pack matrices; as many are called as a model of its size may need.
+  void share_packing(Crew& crew) { reader_.share_packing(crew); }
+
   const Gguf& file() const { return file_; }
   std::size_t vocab_size() const;
   // Of all matrices.

@@ -1,7 +1,5 @@
 #include "open_model.h"
 
-#include "choosing_threads.h"
-
 namespace engine {
 
 OpenModel::~OpenModel() {
@@ -21,11 +19,11 @@ bool OpenModel::open(const std::uint8_t* bytes, std::size_t size, const char* ke
                      Complaint& complaint) {
   kernels_ = kernels_called(kernels);
   if (kernels_ == nullptr) return complaint.say("this machine does not have the kernels ", kernels);
+  model_.share_packing(crew_);
   if (!model_.open(bytes, size, complaint) ||
       !tokenizer_.open(model_.file(), model_.vocab_size(), complaint)) {
     return false;
   }
-  gather_for(crew_, model_.num_bytes());
   decoder_ = model_.decoder(*kernels_, crew_, kRowsAtOnce);
   if (decoder_ != nullptr) {
     Mixture* mixture = nullptr;
@@ -38,7 +36,7 @@ bool OpenModel::open(const std::uint8_t* bytes, std::size_t size, const char* ke
     writer_ = made<Writer>(tokenizer_, characters_, *decoder_, mixture, *kernels_);
   }
   const bool is_made = writer_ != nullptr && characters_.make(tokenizer_) && decoder_->make() &&
-                       writer_->make() && choose_threads(*decoder_, crew_);
+                       writer_->make();
   return is_made || complaint.say("there is not enough memory");
 }
 

@@ -4,7 +4,8 @@ namespace engine {
 
 RecurrentDecoder::RecurrentDecoder(const RecurrentShape& shape, const RecurrentWeights& weights,
                                    const Kernels& kernels, Crew& crew, std::size_t most_rows)
-    : Decoder(shape.vocab_size, most_rows), recurrent_(shape, weights, kernels, crew, most_rows) {}
+    : Decoder(shape.vocab_size, most_rows), recurrent_(shape, weights, kernels, crew, most_rows),
+      threads_(crew) {}
 
 bool RecurrentDecoder::make() { return recurrent_.make() && states_.make(most_rows()); }
 
@@ -43,12 +44,15 @@ void RecurrentDecoder::read_piece(Session& session, const std::int32_t* ids, std
   float* state = session.state_.data();
   for (std::size_t done = 0; done < count;) {
     const std::size_t left = count - done, num = left < most_rows() ? left : most_rows();
+    // Step after step waits for all threads, however many ids there are.
+    threads_.begin(num == 1 ? 1 : 2);
     recurrent_.read(&state, ids + done, num, 1);
     done += num;
     // Ids whose scores are wanted are the last ones of all.
     const std::size_t after = count - done;
     const std::size_t scored = wanted > after ? (wanted - after < num ? wanted - after : num) : 0;
     if (scored > 0) recurrent_.score(num - scored, scored, logits);
+    threads_.end();
     logits += scored * logits_stride();
   }
   note(session, ids, count);
@@ -70,8 +74,10 @@ void RecurrentDecoder::read_one_each(Session* const* sessions, const std::int32_
     states_[i] = sessions[i]->state_.data();
     note(*sessions[i], &ids[i], 1);
   }
+  threads_.begin(count);
   recurrent_.read(states_.data(), ids, 1, count);
   recurrent_.score(0, count, logits);
+  threads_.end();
 }
 
 // The hash of the ids that were read (u64), then the state (float32).

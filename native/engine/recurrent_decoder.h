@@ -2,6 +2,7 @@
 // saved, but not turned back, so that nothing is guessed ahead.
 #pragma once
 
+#include "choosing_threads.h"
 #include "recurrent.h"
 #include "session.h"
 
@@ -43,6 +44,7 @@ class RecurrentDecoder final : public Decoder {
   static void note(Session& session, const std::int32_t* ids, std::size_t count);
 
   Recurrent recurrent_;
+  ThreadChoice threads_;
   Room<float*> states_;
 };
 

@@ -61,6 +61,7 @@ void Transformer::embed(std::size_t id, std::size_t row) {
 }
 
 void Transformer::read(const Place* places, std::size_t num_rows) {
+  for (std::size_t row = 0; row < num_rows; ++row) weights_.turns->reach(places[row].position + 1);
   for (std::size_t number = 0; number < shape_.num_layers; ++number) {
     const Layer& layer = weights_.layers[number];
     attend(layer, number, places, num_rows);
@@ -117,8 +118,7 @@ void Transformer::attend(const Layer& layer, std::size_t number, const Place* pl
 void Transformer::remember(const Layer& layer, std::size_t number, const Place& place,
                            std::size_t row) {
   const std::size_t width = shape_.head_width, position = place.position;
-  const float* cosines = weights_.cosines + position * (width / 2);
-  const float* sines = weights_.sines + position * (width / 2);
+  const float *cosines = weights_.turns->cosines(position), *sines = weights_.turns->sines(position);
   const float scale = 1.0f / __builtin_sqrtf(static_cast<float>(width));
   for (std::size_t head = 0; head < shape_.num_heads; ++head) {
     float* query = queries_.data() + row * query_stride_ + head * width;

@@ -4,6 +4,7 @@
 // thread or by several, have the same bits.
 #pragma once
 
+#include "angles.h"
 #include "products.h"
 
 namespace engine {
@@ -40,8 +41,7 @@ struct Weights {
   Matrix embedding;  // also the output
   Room<Layer> layers;
   const float* final_norm = nullptr;
-  const float* cosines = nullptr;  // [context][head_width / 2]
-  const float* sines = nullptr;
+  TurnTables* turns = nullptr;
 };
 
 // Keys and values of one text, as float16: half as much to read for every token.

@@ -22,7 +22,7 @@ std::size_t bytes_of_head(const Shape& shape, std::size_t length) {
 TransformerDecoder::TransformerDecoder(const Shape& shape, const Weights& weights,
                                        const Kernels& kernels, Crew& crew, std::size_t most_rows)
     : Decoder(shape.vocab_size, most_rows), shape_(shape),
-      transformer_(shape, weights, kernels, crew, most_rows) {}
+      transformer_(shape, weights, kernels, crew, most_rows), threads_(crew) {}
 
 bool TransformerDecoder::make() {
   return transformer_.make() && places_.make(most_rows()) && rows_.make(most_rows());
@@ -66,14 +66,15 @@ void TransformerDecoder::read_piece(Session& session, const std::int32_t* ids, s
   for (std::size_t done = 0; done < count;) {
     const std::size_t left = count - done, num = left < most_rows() ? left : most_rows();
     for (std::size_t row = 0; row < num; ++row) place(session, ids[done + row], row);
+    threads_.begin(num);
     transformer_.read(places_.data(), num);
     done += num;
     // Ids whose scores are wanted are the last ones of all.
     const std::size_t after = count - done;
     const std::size_t scored = wanted > after ? (wanted - after < num ? wanted - after : num) : 0;
-    if (scored == 0) continue;
     for (std::size_t i = 0; i < scored; ++i) rows_[i] = num - scored + i;
-    transformer_.score(rows_.data(), scored, logits);
+    if (scored > 0) transformer_.score(rows_.data(), scored, logits);
+    threads_.end();
     logits += scored * logits_stride();
   }
 }
@@ -125,8 +126,10 @@ void TransformerDecoder::read_one_each(Session* const* sessions, const std::int3
     place(*sessions[i], ids[i], i);
     rows_[i] = i;
   }
+  threads_.begin(count);
   transformer_.read(places_.data(), count);
   transformer_.score(rows_.data(), count, logits);
+  threads_.end();
 }
 
 // ids (i32), then keys and values (float16), head by head, whole tiles of positions.

@@ -4,6 +4,7 @@
 // another one enters, positions counted from 0 again.
 #pragma once
 
+#include "choosing_threads.h"
 #include "session.h"
 
 namespace engine {
@@ -44,6 +45,7 @@ class TransformerDecoder final : public Decoder {
 
   const Shape& shape_;
   Transformer transformer_;
+  ThreadChoice threads_;
   Room<Place> places_;
   Room<std::size_t> rows_;
 };

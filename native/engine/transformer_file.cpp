@@ -58,7 +58,7 @@ bool TransformerFile::read_weights(const Gguf& file, WeightReader& reader, Compl
   const std::size_t layers = shape_.num_layers;
   // Tables are made before anything is allocated for layers that the file cannot hold.
   if (layers > file.num_tensors()) return complaint.say("layers are missing");
-  if (!reader.make(layers * kMatricesOfLayer + 1, layers * kVectorsOfLayer + 3) ||
+  if (!reader.make(layers * kMatricesOfLayer + 1, layers * kVectorsOfLayer + 1) ||
       !weights_.layers.make(layers)) {
     return complaint.say("there is not enough memory");
   }
@@ -70,7 +70,7 @@ bool TransformerFile::read_weights(const Gguf& file, WeightReader& reader, Compl
   for (std::size_t number = 0; number < layers; ++number) {
     if (!read_layer(file, reader, number, complaint)) return false;
   }
-  return reader.pack(complaint) && turn_tables(file, reader, complaint);
+  return reader.pack(complaint) && make_turns(file, complaint);
 }
 
 bool TransformerFile::read_layer(const Gguf& file, WeightReader& reader, std::size_t number,
@@ -100,19 +100,15 @@ bool TransformerFile::read_layer(const Gguf& file, WeightReader& reader, std::si
          has_matrix("ffn_down", width, inner, layer.down);
 }
 
-bool TransformerFile::turn_tables(const Gguf& file, WeightReader& reader, Complaint& complaint) {
-  const std::size_t half = shape_.head_width / 2, count = shape_.context * half;
-  float *cosines = reader.numbers(count), *sines = reader.numbers(count);
-  if (cosines == nullptr || sines == nullptr) return complaint.say("there is not enough memory");
+bool TransformerFile::make_turns(const Gguf& file, Complaint& complaint) {
   double base = 10'000.0;
   const Name key = Name().add(architecture_.data, architecture_.size).add(".rope.freq_base");
   if (file.entry(key.text()) != nullptr && !(file.real(key.text(), base) && base >= 1.0)) {
     return complaint.say("the setting ", key.text(), " is damaged");
   }
-  engine::turn_tables(shape_.context, half, base, cosines, sines);
-  weights_.cosines = cosines;
-  weights_.sines = sines;
-  return true;
+  weights_.turns = &turns_;
+  return turns_.make(shape_.context, shape_.head_width / 2, base) ||
+         complaint.say("there is not enough memory");
 }
 
 }  // namespace engine

@@ -24,11 +24,12 @@ class TransformerFile {
   bool read_weights(const Gguf& file, WeightReader& reader, Complaint& complaint);
   bool read_layer(const Gguf& file, WeightReader& reader, std::size_t number,
                   Complaint& complaint);
-  bool turn_tables(const Gguf& file, WeightReader& reader, Complaint& complaint);
+  bool make_turns(const Gguf& file, Complaint& complaint);
 
   Text architecture_;
   Shape shape_;
   Weights weights_;
+  TurnTables turns_;
 };
 
 }  // namespace engine

@@ -1,5 +1,6 @@
 #include "weight_reader.h"
 
+#include "choosing_threads.h"
 #include "hashing.h"
 #include "names.h"
 #include "packing.h"
@@ -94,24 +95,60 @@ float* WeightReader::numbers(std::size_t count) {
   return kept.make(count) ? kept.data() : nullptr;
 }
 
+bool WeightReader::cut(std::uint8_t* tiles, Growing<Chunk>& chunks) const {
+  constexpr std::size_t kChunkBytes = 1 << 17;
+  for (std::size_t i = 0; i < num_unpacked_; ++i) {
+    const Gguf::Tensor& tensor = *unpacked_[i].tensor;
+    const Matrix& matrix = *unpacked_[i].matrix;
+    const std::size_t row_bytes = tensor.bytes / matrix.rows;
+    const std::size_t num_rows = num_tiles(kChunkBytes / row_bytes + 1, kTileRows) * kTileRows;
+    for (std::size_t row = 0; row < matrix.rows; row += num_rows) {
+      const std::size_t left = matrix.rows - row, count = left < num_rows ? left : num_rows;
+      Chunk chunk{&tensor, matrix, tensor.data + row * row_bytes, count * row_bytes,
+                  tiles + row / kTileRows * matrix.group_bytes()};
+      chunk.rows.rows = count;
+      if (!chunks.push(chunk)) return false;
+    }
+    tiles += room_of(matrix);
+  }
+  return true;
+}
+
+void WeightReader::pack_chunk(const Chunk& chunk) const {
+  Format format;
+  Blocks blocks = Blocks::kQ8_0;
+  if (block_format(chunk.tensor->type, format, blocks)) {
+    pack_blocks(blocks, chunk.from, chunk.rows, chunk.tiles);
+  } else {
+    pack_floats(chunk.from, chunk.rows, chunk.tiles);
+  }
+  if (when_packed_ != nullptr) when_packed_(packed_context_, chunk.from, chunk.bytes);
+}
+
 bool WeightReader::pack(Complaint& complaint) {
+  struct Job {
+    const WeightReader* self;
+    Growing<Chunk> chunks;
+  } job{this, {}};
   std::size_t size = 0;
   for (std::size_t i = 0; i < num_unpacked_; ++i) size += room_of(*unpacked_[i].matrix);
-  if (!packed_.make_large(size)) return complaint.say("there is not enough memory");
+  if (!packed_.make_large(size) || !cut(packed_.data(), job.chunks)) {
+    return complaint.say("there is not enough memory");
+  }
+  const auto pack_one = [](void* all, std::size_t number, std::size_t) {
+    const auto& every = *static_cast<const Job*>(all);
+    every.self->pack_chunk(every.chunks[number]);
+  };
+  if (crew_ != nullptr) gather_for(*crew_, num_bytes_);
+  if (crew_ != nullptr) {
+    crew_->run_loosely(pack_one, &job, job.chunks.size());
+  } else {
+    for (std::size_t i = 0; i < job.chunks.size(); ++i) pack_one(&job, i, 0);
+  }
   std::uint8_t* tiles = packed_.data();
   for (std::size_t i = 0; i < num_unpacked_; ++i) {
-    Matrix& matrix = *unpacked_[i].matrix;
-    const Gguf::Tensor& tensor = *unpacked_[i].tensor;
-    Format format;
-    Blocks blocks = Blocks::kQ8_0;
-    if (block_format(tensor.type, format, blocks)) {
-      pack_blocks(blocks, tensor.data, matrix, tiles);
-    } else {
-      pack_floats(tensor.data, matrix, tiles);
-    }
-    matrix.tiles = tiles;
-    tiles += room_of(matrix);
-    if (when_packed_ != nullptr) when_packed_(packed_context_, tensor.data, tensor.bytes);
+    unpacked_[i].matrix->tiles = tiles;
+    tiles += room_of(*unpacked_[i].matrix);
   }
   return true;
 }

@@ -5,6 +5,7 @@
 //   a vector   F32
 #pragma once
 
+#include "crew.h"
 #include "gguf.h"
 #include "packed.h"
 
@@ -19,6 +20,8 @@ class WeightReader {
     when_packed_ = packed;
     packed_context_ = context;
   }
+
+  void share_packing(Crew& crew) { crew_ = &crew; }
 
   // The most that will be read. False: no memory.
   bool make(std::size_t num_matrices, std::size_t num_vectors);
@@ -42,9 +45,20 @@ class WeightReader {
     const Gguf::Tensor* tensor;
     Matrix* matrix;
   };
+  // Rows of a matrix, whole groups of tiles.
+  struct Chunk {
+    const Gguf::Tensor* tensor;
+    Matrix rows;
+    const std::uint8_t* from;
+    std::size_t bytes;
+    std::uint8_t* tiles;
+  };
+  bool cut(std::uint8_t* tiles, Growing<Chunk>& chunks) const;
+  void pack_chunk(const Chunk& chunk) const;
 
   Packed when_packed_ = nullptr;
   void* packed_context_ = nullptr;
+  Crew* crew_ = nullptr;
   Room<Unpacked> unpacked_;
   Room<std::uint8_t> packed_;
   Room<Room<float>> floats_;
