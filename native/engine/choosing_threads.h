@@ -14,16 +14,18 @@ class ThreadChoice {
  public:
   explicit ThreadChoice(Crew& crew) : crew_(crew) {}
 
-  // Both around every read of count ids. Many at once are shared by all threads.
+  // Both around every read of count ids. Many at once are shared by all threads, where these come
+  // when they are called.
   void begin(std::size_t count);
   void end();
 
  private:
   void compare();
+  bool ask();
 
   Crew& crew_;
   std::size_t tried_ = 1, chosen_ = 1, num_tries_ = 0;
-  bool is_timed_ = false, is_done_ = false;
+  bool is_timed_ = false, is_done_ = false, is_asked_ = false, are_free_ = false;
   double began_ = 0.0, best_ = kForever, fastest_ = kForever;
 
   static constexpr double kForever = 1e30;

@@ -81,11 +81,11 @@ class Model:
 
     @cached_property
     def _loaded(self) -> LoadedModel:
-        from sparrowlm.runtime.loading import open_model
+        from sparrowlm.runtime.loading import loaded_from
 
         if self.kind in _CAN:
             raise self._wrong_kind("next, generate, score")
-        return open_model(self._path)
+        return loaded_from(self._files)
 
     @cached_property
     def _predictor(self) -> Classifier:

@@ -27,6 +27,7 @@ _SCALARS = {
 _STRING, _ARRAY = 8, 9
 _MOST, _LONGEST_NAME, _MOST_AXES = 1 << 16, 256, 4
 _MOST_ALIGNMENT = 1 << 16
+_SIZE_BYTES = 8  # of a text
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -160,9 +161,24 @@ class _Cursor:
         if count > len(self._content) - self.place:
             self._refuse("an array is longer than the file")
         if kind == _STRING:
-            return [self.text() for _ in range(count)]
+            return self._texts(count)
         form = self._form(kind)
         return np.frombuffer(self.take(count * struct.calcsize(form)), dtype=form)
+
+    def _texts(self, count: int) -> list[str]:
+        """Return so many texts; a vocabulary has tens of thousands, so that calls would be felt."""
+        data, place, size_at = self._content.data, self.place, struct.Struct("<Q").unpack_from
+        last, found = len(data) - _SIZE_BYTES, []
+        for _ in range(count):
+            if place > last:
+                self._refuse("the file ends too early")
+            begin = place + _SIZE_BYTES
+            place = begin + size_at(data, place)[0]
+            if place > len(data):
+                self._refuse("the file ends too early")
+            found.append(str(data[begin:place], "utf-8", "replace"))
+        self.place = place
+        return found
 
     def _form(self, kind: int) -> str:
         if kind not in _SCALARS:

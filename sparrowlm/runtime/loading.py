@@ -55,8 +55,12 @@ def open_model(path: Path) -> LoadedModel:
         ModelError: there is no model, or one of a newer format.
         DamagedFileError: a file is missing or is not what was written.
     """
-    path = Path(path)
-    files = model_files(path)
+    return loaded_from(model_files(Path(path)))
+
+
+def loaded_from(files: ModelFiles) -> LoadedModel:
+    """Open a model whose files are open; raises as open_model."""
+    path = files.path
     kind = str(files.manifest.get("kind"))
     codec = load_codec(files)
     engine = _engine(files, kind)
