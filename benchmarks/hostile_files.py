@@ -61,7 +61,7 @@ def build(program: Path, flags: list[str], main_file: str) -> Path:
         jobs += [(ENGINE / f"{name}.cpp", more) for name, more in X86_KERNELS.items()]
     jobs.append((NATIVE / "fuzz" / f"{main_file}.cpp", []))
     common = ["-std=c++17", "-ffp-contract=off", "-pthread", f"-I{with_letters(work)}", *flags]
-    common.append("-DWITH_AVX_VNNI")
+    common += ["-DWITH_AVX_VNNI", "-DWITH_AMX"]
     compiler = os.environ.get("CXX", "g++")
 
     def compiled(job: tuple[Path, list[str]]) -> Path:

@@ -32,13 +32,13 @@ COMMON = [
     "-fno-threadsafe-statics", "-fno-sanitize=all", "-ffunction-sections", "-fdata-sections",
     "-Wall", "-Wno-psabi",
 ]  # fmt: skip
+_AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni", "-mf16c"]
 X86_KERNELS = {
     "kernels_avx2": ["-mavx2", "-mf16c"],
     "kernels_avx_vnni": ["-mavx2", "-mf16c", "-mavxvnni"],
-    "kernels_avx512_vnni": [
-        "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni", "-mf16c",
-    ],
-}  # fmt: skip
+    "kernels_avx512_vnni": _AVX512,
+    "kernels_amx": [*_AVX512, "-mamx-tile", "-mamx-int8"],
+}
 ARM_KERNELS = {"kernels_neon": [], "kernels_neon_dotprod": ["-mcpu=generic+dotprod"]}
 RUN = ("main", "answers", "mapped_file", "options")
 C_FILES = ("sparrow.h", "sparrow_tasks.h", "example.c", "tasks_example.c")
@@ -107,7 +107,7 @@ def compiled(target: str | None, further: Sequence[Path], folder: Path) -> list[
     options |= {source: [] for source in further}
     options |= {ENGINE / f"{name}.cpp": extra for name, extra in kernels.items()}
     if "kernels_avx_vnni" in kernels:
-        options[ENGINE / "choosing.cpp"] = ["-DWITH_AVX_VNNI"]
+        options[ENGINE / "choosing.cpp"] = ["-DWITH_AVX_VNNI", "-DWITH_AMX"]
     # A program for this machine's family, not for this very processor.
     chosen = ["-target", target] if target else ["-mcpu=baseline"]
     with_letters(folder)

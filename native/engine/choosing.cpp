@@ -19,6 +19,9 @@ extern const Kernels kPortable;
 extern const Kernels kAvx2;
 extern const Kernels kAvxVnni;
 extern const Kernels kAvx512Vnni;
+#if defined(WITH_AMX)
+const Kernels* amx_kernels(const Kernels& others);
+#endif
 #elif defined(__aarch64__)
 extern const Kernels kNeon;
 extern const Kernels kNeonDot;
@@ -33,6 +36,7 @@ struct Instructions {
   bool has_avx2 = false;  // with conversions from float16
   bool has_avx_vnni = false;
   bool has_avx512_vnni = false;
+  bool has_amx = false;  // tiles of bytes
 };
 
 constexpr bool has_all(std::uint64_t word, std::uint64_t bits) { return (word & bits) == bits; }
@@ -44,12 +48,13 @@ std::uint64_t kept_registers() {
   return static_cast<std::uint64_t>(high) << 32 | low;
 }
 
-// Intel's manual, volume 2, CPUID: leaf 1 in ECX, leaf 7 in EBX and ECX, leaf 7.1 in EAX.
+// Intel's manual, volume 2, CPUID: leaf 1 in ECX, leaf 7 in EBX, ECX and EDX, leaf 7.1 in EAX.
 Instructions known_instructions() {
   constexpr unsigned kSaves = 1u << 27, kAvx = 1u << 28, kFloat16 = 1u << 29, kAvx2 = 1u << 5;
   constexpr unsigned kFoundation = 1u << 16, kWords64 = 1u << 17, kBytes = 1u << 30;
   constexpr unsigned kLengths = 1u << 31, kVnni = 1u << 11, kAvxVnni = 1u << 4;
-  constexpr std::uint64_t kRegisters256 = 0x6, kRegisters512 = 0xE6;
+  constexpr unsigned kTiles = 1u << 24 | 1u << 25;
+  constexpr std::uint64_t kRegisters256 = 0x6, kRegisters512 = 0xE6, kTileRegisters = 3u << 17;
   Instructions known;
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (!__get_cpuid(1, &a, &b, &c, &d) || !has_all(c, kSaves | kAvx | kFloat16)) return known;
@@ -58,6 +63,7 @@ Instructions known_instructions() {
   known.has_avx2 = has_all(b, kAvx2);
   known.has_avx512_vnni = has_all(b, kFoundation | kWords64 | kBytes | kLengths) &&
                           has_all(c, kVnni) && has_all(kept, kRegisters512);
+  known.has_amx = known.has_avx512_vnni && has_all(d, kTiles) && has_all(kept, kTileRegisters);
   if (a == 0) return known;
   __cpuid_count(7, 1, a, b, c, d);
   known.has_avx_vnni = known.has_avx2 && has_all(a, kAvxVnni);
@@ -85,6 +91,10 @@ std::size_t runnable_kernels(const Kernels** tables, std::size_t most) {
   std::size_t count = 0;
 #if defined(__x86_64__)
   const Instructions known = known_instructions();
+#if defined(WITH_AMX)
+  const Kernels* amx = known.has_amx ? amx_kernels(kAvx512Vnni) : nullptr;
+  if (amx != nullptr) found[count++] = amx;
+#endif
   if (known.has_avx512_vnni) found[count++] = &kAvx512Vnni;
 #if defined(WITH_AVX_VNNI)
   if (known.has_avx_vnni) found[count++] = &kAvxVnni;
