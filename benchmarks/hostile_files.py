@@ -6,8 +6,8 @@
 The engine is compiled twice with $CXX (g++): with AddressSanitizer and UndefinedBehaviorSanitizer,
 and plain under a limit of 512 MiB of address space. Without --file small models of every kind that
 the engine knows are made: tokenizers of characters, byte pairs and words, all forms of matrices,
-recurrent networks, mixtures, a counting model alone, an encoder, a classifier, a tagger. Mutants are
-shared out evenly.
+recurrent networks, mixtures, a counting model alone, an encoder, a classifier, a tagger. Mutants
+are shared out evenly.
 """
 
 from __future__ import annotations

@@ -32,12 +32,13 @@ COMMON = [
     "-fno-threadsafe-statics", "-fno-sanitize=all", "-ffunction-sections", "-fdata-sections",
     "-Wall", "-Wno-psabi",
 ]  # fmt: skip
+_AMX = "kernels_amx"
 _AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni", "-mf16c"]
 X86_KERNELS = {
     "kernels_avx2": ["-mavx2", "-mf16c"],
     "kernels_avx_vnni": ["-mavx2", "-mf16c", "-mavxvnni"],
     "kernels_avx512_vnni": _AVX512,
-    "kernels_amx": [*_AVX512, "-mamx-tile", "-mamx-int8"],
+    _AMX: [*_AVX512, "-mamx-tile", "-mamx-int8"],
 }
 ARM_KERNELS = {"kernels_neon": [], "kernels_neon_dotprod": ["-mcpu=generic+dotprod"]}
 RUN = ("main", "answers", "mapped_file", "options")
@@ -62,8 +63,9 @@ def zig(*arguments: str | Path, tool: str = "c++") -> None:
 
 
 def level(source: Path) -> str:
-    """Return how hard the compiler works: only kernels are worth their size."""
-    return "-O3" if source.stem.startswith("kernels") else "-Os"
+    """Return how hard the compiler works: only kernels of fast machines are worth their size."""
+    is_large = source.stem.startswith("kernels") and source.stem not in ("kernels_portable", _AMX)
+    return "-O3" if is_large else "-Os"
 
 
 def with_letters(folder: Path) -> Path:
