@@ -11,6 +11,7 @@ for "sparrow": the others may live in another environment.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -61,7 +62,7 @@ def sparrow(model: Path, bits: int, threads: int) -> tuple[int, Writer]:
     from sparrowlm.foundation.native_part import native_part
 
     content = np.asarray(np.memmap(model / f"int{bits}.gguf", dtype=np.uint8, mode="r"))
-    decoder = native_part().Decoder(content, "", threads, 64)
+    decoder = native_part().Decoder(content, os.environ.get("KERNELS", ""), threads, 64)
 
     def write(ids: np.ndarray, count: int) -> None:
         sessions = [decoder.start() for _row in ids]

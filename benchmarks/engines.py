@@ -1,13 +1,14 @@
 """Decoders beside llama.cpp, CTranslate2, ONNX Runtime GenAI and OpenVINO: same weights, same bits.
 
     python -m benchmarks.engines FOLDER [--sizes 1M 15M 60M] [--bits 8 4] [--threads 1] [--rounds 3]
-        [--rivals PYTHON] [--llama DIRECTORY]
+        [--rivals PYTHON] [--llama DIRECTORY] [--avx2]
 
 Models of random weights are written to FOLDER once. PYTHON is an interpreter with ctranslate2,
 onnxruntime-genai, onnx-ir, openvino-genai, transformers and torch, as many of them as are to be
 measured (default: this one); DIRECTORY holds llama-bench and llama-batched-bench, compiled with
 GGML_NATIVE=ON. Engines take turns, each in a process of its own; the medians of the rounds are
-shown, and how often ours is as fast as the best of the others.
+shown, and how often ours is as fast as the best of the others. With --avx2 all do with AVX2, as on
+most laptops: DIRECTORY holds programs compiled so, and GenAI, which cannot be told, is left out.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _HERE = Path(__file__).parent
 _OURS, _LLAMA = "sparrow", "llama.cpp"
 _PYTHONS = (_OURS, "ctranslate2", "genai", "openvino")
 _STREAMS = (8, 32)
+# What CTranslate2 and oneDNN (inside of OpenVINO) read.
+_AVX2 = {"CT2_FORCE_CPU_ISA": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2", "KERNELS": "avx2"}
 _TABLE = dict[str, dict[str, list[float]]]
 
 
@@ -57,8 +60,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rivals", default=sys.executable, help="an interpreter")
     parser.add_argument("--llama", type=Path, help="folder of llama.cpp's programs")
+    parser.add_argument("--avx2", action="store_true", help="as on a machine without more")
     options = parser.parse_args()
-    print(f"{' '.join(instruction_sets())}; {options.threads} thread(s)", flush=True)
+    if options.avx2:
+        os.environ.update(_AVX2)
+    known = ["avx2 (of more)"] if options.avx2 else instruction_sets()
+    print(f"{' '.join(known)}; {options.threads} thread(s)", flush=True)
     for name in options.sizes:
         make(options.folder / name, name)
         convert(options.rivals, options.folder / name)
@@ -87,6 +94,8 @@ def measure(case: Case, options: argparse.Namespace) -> _TABLE:
 def one_round(case: Case, options: argparse.Namespace) -> Iterator[tuple[str, dict[str, float]]]:
     for engine in _PYTHONS:
         if engine == "ctranslate2" and not (case.model / f"{engine}-int{case.bits}").exists():
+            continue
+        if engine == "genai" and options.avx2:
             continue
         python = sys.executable if engine == _OURS else options.rivals
         figures = from_python(python, engine, case)
