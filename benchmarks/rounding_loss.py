@@ -4,8 +4,9 @@
 
 MODEL is a directory with a Transformer (or a mixture, whose network is taken alone), TEXT one it
 has not seen; TRAINING_TEXT is looked at while rounding. Every line: the weights alone rounded,
-computed in float32; the file itself in the compiled engine, which rounds activations too; and, for
-comparison, weights rounded one by one to the nearest code of the best scale.
+computed in float32; the file itself in the compiled engine, which rounds activations too, with the
+95 % interval of the difference; the same with the embedding in at least 6 bits, as most programs
+keep it; and, for comparison, weights rounded one by one to the nearest code of the best scale.
 """
 
 from __future__ import annotations
@@ -13,25 +14,81 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sparrowlm.compression.code_ways import CodeWays
+from sparrowlm.compression.inputs import EMBEDDING
 from sparrowlm.compression.matrices import matrix_ways
 from sparrowlm.compression.samples import windows
-from sparrowlm.export.gguf_file import GgufParts, write_gguf
+from sparrowlm.export.gguf_file import GgufNetwork, GgufParts, write_gguf
 from sparrowlm.export.gguf_model import network_of
 from sparrowlm.foundation.progress import SilentProgress
-from sparrowlm.models.block_codes import CODE_BITS, rounded_blocks
+from sparrowlm.models.block_codes import CODE_BITS, BlockCodes, rounded_blocks
 from sparrowlm.runtime.engines import ScoresInPieces
 from sparrowlm.runtime.gguf_files import model_files
 from sparrowlm.runtime.loading import open_model
 from sparrowlm.runtime.transformer_engine import TransformerEngine
+from sparrowlm.tasks.complete.metric import ratio_interval
 
 _LOOKED_AT = 65_536
+_KEPT_BITS = 6
+_BLOCK_TOKENS = 256
 Tensors = Mapping[str, np.ndarray[Any, np.dtype[np.float32]]]
+Codes = Mapping[str, BlockCodes]
+Nats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """A network, what it costs in fewer bits, and what that is measured on.
+
+    Attributes:
+        network: in float32.
+        manifest: of the model.
+        text: to measure on.
+        seen: to look at while rounding.
+    """
+
+    network: GgufNetwork
+    manifest: Mapping[str, Any]
+    text: str
+    seen: str
+
+    def ids(self, text: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+        return np.array([0, *self.network.codec.encode(text)], dtype=np.int64)
+
+    @cached_property
+    def ways(self) -> CodeWays:
+        context = self.network.shape.context_tokens
+        looked_at = windows([self.ids(self.seen)], context, _LOOKED_AT)
+        return matrix_ways(self.network.shape, self.network.tensors, looked_at, SilentProgress())
+
+    def codes(self, bits: int) -> dict[str, BlockCodes]:
+        return {name: self.ways.codes[name, bits] for name in self.ways.choices}
+
+    def nats_of_blocks(self, engine: ScoresInPieces) -> Nats:
+        nats = engine.surprisals(self.ids(self.text)).astype(np.float64)
+        summed: Nats = np.add.reduceat(nats, np.arange(0, len(nats), _BLOCK_TOKENS))
+        return summed
+
+    def in_float32(self, codes: Codes) -> Nats:
+        rounded = {name: code.plain() for name, code in codes.items()}
+        tensors = {**self.network.tensors, **rounded}
+        return self.nats_of_blocks(TransformerEngine(self.network.shape, tensors, ""))
+
+    def in_engine(self, codes: Codes) -> tuple[Nats, int]:
+        """Return losses of the blocks and the bytes of the file."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.gguf"
+            network = replace(self.network, codes=codes)
+            manifest = {**self.manifest, "kind": "transformer"}
+            write_gguf(path, GgufParts(network=network, manifest=manifest))
+            return self.nats_of_blocks(open_model(path).engine), path.stat().st_size
 
 
 def read_options() -> argparse.Namespace:
@@ -51,44 +108,36 @@ def main() -> None:
     network = network_of(files)
     if network is None:
         raise SystemExit("The model has no Transformer.")
-    codec, shape, tensors = network.codec, network.shape, network.tensors
     text = options.text.read_bytes()[: options.bytes].decode("utf-8", errors="ignore")
-    ids = np.array([0, *codec.encode(text)], dtype=np.int64)
     seen = options.on.read_text(encoding="utf-8")
-    looked_at = np.array([0, *codec.encode(seen)], dtype=np.int64)
-    ways = matrix_ways(
-        shape, tensors, windows([looked_at], shape.context_tokens, _LOOKED_AT), SilentProgress()
-    )
-    num_bytes = len(text.encode())
+    show(Rounding(network, files.manifest, text, seen))
 
-    def measured(engine: ScoresInPieces) -> float:
-        return float(engine.surprisals(ids).sum()) / np.log(2.0) / num_bytes
 
-    plain = measured(TransformerEngine(shape, tensors, ""))
+def show(rounding: Rounding) -> None:
+    """Print the table."""
+    tensors = rounding.network.tensors
+    num_bytes = len(rounding.text.encode())
+    plain = rounding.in_float32({})
+    sizes = np.full(len(plain), num_bytes / len(plain))
     parameters = sum(tensor.size for tensor in tensors.values())
-    print(f"{parameters:,} parameters, {num_bytes:,} bytes: {plain:.5f} bits per byte in float32")
-    print("bits   weights   in the engine   one by one      bytes of the file")
+    print(
+        f"{parameters:,} parameters, embedding {tensors[EMBEDDING].size:,}; {num_bytes:,} bytes:"
+        f" {ratio_interval(plain, sizes)[0]:.5f} bits per byte in float32"
+    )
+    print("bits  weights   in the engine        bytes      embedding 6 bits     bytes  one by one")
     for bits in sorted(CODE_BITS, reverse=True):
-        codes = {name: ways.codes[name, bits] for name in ways.choices}
-        rounded = {**tensors, **{name: code.plain() for name, code in codes.items()}}
-        nearest = {
-            name: rounded_blocks(tensor, bits).plain() if name in codes else tensor
-            for name, tensor in tensors.items()
-        }
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.gguf"
-            stored = replace(network, codes=codes)
-            write_gguf(
-                path, GgufParts(network=stored, manifest={**files.manifest, "kind": "transformer"})
-            )
-            figures = [
-                measured(TransformerEngine(shape, rounded, "")),
-                measured(open_model(path).engine),
-                measured(TransformerEngine(shape, nearest, "")),
-            ]
-            size = path.stat().st_size
-        row = "  ".join(f"{figure - plain:+.5f}     " for figure in figures)
-        print(f"{bits:4d}  {row}  {size:,}", flush=True)
+        codes = rounding.codes(bits)
+        kept = {**codes, EMBEDDING: rounding.codes(max(bits, _KEPT_BITS))[EMBEDDING]}
+        nearest = {name: rounded_blocks(tensors[name], bits) for name in codes}
+        weights, one_by_one = (
+            f"{ratio_interval(rounding.in_float32(one) - plain, sizes)[0]:+.5f}"
+            for one in (codes, nearest)
+        )
+        in_engine = []
+        for nats, size in (rounding.in_engine(codes), rounding.in_engine(kept)):
+            mean, half_width = ratio_interval(nats - plain, sizes)
+            in_engine.append(f"{mean:+.5f} ± {half_width:.5f}  {size:9,}")
+        print(f"{bits:4d}  {weights}  {'   '.join(in_engine)}  {one_by_one}", flush=True)
 
 
 if __name__ == "__main__":
