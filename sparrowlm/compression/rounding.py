@@ -2,7 +2,8 @@
 
 Columns are rounded one after the other; what is lost with one is taken over by those that are
 still to come, as far as the inputs of the matrix say the same. Scales are chosen block by block,
-after everything before the block has been made up for.
+after everything before the block has been made up for. In the end all codes are gone over once
+more (refining.py).
 
 Source: Frantar et al. 2023, "GPTQ", arXiv:2210.17323, algorithm 1.
 
@@ -15,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from sparrowlm.compression.refining import refined
 from sparrowlm.foundation.array_types import Float32, Float64
 from sparrowlm.models.block_codes import BLOCK_COLUMNS, BlockCodes, best_scales, code_range
 
 _DAMPING = 0.01
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
+Products = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def rounded_for_inputs(
@@ -38,7 +41,8 @@ def rounded_for_inputs(
         damping: share of the mean diagonal that is added to the diagonal: how much the inputs are
             doubted; infinitely doubted, every column is rounded for itself.
     """
-    upper_II = _inverse_root(products_II, damping)
+    damped_II = _damped(products_II, damping)
+    upper_II = _inverse_root(damped_II)
     rest_OI = np.array(matrix_OI, dtype=np.float32)
     num_rows, num_columns = rest_OI.shape
     num_blocks = -(-num_columns // BLOCK_COLUMNS)
@@ -53,7 +57,7 @@ def rounded_for_inputs(
         codes_OW, lost_OW = _rounded_block(here_OW, scales_O.astype(np.float32), corner_WW, bits)
         codes_OI[:, first:end], scales_ON[:, block] = codes_OW, scales_O
         rest_OI[:, end:] -= lost_OW @ upper_II[first:end, end:]
-    return BlockCodes(bits, codes_OI, scales_ON)
+    return refined(matrix_OI, damped_II, BlockCodes(bits, codes_OI, scales_ON))
 
 
 def product_error(
@@ -64,10 +68,14 @@ def product_error(
     return float(np.einsum("oi,oi->", difference_OI @ products_II, difference_OI))
 
 
-def _inverse_root(products_II: np.ndarray[Any, np.dtype[np.float64]], damping: float) -> Matrix:
-    """Return the upper triangle U with U^T U = (products + damping)^-1, float32."""
+def _damped(products_II: Products, damping: float) -> Products:
     added = damping * float(np.diag(products_II).mean()) or 1.0
-    damped_II = products_II + added * np.eye(len(products_II))
+    damped_II: Products = products_II + added * np.eye(len(products_II))
+    return damped_II
+
+
+def _inverse_root(damped_II: Products) -> Matrix:
+    """Return the upper triangle U with U^T U = damped^-1, float32."""
     root_II = np.linalg.cholesky(np.linalg.inv(damped_II)).T
     upper_II: Matrix = np.ascontiguousarray(root_II, dtype=np.float32)
     return upper_II
