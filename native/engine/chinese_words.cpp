@@ -4,7 +4,7 @@ namespace engine {
 namespace {
 
 constexpr std::uint16_t kNoSymbol = 0xFFFF;
-constexpr std::size_t kMostCodes = 1 << 16, kStride = 64, kEscape = 255;
+constexpr std::size_t kMostCodes = 1 << 16, kEscape = 255;
 constexpr double kLeast = -3.14e100;
 constexpr std::int32_t kUnknown = -0x7FFFFFFF - 1;
 
@@ -30,26 +30,37 @@ std::size_t run(const std::uint32_t* codes, std::size_t count, const Holds& hold
   return length;
 }
 
-std::size_t ones_of(std::uint8_t byte) { return static_cast<std::size_t>(__builtin_popcount(byte)); }
+// Without an instruction for it, which not every machine has.
+std::size_t ones_of(std::uint64_t word) {
+  constexpr std::uint64_t kPairs = 0x5555555555555555u, kFours = 0x3333333333333333u;
+  word -= word >> 1 & kPairs;
+  word = (word & kFours) + (word >> 2 & kFours);
+  return ((word + (word >> 4)) & 0x0F0F0F0F0F0F0F0Fu) * 0x0101010101010101u >> 56;
+}
 
-// Counts the bits before every 64th.
-bool count_bits(const std::uint8_t* bits, std::size_t num_bits, Room<std::uint32_t>& before,
-                std::size_t& total) {
-  if (!before.make(num_bits / kStride + 1)) return false;
+// Counts the bits before every word.
+bool count_bits(const Room<std::uint64_t>& bits, Room<std::uint32_t>& before, std::size_t& total) {
+  if (!before.make(bits.size())) return false;
   total = 0;
-  for (std::size_t place = 0; place < num_bits; ++place) {
-    if (place % kStride == 0) before[place / kStride] = static_cast<std::uint32_t>(total);
-    total += bits[place / 8] >> place % 8 & 1;
+  for (std::size_t word = 0; word < bits.size(); ++word) {
+    before[word] = static_cast<std::uint32_t>(total);
+    total += ones_of(bits[word]);
   }
   return true;
 }
 
-std::size_t bits_before(const std::uint8_t* bits, const Room<std::uint32_t>& counts,
+bool copy_bits(const std::uint8_t* bytes, std::size_t num_bits, Room<std::uint64_t>& bits) {
+  if (!bits.make(num_bits / 64 + 1)) return false;
+  __builtin_memcpy(bits.data(), bytes, (num_bits + 7) / 8);
+  const std::uint64_t mask = (std::uint64_t{1} << num_bits % 64) - 1;
+  bits[num_bits / 64] &= mask;
+  return true;
+}
+
+std::size_t bits_before(const Room<std::uint64_t>& bits, const Room<std::uint32_t>& counts,
                         std::size_t place) {
-  std::size_t count = counts[place / kStride];
-  const std::size_t first = place / kStride * (kStride / 8), last = place / 8;
-  for (std::size_t byte = first; byte < last; ++byte) count += ones_of(bits[byte]);
-  return count + ones_of(static_cast<std::uint8_t>(bits[last] & ((1u << place % 8) - 1)));
+  const std::uint64_t mask = (std::uint64_t{1} << place % 64) - 1;
+  return counts[place / 64] + ones_of(bits[place / 64] & mask);
 }
 
 }  // namespace
@@ -86,21 +97,25 @@ bool ChineseWords::read_tree(const ArrayFile& file) {
     symbol_of_[chars.as<std::uint16_t>()[i]] = static_cast<std::uint16_t>(i);
   }
   symbols_ = symbols.as<std::uint16_t>();
-  parents_ = parents.data;
-  words_ = words.data;
   num_nodes_ = count;
   std::size_t num_parents, group = 0;
-  if (!count_bits(parents_, count, parent_counts_, num_parents) ||
-      !count_bits(words_, count, word_counts_, num_words_) ||
-      !group_starts_.make(num_parents + 2)) {
+  if (!copy_bits(parents.data, count, parents_) || !copy_bits(words.data, count, words_) ||
+      !count_bits(parents_, parent_counts_, num_parents) ||
+      !count_bits(words_, word_counts_, num_words_) || !group_starts_.make(num_parents + 2) ||
+      !firsts_.make(chars.count)) {
     return false;
   }
   for (std::size_t node = 0; node < count; ++node) {
-    if (!bit(lasts.data, node)) continue;
+    if ((lasts.data[node / 8] >> node % 8 & 1) == 0) continue;
     if (group > num_parents) return false;
     group_starts_[++group] = static_cast<std::uint32_t>(node + 1);
   }
-  return group == num_parents + 1;
+  if (group != num_parents + 1) return false;
+  for (std::size_t node = 0; node < group_starts_[1]; ++node) {
+    if (symbols_[node] >= chars.count) return false;
+    firsts_[symbols_[node]] = static_cast<std::uint32_t>(node + 1);
+  }
+  return true;
 }
 
 bool ChineseWords::read_frequencies(const ArrayFile& file) {
@@ -144,12 +159,14 @@ bool ChineseWords::read_hidden(const ArrayFile& file) {
 
 bool ChineseWords::step(std::size_t& node, std::uint32_t code) const {
   if (code >= kMostCodes || symbol_of_[code] == kNoSymbol) return false;
-  std::size_t group = 0;
-  if (node != kRoot) {
-    if (!bit(parents_, node)) return false;
-    group = 1 + bits_before(parents_, parent_counts_, node);
-  }
   const std::uint16_t symbol = symbol_of_[code];
+  if (node == kRoot) {
+    const std::uint32_t first = firsts_[symbol];
+    node = first - 1;
+    return first != 0;
+  }
+  if (!bit(parents_, node)) return false;
+  const std::size_t group = 1 + bits_before(parents_, parent_counts_, node);
   std::size_t low = group_starts_[group], high = group_starts_[group + 1];
   while (low < high) {
     const std::size_t middle = (low + high) / 2;

@@ -45,9 +45,9 @@ class ChineseWords {
     std::size_t end;
   };
 
-  static bool bit(const std::uint8_t* bits, std::size_t place) {
-    return bits[place / 8] >> place % 8 & 1;
-  }
+  // One for every node, sixty-four a word.
+  using Bits = Room<std::uint64_t>;
+  static bool bit(const Bits& bits, std::size_t place) { return bits[place / 64] >> place % 64 & 1; }
   // Goes on to a child; false: there is none.
   bool step(std::size_t& node, std::uint32_t code) const;
   bool read_tree(const ArrayFile& file);
@@ -65,8 +65,9 @@ class ChineseWords {
 
   std::size_t num_nodes_ = 0, num_words_ = 0;
   Room<std::uint16_t> symbol_of_;  // of every character; kNoSymbol where it is in no word
+  Room<std::uint32_t> firsts_;     // of every symbol: the root's child, and 1; 0: there is none
   const std::uint16_t* symbols_ = nullptr;
-  const std::uint8_t *parents_ = nullptr, *words_ = nullptr;
+  Bits parents_, words_;
   Room<std::uint32_t> group_starts_;  // of the children of each node that has some
   Room<std::uint32_t> parent_counts_, word_counts_;  // before every 64th node
   Room<std::uint16_t> ranks_;

@@ -273,7 +273,7 @@ double Tagger::certainty(std::size_t first, std::size_t stop) const {
   }
   const double kept = static_cast<double>(least);
   const double p = kept < kClosest ? kClosest : kept > 1.0 - kClosest ? 1.0 - kClosest : kept;
-  return 1.0 / (1.0 + exponential(-(slope_ * logarithm(p / (1.0 - p)) + offset_)));
+  return 1.0 / (1.0 + quick_exponential(-(slope_ * logarithm(p / (1.0 - p)) + offset_)));
 }
 
 bool Tagger::is_outranked(std::size_t first, std::size_t stop) const {
