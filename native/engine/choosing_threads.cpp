@@ -13,10 +13,9 @@ void gather_for(Crew& crew, std::size_t num_bytes) {
 }
 
 void ThreadChoice::begin(std::size_t count) {
-  constexpr std::size_t kMany = 16;
   is_timed_ = false;
   if (!crew_.is_open() || crew_.size() == 1) return;
-  if (count >= kMany) {
+  if (count > 1) {
     if (!is_asked_) are_free_ = ask();
     is_asked_ = true;
     return crew_.use(are_free_ ? crew_.size() : chosen_);

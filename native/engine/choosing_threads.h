@@ -14,8 +14,8 @@ class ThreadChoice {
  public:
   explicit ThreadChoice(Crew& crew) : crew_(crew) {}
 
-  // Both around every read of count ids. Many at once are shared by all threads, where these come
-  // when they are called.
+  // Both around every read of count ids. Several at once are shared by all threads, where these come
+  // when they are called. 0: ids that wait for one another.
   void begin(std::size_t count);
   void end();
 

@@ -45,7 +45,7 @@ void RecurrentDecoder::read_piece(Session& session, const std::int32_t* ids, std
   for (std::size_t done = 0; done < count;) {
     const std::size_t left = count - done, num = left < most_rows() ? left : most_rows();
     // Step after step waits for all threads, however many ids there are.
-    threads_.begin(num == 1 ? 1 : 2);
+    threads_.begin(num == 1 ? 1 : 0);
     recurrent_.read(&state, ids + done, num, 1);
     done += num;
     // Ids whose scores are wanted are the last ones of all.
