@@ -1,5 +1,7 @@
 #include "chinese_tags.h"
 
+#include "searching.h"
+
 namespace engine {
 namespace {
 
@@ -107,15 +109,8 @@ bool ChineseTags::read_states(const ArrayFile& file) {
 }
 
 ChineseTags::Sign ChineseTags::sign(std::uint32_t code) const {
-  std::size_t low = 0, high = num_signs_;
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    if (signs_[middle] < code) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
+  const std::size_t low =
+      first_place(0, num_signs_, [&](std::size_t place) { return signs_[place] >= code; });
   if (low == num_signs_ || signs_[low] != code) return {nullptr, nullptr, 0};
   const std::size_t begin = sign_starts_[low];
   return {states_ + begin, ranks_ + begin, sign_starts_[low + 1] - begin};

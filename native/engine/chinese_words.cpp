@@ -1,5 +1,7 @@
 #include "chinese_words.h"
 
+#include "searching.h"
+
 namespace engine {
 namespace {
 
@@ -167,17 +169,10 @@ bool ChineseWords::step(std::size_t& node, std::uint32_t code) const {
   }
   if (!bit(parents_, node)) return false;
   const std::size_t group = 1 + bits_before(parents_, parent_counts_, node);
-  std::size_t low = group_starts_[group], high = group_starts_[group + 1];
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    if (symbols_[middle] < symbol) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  node = low;
-  return low < group_starts_[group + 1] && symbols_[low] == symbol;
+  const std::size_t end = group_starts_[group + 1];
+  node = first_place(group_starts_[group], end,
+                     [&](std::size_t place) { return symbols_[place] >= symbol; });
+  return node < end && symbols_[node] == symbol;
 }
 
 double ChineseWords::log_of(std::size_t node) const {
@@ -280,15 +275,8 @@ bool ChineseWords::cut_others(const std::uint32_t* codes, std::size_t count, Len
 }
 
 double ChineseWords::emission(std::uint32_t code, std::size_t state) const {
-  std::size_t low = 0, high = num_signs_;
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    if (signs_[middle] < code) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
+  const std::size_t low =
+      first_place(0, num_signs_, [&](std::size_t place) { return signs_[place] >= code; });
   if (low == num_signs_ || signs_[low] != code) return kLeast;
   const std::int32_t value = emissions_[kStates * low + state];
   return value == kUnknown ? kLeast : static_cast<double>(value) / 1e6;

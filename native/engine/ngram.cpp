@@ -1,6 +1,7 @@
 #include "ngram.h"
 
 #include "names.h"
+#include "searching.h"
 
 namespace engine {
 namespace {
@@ -14,15 +15,8 @@ constexpr std::size_t kStride = 64;
 std::uint32_t Ngram::Counts::at(std::size_t place) const {
   if (place >= size) return 0;
   if (small[place] != kException) return small[place];
-  std::size_t low = 0, high = num_places;
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    if (places[middle] < place) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
+  const std::size_t low =
+      first_place(0, num_places, [&](std::size_t at) { return places[at] >= place; });
   return low < num_places && places[low] == place ? values[low] : kException;
 }
 
@@ -133,15 +127,9 @@ std::int64_t Ngram::child(std::size_t n, std::int64_t context, std::int32_t id) 
   if (n == 0) return id;
   if (context == kNone) return kNone;
   const Range range = children(n, context);
-  std::size_t low = range.first, high = range.end;
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    if (token(levels_[n], middle) < static_cast<std::uint32_t>(id)) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
+  const std::size_t low = first_place(range.first, range.end, [&](std::size_t place) {
+    return token(levels_[n], place) >= static_cast<std::uint32_t>(id);
+  });
   const bool is_there =
       low < range.end && token(levels_[n], low) == static_cast<std::uint32_t>(id);
   return is_there ? static_cast<std::int64_t>(low) : kNone;

@@ -1,6 +1,7 @@
 #include "sorted_keys.h"
 
 #include "names.h"
+#include "searching.h"
 
 namespace engine {
 namespace {
@@ -9,16 +10,9 @@ constexpr std::size_t kHalves = 1 << 16, kFew = 12;
 
 template <class Key>
 std::size_t place_among(const Key* keys, std::size_t low, std::size_t high, Key key) {
-  const std::size_t end = high;
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    if (keys[middle] < key) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low < end && keys[low] == key ? low : SortedKeys::kNowhere;
+  const std::size_t found =
+      first_place(low, high, [&](std::size_t place) { return keys[place] >= key; });
+  return found < high && keys[found] == key ? found : SortedKeys::kNowhere;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "unicode.h"
 
 #include "letters.h"
+#include "searching.h"
 #include "unicode_classes.h"
 #include "utf8.h"
 
@@ -73,16 +74,10 @@ bool is_white(std::uint32_t code) {
 std::uint32_t small(std::uint32_t code) {
   if (code < 0x80) return code >= 'A' && code <= 'Z' ? code + 0x20 : code;
   // The last run that begins at the code or before it.
-  std::size_t low = 0, high = sizeof kSmall / sizeof kSmall[0];
   const auto wanted = static_cast<std::int32_t>(code);
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    if (kSmall[middle][0] <= wanted) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
+  const std::size_t low = first_place(0, sizeof kSmall / sizeof kSmall[0], [&](std::size_t place) {
+    return kSmall[place][0] > wanted;
+  });
   if (low == 0) return code;
   const std::int32_t* run = kSmall[low - 1];
   const bool is_in = wanted <= run[1] && (wanted - run[0]) % run[2] == 0;

@@ -1,5 +1,7 @@
 #include "unit_columns.h"
 
+#include "searching.h"
+
 namespace engine {
 namespace {
 
@@ -46,15 +48,8 @@ bool Gazetteer::open(const ArrayFile& file) {
 
 std::size_t Gazetteer::find(std::uint64_t hash) const {
   const auto wanted = static_cast<std::uint32_t>(hash >> 32);
-  std::size_t low = 0, high = count_;
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    if (hashes_[middle] < wanted) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
+  const std::size_t low =
+      first_place(0, count_, [&](std::size_t place) { return hashes_[place] >= wanted; });
   return low < count_ && hashes_[low] == wanted ? low : kNowhere;
 }
 

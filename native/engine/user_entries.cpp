@@ -1,5 +1,7 @@
 #include "user_entries.h"
 
+#include "searching.h"
+
 namespace engine {
 
 using ngram_keys::mixed;
@@ -49,15 +51,8 @@ void UserEntries::sort() {
 
 const UserEntries::Entry* UserEntries::entry_of(std::uint64_t hash, const std::uint32_t* codes,
                                                 std::size_t size) const {
-  std::size_t low = 0, high = entries_.size();
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    if (entries_[middle].hash < hash) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
+  std::size_t low = first_place(0, entries_.size(),
+                                [&](std::size_t place) { return entries_[place].hash >= hash; });
   for (; low < entries_.size() && entries_[low].hash == hash; ++low) {
     const Entry& entry = entries_[low];
     const std::uint32_t* own = spelled_.data() + entry.begin;

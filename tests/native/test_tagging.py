@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import shutil
-import subprocess
-import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save as to_bytes
 from small_taggers import codec_of, place, requests, save, small_settings
+from sparrow_programs import needs_program, run
 
 import sparrowlm as sp
 from sparrowlm.corpora.labelled.examples import Span, TaggedText
@@ -31,10 +28,7 @@ from sparrowlm.runtime.gguf_files import model_files
 from sparrowlm.runtime.native_engine import kernel_names
 from sparrowlm.tasks.tag.training import TaggerTraining
 
-PROGRAM = os.environ.get("SPARROW_RUN") or shutil.which(
-    "sparrow-run", path=sysconfig.get_path("scripts")
-)
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="sparrow-run is not built")
+pytestmark = needs_program
 CLOSE = {"rel": 2e-4, "abs": 2e-5}
 ROUNDED = {"rel": 0.05, "abs": 0.02}
 SLOW = settings(
@@ -59,15 +53,6 @@ UNICODE = st.lists(
     ),
     max_size=14,
 ).map("".join)
-
-
-def run(*words: str, text: str | None = None, code: int = 0) -> str:
-    done = subprocess.run(
-        [str(PROGRAM), *words], input=None if text is None else text.encode(),
-        capture_output=True, check=False, env={**os.environ, "SPARROW_LANG": "en"},
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr.decode()
-    return (done.stdout if code == 0 else done.stderr).decode()
 
 
 def names(count: int) -> list[TaggedText]:
@@ -195,7 +180,7 @@ def test_standard_input_holds_a_text_a_line(directories):
     path = written(directories["names"], "both")
     texts = [one.text for one in names(40)]
     for line, text, expected in zip(
-        run(str(path), text="\n".join(texts)).splitlines(),
+        run(str(path), given="\n".join(texts)).splitlines(),
         texts,
         sp.load(path).predict(texts),
         strict=True,
@@ -205,7 +190,7 @@ def test_standard_input_holds_a_text_a_line(directories):
 
 def test_all_instruction_sets_give_the_same_bits(tagger):
     texts = "\n".join(text for text in TEXTS if "\n" not in text)
-    answers = {run(str(tagger[0]), "--kernels", name, text=texts) for name in kernel_names()}
+    answers = {run(str(tagger[0]), "--kernels", name, given=texts) for name in kernel_names()}
     assert len(answers) == 1
 
 

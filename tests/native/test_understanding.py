@@ -8,13 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sparrow_programs import needs_program, run
 
 import sparrowlm as sp
 from sparrowlm.api.exporting import export_model
@@ -39,10 +39,7 @@ from sparrowlm.runtime.native_engine import kernel_names
 from sparrowlm.text.segmentation import WordSegmenter
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = os.environ.get("SPARROW_RUN") or shutil.which(
-    "sparrow-run", path=sysconfig.get_path("scripts")
-)
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="sparrow-run is not built")
+pytestmark = needs_program
 CLOSE = {"rel": 1e-5, "abs": 2e-6}
 SLOW = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -68,15 +65,6 @@ UNICODE = st.lists(
     ),
     max_size=12,
 ).map("".join)
-
-
-def run(*words: str, text: str | None = None, code: int = 0) -> str:
-    done = subprocess.run(
-        [str(PROGRAM), *words], input=None if text is None else text.encode(),
-        capture_output=True, check=False, env={**os.environ, "SPARROW_LANG": "en"},
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr.decode()
-    return (done.stdout if code == 0 else done.stderr).decode()
 
 
 def reviews(count: int, seed: int = 0) -> list[tuple[str, str]]:
@@ -189,7 +177,7 @@ def test_standard_input_holds_a_text_a_line(home):
     path = home / "both.gguf"
     changed(home, "both", **KINDS["both"])
     texts = [text for text, _label in reviews(50, 3)]
-    found = run(str(path), text="\n".join(texts) + "\r\n").splitlines()
+    found = run(str(path), given="\n".join(texts) + "\r\n").splitlines()
     for line, text, expected in zip(found, texts, sp.load(path).predict(texts), strict=True):
         assert_same(json.loads(line), text, expected)
 
@@ -203,7 +191,7 @@ def test_any_text_is_classified_as_the_house_does(classifier, text):
 
 def test_all_instruction_sets_give_the_same_bits(classifier):
     answers = {
-        run(str(classifier), "--kernels", name, text="\n".join(TEXTS)) for name in kernel_names()
+        run(str(classifier), "--kernels", name, given="\n".join(TEXTS)) for name in kernel_names()
     }
     assert len(answers) == 1
 

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sysconfig
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +19,7 @@ from gguf_models import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_models import small_codec
+from sparrow_programs import needs_program, run
 
 import sparrowlm as sp
 from sparrowlm.foundation.errors import SettingError
@@ -31,10 +28,7 @@ from sparrowlm.runtime.engines import log_softmax
 from sparrowlm.runtime.loading import open_model
 from sparrowlm.runtime.prompts import make_prompt
 
-PROGRAM = os.environ.get("SPARROW_RUN") or shutil.which(
-    "sparrow-run", path=sysconfig.get_path("scripts")
-)
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="sparrow-run is not built")
+pytestmark = needs_program
 MAKERS = {
     "bpe": lambda path: gguf_model(path, codec=small_codec("bpe")),
     "word": lambda path: gguf_model(path, codec=small_codec("word")),
@@ -62,15 +56,6 @@ SCHEMAS = [
     {"type": "string", "minLength": 2, "maxLength": 4},
     {"type": "object", "properties": {}},
 ]  # fmt: skip
-
-
-def run(*words: str, code: int = 0, language: str = "en") -> str:
-    done = subprocess.run(
-        [str(PROGRAM), *words], capture_output=True, check=False, timeout=60,
-        env={**os.environ, "SPARROW_LANG": language},
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr.decode()
-    return (done.stdout if code == 0 else done.stderr).decode()
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -169,7 +154,7 @@ def test_both_refuse_the_same(one_model, pattern):
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused(one_model, option, form):
     assert "form cannot be used" in run(str(one_model), "a", option, form, code=2)
-    assert "无法使用" in run(str(one_model), "a", option, form, code=2, language="zh")
+    assert "无法使用" in run(str(one_model), "a", option, form, code=2, SPARROW_LANG="zh")
 
 
 def test_forms_exclude_each_other_and_a_schema_may_be_a_file(one_model, tmp_path):

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 from functools import cache
 from pathlib import Path
 
@@ -22,15 +19,13 @@ from gguf_models import (
 )
 from small_models import small_codec
 from small_understanding import small_classifier
+from sparrow_programs import needs_program, run
 
 import sparrowlm as sp
 from sparrowlm.runtime.loading import open_model
 from sparrowlm.runtime.scoring import document_ids
 
-PROGRAM = os.environ.get("SPARROW_RUN") or shutil.which(
-    "sparrow-run", path=sysconfig.get_path("scripts")
-)
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="sparrow-run is not built")
+pytestmark = needs_program
 MAKERS = {
     "character": gguf_model,
     "bpe": lambda path: gguf_model(path, codec=small_codec("bpe")),
@@ -52,15 +47,6 @@ TEXTS = [
     "a",
     "the cat and the dog。猫" * 650,
 ]
-
-
-def run(*words: str, given: bytes = b"", code: int = 0, language: str = "en") -> str:
-    done = subprocess.run(
-        [str(PROGRAM), *words], input=given, capture_output=True, check=False, timeout=60,
-        env={**os.environ, "SPARROW_LANG": language},
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr.decode()
-    return (done.stdout if code == 0 else done.stderr).decode()
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -119,7 +105,7 @@ def test_the_verb_prints_the_same(one_model, tmp_path):
 def test_what_cannot_be_scored(one_model, tmp_path):
     assert "the text is empty" in run(str(one_model), "", "--score", code=1)
     assert "the text is empty" in run(str(one_model), "--score", given=b"", code=1)
-    assert "无法评分" in run(str(one_model), "", "--score", code=1, language="zh")
+    assert "无法评分" in run(str(one_model), "", "--score", code=1, SPARROW_LANG="zh")
     words = [str(one_model), "The", "--score", "--log-probabilities", "5"]
     assert "alone" in run(*words, code=2)
     task = small_classifier(tmp_path / "c.gguf")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -18,6 +15,7 @@ from gguf_models import (
     gguf_recurrent_mixture,
 )
 from small_models import small_codec, small_model
+from sparrow_programs import PROGRAM, needs_program, run
 
 from sparrowlm.export.gguf_model import export_gguf
 from sparrowlm.export.gguf_tokens import token_settings
@@ -28,19 +26,7 @@ from sparrowlm.runtime.loading import open_model
 from sparrowlm.runtime.native_engine import kernel_names
 from sparrowlm.runtime.sampling import SamplingSettings
 
-PROGRAM = os.environ.get("SPARROW_RUN") or shutil.which(
-    "sparrow-run", path=sysconfig.get_path("scripts")
-)
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="sparrow-run is not built")
-
-
-def run(*words: str, text: str = "", code: int = 0, **environment: str) -> str:
-    done = subprocess.run(
-        [str(PROGRAM), *words], input=text.encode(), capture_output=True, check=False,
-        env={**os.environ, "SPARROW_LANG": "en", **environment},
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr.decode()
-    return (done.stdout if code == 0 else done.stderr).decode()
+pytestmark = needs_program
 
 
 OTHERS = {
@@ -107,8 +93,8 @@ def test_it_stops_before_a_stop_string(model):
 
 def test_the_prompt_may_come_from_standard_input(model):
     words = ["-n", "20", "-s", "3"]
-    assert run(str(model), *words, text="猫 The") == run(str(model), "猫 The", *words)
-    assert run(str(model), "-", *words, text="猫 The") == run(str(model), "猫 The", *words)
+    assert run(str(model), *words, given="猫 The") == run(str(model), "猫 The", *words)
+    assert run(str(model), "-", *words, given="猫 The") == run(str(model), "猫 The", *words)
 
 
 def test_a_long_prompt_rolls_through_the_window(model):
