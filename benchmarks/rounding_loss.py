@@ -6,7 +6,8 @@ MODEL is a directory with a Transformer (or a mixture, whose network is taken al
 has not seen; TRAINING_TEXT is looked at while rounding. Every line: the weights alone rounded,
 computed in float32; the file itself in the compiled engine, which rounds activations too, with the
 95 % interval of the difference; the same with the embedding in at least 6 bits, as most programs
-keep it; and, for comparison, weights rounded one by one to the nearest code of the best scale.
+keep it; what `sparrow compress` would choose for as many bytes as the latter; and, for comparison,
+weights rounded one by one to the nearest code of the best scale.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from sparrowlm.compression.choices import best_choices
 from sparrowlm.compression.code_ways import CodeWays
 from sparrowlm.compression.inputs import EMBEDDING
 from sparrowlm.compression.matrices import matrix_ways
@@ -70,6 +72,17 @@ class Rounding:
 
     def codes(self, bits: int) -> dict[str, BlockCodes]:
         return {name: self.ways.codes[name, bits] for name in self.ways.choices}
+
+    def chosen(self, codes: Codes) -> dict[str, BlockCodes]:
+        """Return the best mixture of bits that takes no more bytes."""
+        choices = self.ways.choices
+        taken = [
+            choice.num_bytes
+            for name, ways in choices.items()
+            for choice in ways
+            if choice.way == codes[name].bits
+        ]
+        return self.ways.chosen(best_choices(choices, sum(taken)))
 
     def nats_of_blocks(self, engine: ScoresInPieces) -> Nats:
         nats = engine.surprisals(self.ids(self.text)).astype(np.float64)
@@ -124,7 +137,10 @@ def show(rounding: Rounding) -> None:
         f"{parameters:,} parameters, embedding {tensors[EMBEDDING].size:,}; {num_bytes:,} bytes:"
         f" {ratio_interval(plain, sizes)[0]:.5f} bits per byte in float32"
     )
-    print("bits  weights   in the engine        bytes      embedding 6 bits     bytes  one by one")
+    print(
+        "bits  weights   in the engine        bytes      embedding 6 bits     bytes"
+        "      chosen               bytes  one by one"
+    )
     for bits in sorted(CODE_BITS, reverse=True):
         codes = rounding.codes(bits)
         kept = {**codes, EMBEDDING: rounding.codes(max(bits, _KEPT_BITS))[EMBEDDING]}
@@ -134,7 +150,7 @@ def show(rounding: Rounding) -> None:
             for one in (codes, nearest)
         )
         in_engine = []
-        for nats, size in (rounding.in_engine(codes), rounding.in_engine(kept)):
+        for nats, size in map(rounding.in_engine, (codes, kept, rounding.chosen(kept))):
             mean, half_width = ratio_interval(nats - plain, sizes)
             in_engine.append(f"{mean:+.5f} ± {half_width:.5f}  {size:9,}")
         print(f"{bits:4d}  {weights}  {'   '.join(in_engine)}  {one_by_one}", flush=True)
