@@ -56,9 +56,9 @@ def test_sampling_top_p_keeps_the_smallest_sufficient_set(logits_V, p):
     found_V = distribution(logits_V, SamplingSettings(top_p=p))
     kept = found_V > 0
     assert full_V[kept].sum() >= p - 1e-9
-    # No set with fewer ids reaches p, and none of the likelier ids is left out.
+    # No set with fewer ids reaches p (but for rounding), and none of the likelier ids is left out.
     fewer = np.sort(full_V)[::-1][: kept.sum() - 1]
-    assert p == 1.0 or fewer.sum() < p
+    assert p == 1.0 or fewer.sum() < p + 1e-6
     if not kept.all():
         assert full_V[kept].min() >= full_V[~kept].max() - 1e-12
     assert np.isclose(found_V.sum(), 1)
