@@ -127,8 +127,6 @@ def _rounded(
     name: str,
     bits: int,
 ) -> BlockCodes:
-    if bits == max(CODE_BITS):
-        return rounded_blocks(matrix, bits)
     if name in (EMBEDDING, RECURRENT_EMBEDDING):
         return rounded_for_inputs(matrix, products, bits, _EMBEDDING_DAMPING)
     return rounded_for_inputs(matrix, products, bits)

@@ -16,7 +16,7 @@ def related_inputs(columns: int, count: int = 2000) -> np.ndarray:
 
 
 @pytest.mark.parametrize("columns", [64, 72, 31])
-@pytest.mark.parametrize("bits", [3, 4, 5, 6])
+@pytest.mark.parametrize("bits", CODE_BITS)
 def test_products_change_less_than_with_every_column_for_itself(columns: int, bits: int) -> None:
     inputs = related_inputs(columns)
     products = inputs.T @ inputs
