@@ -194,12 +194,6 @@ def test_rows_of_eight_bits_are_read_where_they_stand(tmp_path, texts, quick):
     assert sp.load(again).score(ENGLISH[0]).bits_per_character == after
 
 
-def bits_of(facts) -> int:
-    """Return the bits of all matrices' codes together."""
-    forms = facts["forms"].items()
-    return sum(int(form[3:]) * count for form, count in forms if form.startswith("int"))
-
-
 @needs_native
 @pytest.mark.parametrize("kind", ["lstm", "rnn"])
 def test_matrices_of_recurrent_networks_get_their_own_bits(tmp_path, texts, quick, kind):
@@ -209,8 +203,7 @@ def test_matrices_of_recurrent_networks_get_their_own_bits(tmp_path, texts, quic
     assert facts["self_test"] == "passed"
     assert facts["loss_share"] <= 0.001
     larger = compress(model, tmp_path / "t.gguf", to="1MB", on=[texts])
-    # Where two numbers of bits cost the same within the noise of a few texts, fewer may be chosen.
-    assert bits_of(larger) > bits_of(facts)
+    assert larger["forms"]["int8"] >= 4
     assert larger["bytes"] > facts["bytes"]
     # What needs no Python runs the file too; a file is compressed like a directory.
     opened = native_part().Model(np.fromfile(small, dtype=np.uint8))
