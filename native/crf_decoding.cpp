@@ -2,13 +2,13 @@
 // rows.py and weights.py): hashes of templates, rows of hashes, scores. Whole numbers are exact;
 // scores are added in the order of NumPy: the same bits.
 #include "arrays.h"
+#include "engine/feature_hash.h"
 
 #include <algorithm>
 
 namespace {
 
-constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15ull;
-constexpr std::uint64_t kOutside = 0xD1B54A32D192ED03ull;  // stands before and after a sentence
+constexpr std::uint64_t kOdd = ngram_keys::kGolden;
 constexpr std::int32_t kNothing = -1;
 constexpr std::size_t kAhead = 16;  // slots fetched before they are needed
 
@@ -30,19 +30,17 @@ void hash_templates(InputMatrix<std::uint64_t> columns, InputVector<std::int64_t
     for (std::int64_t i = first; i < last; ++i) {
       std::uint32_t* row = hashes.data() + i * F;
       for (std::size_t f = 0; f < F; ++f) {
-        std::uint64_t hash = (f + 1) * kOdd;
+        std::uint64_t hash = feature_hash::begun(f);
         bool is_there = true;
         for (auto p = part_starts.data()[f]; p < part_starts.data()[f + 1]; ++p) {
           const std::int64_t at = i + parts.data()[2 * p + 1];
           const bool is_inside = at >= first && at < last;
           const std::uint64_t value =
-              is_inside ? values[at * C + parts.data()[2 * p]] : kOutside;
+              is_inside ? values[at * C + parts.data()[2 * p]] : feature_hash::kOutside;
           is_there &= value != 0;
-          hash = (hash ^ value) * kOdd;
-          hash ^= hash >> 29;
+          hash = feature_hash::longer(hash, value);
         }
-        const auto top = static_cast<std::uint32_t>((hash * kOdd) >> 32);
-        row[f] = is_there ? std::max(top, 1u) : 0u;
+        row[f] = is_there ? feature_hash::ended(hash) : 0u;
       }
     }
   }

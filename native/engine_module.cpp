@@ -49,9 +49,8 @@ class NativeDecoder {
  public:
   NativeDecoder(Bytes bytes, const std::string& kernels, std::size_t num_threads,
                 std::size_t most_rows)
-      : bytes_(bytes), kernels_(kernels_called(kernels)), crew_(num_threads) {
+      : bytes_(bytes), kernels_(kernels_called(kernels)), crew_(num_threads), model_(crew_) {
     engine::Complaint complaint;
-    model_.share_packing(crew_);
     if (!model_.open(bytes_.data(), bytes_.size(), complaint)) {
       throw std::invalid_argument(complaint.text());
     }

@@ -18,10 +18,6 @@ bool copy_doubles(const ArrayFile& file, const char* name, Room<double>& values)
 
 bool is_ascii_digit(std::uint32_t code) { return code >= '0' && code <= '9'; }
 
-bool is_ascii_letter(std::uint32_t code) {
-  return (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');
-}
-
 std::size_t bytes_of(std::uint32_t code) {
   return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
 }
@@ -149,7 +145,7 @@ bool ChineseTags::guess(const std::uint32_t* codes, std::size_t count, std::size
   bool is_chinese = false;
   for (std::size_t i = 0; i < count; ++i) {
     num_digits += is_ascii_digit(codes[i]);
-    num_ascii += is_ascii_digit(codes[i]) || is_ascii_letter(codes[i]);
+    num_ascii += is_ascii_word(codes[i]);
     is_chinese = is_chinese || is_ideograph(codes[i]);
   }
   name = kinds_[num_ascii == 0 ? kNoKind : num_ascii == num_digits ? kNumber : kLatin];

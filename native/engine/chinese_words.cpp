@@ -10,10 +10,6 @@ constexpr std::size_t kMostCodes = 1 << 16, kEscape = 255;
 constexpr double kLeast = -3.14e100;
 constexpr std::int32_t kUnknown = -0x7FFFFFFF - 1;
 
-bool is_ascii_word(std::uint32_t code) {
-  return code < 0x80 && (is_letter(code) || is_number(code));
-}
-
 // What stands in words, whatever the dictionary has.
 bool is_wordlike(std::uint32_t code) {
   return is_ideograph(code) || is_ascii_word(code) || code == '+' || code == '#' || code == '&' ||
@@ -24,13 +20,6 @@ bool joins_letters(std::uint32_t code) { return code == '.' || code == '_' || co
 
 // What the hidden Markov model knows.
 bool is_sign(std::uint32_t code) { return code >= 0x4E00 && code <= 0x9FD5; }
-
-template <class Holds>
-std::size_t run(const std::uint32_t* codes, std::size_t count, const Holds& holds) {
-  std::size_t length = 0;
-  while (length < count && holds(codes[length])) ++length;
-  return length;
-}
 
 // Without an instruction for it, which not every machine has.
 std::size_t ones_of(std::uint64_t word) {

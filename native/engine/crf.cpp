@@ -1,10 +1,10 @@
 #include "crf.h"
 
+#include "feature_hash.h"
+
 namespace engine {
 namespace {
 
-constexpr std::uint64_t kOdd = ngram_keys::kGolden;
-constexpr std::uint64_t kOutside = 0xD1B54A32D192ED03u;  // stands before and after a chain
 constexpr std::size_t kStride = 8;
 constexpr std::int32_t kFarthest = 64;
 
@@ -59,19 +59,17 @@ bool Templates::read(Text written, std::size_t num_columns) {
 std::uint32_t Templates::feature(std::size_t number, const std::uint64_t* columns,
                                  std::size_t num_units, std::size_t first, std::size_t last,
                                  std::size_t place) const {
-  std::uint64_t hash = (number + 1) * kOdd;
+  std::uint64_t hash = feature_hash::begun(number);
   for (std::size_t i = starts_[number]; i < starts_[number + 1]; ++i) {
     const Part part = parts_[i];
     // Before the first place: around the end of the numbers, behind the last.
     const std::size_t at = place + static_cast<std::size_t>(static_cast<std::ptrdiff_t>(part.offset));
     const bool is_inside = at >= first && at < last;
-    const std::uint64_t value = is_inside ? columns[part.column * num_units + at] : kOutside;
+    const std::uint64_t value = is_inside ? columns[part.column * num_units + at] : feature_hash::kOutside;
     if (value == 0) return 0;
-    hash = (hash ^ value) * kOdd;
-    hash ^= hash >> 29;
+    hash = feature_hash::longer(hash, value);
   }
-  const auto top = static_cast<std::uint32_t>((hash * kOdd) >> 32);
-  return top == 0 ? 1 : top;
+  return feature_hash::ended(hash);
 }
 
 bool CrfWeights::open(const ArrayFile& file, std::size_t num_labels) {

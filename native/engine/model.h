@@ -11,7 +11,8 @@ namespace engine {
 
 class Model {
  public:
-  Model() = default;
+  // crew: see WeightReader.
+  explicit Model(Crew& crew) : reader_(crew) {}
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
@@ -21,9 +22,6 @@ class Model {
   void when_packed(WeightReader::Packed packed, void* context) {
     reader_.when_packed(packed, context);
   }
-
-  // Whose threads pack matrices; as many are called as a model of its size may need.
-  void share_packing(Crew& crew) { reader_.share_packing(crew); }
 
   const Gguf& file() const { return file_; }
   std::size_t vocab_size() const;

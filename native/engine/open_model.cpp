@@ -19,7 +19,6 @@ bool OpenModel::open(const std::uint8_t* bytes, std::size_t size, const char* ke
                      Complaint& complaint) {
   kernels_ = kernels_called(kernels);
   if (kernels_ == nullptr) return complaint.say("this machine does not have the kernels ", kernels);
-  model_.share_packing(crew_);
   if (!model_.open(bytes, size, complaint) ||
       !tokenizer_.open(model_.file(), model_.vocab_size(), complaint)) {
     return false;

@@ -11,7 +11,7 @@ namespace engine {
 class OpenModel {
  public:
   // num_threads: 0 for as many as pay.
-  explicit OpenModel(std::size_t num_threads) : crew_(num_threads) {}
+  explicit OpenModel(std::size_t num_threads) : crew_(num_threads), model_(crew_) {}
   ~OpenModel();
   OpenModel(const OpenModel&) = delete;
   OpenModel& operator=(const OpenModel&) = delete;
@@ -41,10 +41,10 @@ class OpenModel {
  private:
   static constexpr std::size_t kRowsAtOnce = 64;
 
+  Crew crew_;
   Model model_;
   Tokenizer tokenizer_;
   Characters characters_;
-  Crew crew_;
   const Kernels* kernels_ = nullptr;
   Mixture mixture_;
   Decoder* decoder_ = nullptr;

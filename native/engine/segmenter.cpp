@@ -8,10 +8,6 @@ bool is_han(std::uint32_t code) {
          (code >= 0xF900 && code <= 0xFAFF) || (code >= 0x20000 && code <= 0x3FFFD);
 }
 
-bool is_ascii_word(std::uint32_t code) {
-  return code < 0x80 && (is_letter(code) || is_number(code));
-}
-
 bool is_katakana(std::uint32_t code) {
   return (code >= 0x30A1 && code <= 0x30FA) || code == 0x30FC;
 }
@@ -19,13 +15,6 @@ bool is_katakana(std::uint32_t code) {
 // A letter or number of a writing with spaces.
 bool is_alphabetic(std::uint32_t code) {
   return (is_letter(code) || is_number(code)) && !is_han(code) && !(code >= 0x3041 && code <= 0x30FF);
-}
-
-template <class Holds>
-std::size_t run(const std::uint32_t* codes, std::size_t count, const Holds& holds) {
-  std::size_t length = 0;
-  while (length < count && holds(codes[length])) ++length;
-  return length;
 }
 
 // A run with a Chinese character; 0: none begins here.

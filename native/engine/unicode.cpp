@@ -120,6 +120,10 @@ bool encode(const std::uint32_t* codes, std::size_t count, Growing<char>& text) 
   return true;
 }
 
+bool is_ascii_word(std::uint32_t code) {
+  return code < 0x80 && (is_letter(code) || is_number(code));
+}
+
 bool lowered(const std::uint32_t* codes, std::size_t count, Codes& small_codes) {
   bool is_longer = false;
   for (std::size_t i = 0; i < count; ++i) is_longer = is_longer || codes[i] == kDottedI;

@@ -16,10 +16,19 @@ bool is_capital(std::uint32_t code);  // title case too
 bool is_mark(std::uint32_t code);
 bool is_punctuation(std::uint32_t code);
 bool is_white(std::uint32_t code);  // str.isspace
+bool is_ascii_word(std::uint32_t code);  // a letter or digit of ASCII
 // The small letter, the code itself where there is none or where it is more than one code point.
 std::uint32_t small(std::uint32_t code);
 // Full-width letters and digits as ordinary ones (sparrowlm/text/width.py).
 std::uint32_t narrow(std::uint32_t code);
+
+// How many code points from the first on are of a kind.
+template <class Holds>
+std::size_t run(const std::uint32_t* codes, std::size_t count, const Holds& holds) {
+  std::size_t length = 0;
+  while (length < count && holds(codes[length])) ++length;
+  return length;
+}
 
 // Appends the code points of a text; a byte that belongs to no character is U+FFFD. False: no
 // memory, as in all that follow.

@@ -22,9 +22,7 @@ std::size_t at_most(std::size_t value, std::size_t most) { return value < most ?
 constexpr std::uint64_t kNameTags[] = {'n' + ('r' << 8) + 1, 'n' + ('s' << 8) + 1,
                                        'n' + ('t' << 8) + 1, 'n' + ('z' << 8) + 1};
 
-bool is_of_letters(std::uint32_t code) {
-  return (code < 0x80 && (is_letter(code) || is_number(code))) || code == '+' || code == '#';
-}
+bool is_of_letters(std::uint32_t code) { return is_ascii_word(code) || code == '+' || code == '#'; }
 
 // "prefix_3": true, and the number.
 bool has_length(Text name, const char* base, std::uint8_t& length) {
@@ -199,13 +197,11 @@ bool UnitColumns::find_known(bool with_tags) {
   for (std::size_t place = 0; place < count; ++place) {
     const std::uint32_t* here = read.data() + place;
     if (is_of_letters(*here) && place >= letters) {
-      for (letters = place; letters < count && is_of_letters(read[letters]);) ++letters;
+      letters = place + run(here, count - place, is_of_letters);
       if (!add_known(place, letters - place, with_tags)) return false;
     }
     if (!is_ideograph(*here)) continue;
-    if (place >= block) {
-      for (block = place; block < count && is_ideograph(read[block]);) ++block;
-    }
+    if (place >= block) block = place + run(here, count - place, is_ideograph);
     bool is_placed = false, is_done = true;
     words_->words_at(here, block - place, [&](std::size_t length, std::size_t) {
       is_placed = is_placed || length == 1;

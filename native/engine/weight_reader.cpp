@@ -139,12 +139,8 @@ bool WeightReader::pack(Complaint& complaint) {
     const auto& every = *static_cast<const Job*>(all);
     every.self->pack_chunk(every.chunks[number]);
   };
-  if (crew_ != nullptr) gather_for(*crew_, num_bytes_);
-  if (crew_ != nullptr) {
-    crew_->run_loosely(pack_one, &job, job.chunks.size());
-  } else {
-    for (std::size_t i = 0; i < job.chunks.size(); ++i) pack_one(&job, i, 0);
-  }
+  gather_for(crew_, num_bytes_);
+  crew_.run_loosely(pack_one, &job, job.chunks.size());
   std::uint8_t* tiles = packed_.data();
   for (std::size_t i = 0; i < num_unpacked_; ++i) {
     unpacked_[i].matrix->tiles = tiles;

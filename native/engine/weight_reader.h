@@ -13,6 +13,8 @@ namespace engine {
 
 class WeightReader {
  public:
+  // crew: its threads pack; as many are called as a model of that size may need.
+  explicit WeightReader(Crew& crew) : crew_(crew) {}
   // Called for bytes that have been packed and will not be read again: whoever mapped them may let
   // them go.
   using Packed = void (*)(void* context, const std::uint8_t* bytes, std::size_t size);
@@ -20,8 +22,6 @@ class WeightReader {
     when_packed_ = packed;
     packed_context_ = context;
   }
-
-  void share_packing(Crew& crew) { crew_ = &crew; }
 
   // The most that will be read. False: no memory.
   bool make(std::size_t num_matrices, std::size_t num_vectors);
@@ -58,7 +58,7 @@ class WeightReader {
 
   Packed when_packed_ = nullptr;
   void* packed_context_ = nullptr;
-  Crew* crew_ = nullptr;
+  Crew& crew_;
   Room<Unpacked> unpacked_;
   Room<std::uint8_t> packed_;
   Room<Room<float>> floats_;

@@ -7,16 +7,13 @@ there is one, tests of all kernels run on its own.
 from __future__ import annotations
 
 import ctypes
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from compiled_parts import ENGINE, compiled
 
 from sparrowlm.runtime.native_engine import kernel_names
 
-ENGINE = Path(__file__).parents[2] / "native" / "engine"
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni", "-mf16c"]
 pytestmark = pytest.mark.skipif("avx512-vnni" not in kernel_names(), reason="no AVX-512 VNNI here")
 
@@ -61,22 +58,14 @@ extern "C" int is_same(int format, std::size_t rows, std::size_t groups, std::si
 """
 
 
+def tiled(folder: Path) -> ctypes.CDLL:
+    flags = (*AVX512, "-DEMULATED_TILES")
+    return compiled(folder, HARNESS, "kernels_amx", "kernels_avx512_vnni", flags=flags)
+
+
 @pytest.fixture(scope="module")
 def emulated(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("amx")
-    compiler = os.environ.get("ZIG_CXX") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        pytest.skip("no compiler")
-    (folder / "harness.cpp").write_text(HARNESS)
-    subprocess.run(
-        [
-            compiler, "-std=c++17", "-O1", "-ffp-contract=off", "-shared", "-fPIC", *AVX512,
-            "-DEMULATED_TILES", f"-I{ENGINE}", folder / "harness.cpp", ENGINE / "kernels_amx.cpp",
-            ENGINE / "kernels_avx512_vnni.cpp", "-o", folder / "amx.so",
-        ],
-        check=True,
-    )  # fmt: skip
-    library = ctypes.CDLL(str(folder / "amx.so"))
+    library = tiled(tmp_path_factory.mktemp("amx"))
     assert library.is_usable()
     return library
 
@@ -91,20 +80,7 @@ def test_products_have_the_bits_of_avx512(emulated, bits):
 
 
 def test_a_program_that_computes_something_else_is_not_used(tmp_path):
-    compiler = shutil.which("g++")
-    if compiler is None:
-        pytest.skip("no compiler")
     wrong = (ENGINE / "amx_tiles.h").read_text().replace("sum += a *", "sum += 1 + a *")
     (tmp_path / "amx_tiles.h").write_text(wrong)
     (tmp_path / "kernels_amx.cpp").write_text((ENGINE / "kernels_amx.cpp").read_text())
-    (tmp_path / "harness.cpp").write_text(HARNESS)
-    subprocess.run(
-        [
-            compiler, "-std=c++17", "-O1", "-ffp-contract=off", "-shared", "-fPIC", *AVX512,
-            "-DEMULATED_TILES", f"-I{tmp_path}", f"-I{ENGINE}", tmp_path / "harness.cpp",
-            tmp_path / "kernels_amx.cpp", ENGINE / "kernels_avx512_vnni.cpp",
-            "-o", tmp_path / "amx.so",
-        ],
-        check=True,
-    )  # fmt: skip
-    assert not ctypes.CDLL(str(tmp_path / "amx.so")).is_usable()
+    assert not tiled(tmp_path).is_usable()

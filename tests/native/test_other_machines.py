@@ -179,15 +179,21 @@ def library(tmp_path_factory) -> Path:
     return built("c", tmp_path_factory.mktemp("c"))
 
 
-@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_a_program_in_c_says_what_the_house_says(tmp_path, library, make):
-    path = make(tmp_path / "m.gguf")
-    program = tmp_path / "example"
+def program_of(source: Path, library: Path) -> Path:
+    """Compile a program in C with the library; return the program."""
+    program = source.with_suffix("")
     subprocess.run(
-        [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(library.parent / "example.c"), str(library),
+        [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(source), str(library),
          "-I", str(library.parent), "-lpthread", "-lm", "-o", str(program)],
         check=True, capture_output=True,
     )  # fmt: skip
+    return program
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_a_program_in_c_says_what_the_house_says(tmp_path, library, make):
+    path = make(tmp_path / "m.gguf")
+    program = program_of(library.parent / "example.c", library)
     words = [str(program), str(path), "The c", "5"]
     said = subprocess.run(words, check=True, capture_output=True).stdout
     model = open_model(path)
@@ -211,13 +217,7 @@ def test_a_program_in_c_says_what_the_house_says(tmp_path, library, make):
 @pytest.fixture(scope="module")
 def tasks_program(library) -> Path:
     """Compile the example of models that understand texts."""
-    program, folder = library.parent / "tasks", library.parent
-    subprocess.run(
-        [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(folder / "tasks_example.c"), str(library),
-         "-I", str(folder), "-lpthread", "-lm", "-o", str(program)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return program
+    return program_of(library.parent / "tasks_example.c", library)
 
 
 def said_of(program: Path, path: Path, text: str) -> list[str]:
@@ -304,12 +304,7 @@ int main(int count, char **words) {
 def test_a_state_is_saved_and_restored_in_c(tmp_path, library, make):
     path = make(tmp_path / "m.gguf")
     (tmp_path / "states.c").write_text(STATES, encoding="utf-8")
-    program = tmp_path / "states"
-    subprocess.run(
-        [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(tmp_path / "states.c"), str(library),
-         "-I", str(library.parent), "-lpthread", "-lm", "-o", str(program)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    program = program_of(tmp_path / "states.c", library)
     done = subprocess.run([str(program), str(path)], check=True, capture_output=True)
     text, again, complaint = done.stdout.split(b"<<between>>")
     assert text and text == again
@@ -355,12 +350,7 @@ int main(int count, char **words) {
 def test_a_text_is_scored_in_c_while_another_is_written(tmp_path, library, make):
     path = make(tmp_path / "m.gguf")
     (tmp_path / "scores.c").write_text(SCORES, encoding="utf-8")
-    program = tmp_path / "scores"
-    subprocess.run(
-        [str(ZIG_PYTHON), "-m", "ziglang", "cc", str(tmp_path / "scores.c"), str(library),
-         "-I", str(library.parent), "-lpthread", "-lm", "-o", str(program)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    program = program_of(tmp_path / "scores.c", library)
     text = "The cat 我喜欢😀" * 150
     done = subprocess.run([str(program), str(path), text], check=True, capture_output=True)
     complaint, best, whole, *tokens = done.stderr.decode().split("\n")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from compiled_parts import compiled
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sparrow_programs import needs_program, run
@@ -283,25 +280,9 @@ def test_mistakes_get_one_sentence(home):
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
-    """The C API as a shared library, by the compiler of this machine."""
-    folder = tmp_path_factory.mktemp("library")
-    compiler = os.environ.get("ZIG_CXX") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        pytest.skip("no compiler")
-    letters = folder / "letters.h"
-    subprocess.run([sys.executable, ROOT / "native/engine/make_letters.py", letters], check=True)
-    program = folder / "cutter"
-    engine = ROOT / "native" / "engine"
+    """What cuts words, as a shared library."""
     names = ("unicode", "unicode_classes", "array_file", "gguf", "chinese_words", "segmenter")
-    (folder / "cutter.cpp").write_text(CUTTER)
-    subprocess.run(
-        [
-            compiler, "-std=c++17", "-O1", "-shared", "-fPIC", f"-I{folder}", f"-I{engine}",
-            folder / "cutter.cpp", *(engine / f"{name}.cpp" for name in names), "-o", program,
-        ],
-        check=True,
-    )  # fmt: skip
-    found = ctypes.CDLL(str(program))
+    found = compiled(tmp_path_factory.mktemp("library"), CUTTER, *names)
     found.cut.restype = ctypes.c_long
     words = (ROOT / "sparrowlm" / "text" / "chinese_words.bin").read_bytes()
     kept = ctypes.create_string_buffer(words, len(words))

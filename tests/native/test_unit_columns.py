@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from compiled_parts import compiled
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -90,22 +87,7 @@ PARTS = (
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     """The engine's part as a shared library, by the compiler of this machine."""
-    folder = tmp_path_factory.mktemp("library")
-    compiler = os.environ.get("ZIG_CXX") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        pytest.skip("no compiler")
-    engine = ROOT / "native" / "engine"
-    subprocess.run([sys.executable, engine / "make_letters.py", folder / "letters.h"], check=True)
-    (folder / "library.cpp").write_text(LIBRARY)
-    subprocess.run(
-        [
-            compiler, "-std=c++17", "-O1", "-shared", "-fPIC", f"-I{folder}", f"-I{engine}",
-            folder / "library.cpp", *(engine / f"{name}.cpp" for name in PARTS),
-            "-o", folder / "library.so",
-        ],
-        check=True,
-    )  # fmt: skip
-    found = ctypes.CDLL(str(folder / "library.so"))
+    found = compiled(tmp_path_factory.mktemp("library"), LIBRARY, *PARTS)
     found.cut.restype = found.chains.restype = ctypes.c_size_t
     found.tag.restype = ctypes.c_uint64
     kept = []
