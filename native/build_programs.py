@@ -35,7 +35,7 @@ COMMON = [
 _AMX = "kernels_amx"
 _AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni", "-mf16c"]
 X86_KERNELS = {
-    "kernels_avx2": ["-mavx2", "-mf16c"],
+    "kernels_avx2": ["-mavx2", "-mf16c", "-DWITH_AVX_VNNI"],
     "kernels_avx_vnni": ["-mavx2", "-mf16c", "-mavxvnni"],
     "kernels_avx512_vnni": _AVX512,
     _AMX: [*_AVX512, "-mamx-tile", "-mamx-int8"],

@@ -67,9 +67,11 @@ class NativeEncoder {
   auto pooled(InputVector<std::int32_t> ids, InputVector<std::int32_t> lengths) {
     check(ids, lengths);
     const std::size_t width = shape_.width;
-    std::vector<float> states(ids.size() * width), found(lengths.size() * 2 * width);
-    read_states(ids, lengths, nullptr, states.data());
-    const float* row = states.data();
+    // Not a vector, which would write zeros first.
+    const std::unique_ptr<float[]> states(new float[ids.size() * width]);
+    std::vector<float> found(lengths.size() * 2 * width);
+    read_states(ids, lengths, nullptr, states.get());
+    const float* row = states.get();
     for (std::size_t text = 0; text < lengths.size(); ++text) {
       float *mean = found.data() + 2 * text * width, *most = mean + width;
       const auto length = static_cast<std::size_t>(lengths.data()[text]);

@@ -59,7 +59,9 @@ void Encoder::read(const std::int32_t* ids, const std::int32_t* lengths, std::si
 
 // Writes embeddings and the sums of table rows of one text.
 void Encoder::enter(const std::int32_t* ids, std::size_t length, std::size_t row) {
+  transformer_.ask_for(static_cast<std::size_t>(ids[0]));
   for (std::size_t place = 0; place < length; ++place) {
+    if (place + 1 < length) transformer_.ask_for(static_cast<std::size_t>(ids[place + 1]));
     transformer_.embed(static_cast<std::size_t>(ids[place]), row + place);
   }
   if (tables_.num_orders == 0) return;
@@ -69,19 +71,26 @@ void Encoder::enter(const std::int32_t* ids, std::size_t length, std::size_t row
   for (std::size_t index = 0; index < tables_.num_orders; ++index) add_rows(ids, length, index, sums);
 }
 
-// Every n-gram counts at all the places that it holds.
+// Every n-gram counts at all the places that it holds. Tables are larger than caches: rows are asked for
+// some n-grams before they are needed.
 void Encoder::add_rows(const std::int32_t* ids, std::size_t length, std::size_t index,
                        float* sums) {
+  constexpr std::size_t kAhead = 8;
   const std::size_t width = tables_.width, order = tables_.orders[index];
   const std::size_t stride = num_tiles(width, kTileColumns) * kTileColumns;
-  for (std::size_t end = 0; end < length; ++end) {
-    const std::size_t number = bucket(ids, end, order, tables_.num_buckets);
-    const std::int8_t* codes = tables_.rows[index] + number * width;
-    const float scale = tables_.scales[index][number];
-    const std::size_t begin = end + 1 >= order ? end + 1 - order : 0;
-    for (std::size_t place = begin; place <= end; ++place) {
-      float* sum = sums + place * stride;
-      for (std::size_t w = 0; w < width; ++w) sum[w] += static_cast<float>(codes[w]) * scale;
+  std::size_t numbers[kAhead];
+  for (std::size_t end = 0; end < length + kAhead; ++end) {
+    std::size_t& kept = numbers[end % kAhead];
+    if (end >= kAhead) {
+      const std::size_t place = end - kAhead, begin = place + 1 >= order ? place + 1 - order : 0;
+      kernels_.add_codes(tables_.rows[index] + kept * width, tables_.scales[index][kept], width,
+                         sums + begin * stride, stride, place + 1 - begin);
+    }
+    if (end >= length) continue;
+    kept = bucket(ids, end, order, tables_.num_buckets);
+    __builtin_prefetch(tables_.scales[index] + kept);
+    for (std::size_t byte = 0; byte < width; byte += 64) {
+      __builtin_prefetch(tables_.rows[index] + kept * width + byte);
     }
   }
 }

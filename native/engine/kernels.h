@@ -17,7 +17,7 @@ struct Product {
 };
 
 // Queries that are answered together because they ask the same keys.
-constexpr std::size_t kMostQueries = 8;
+constexpr std::size_t kMostQueries = 32;
 
 // Queries against keys and values of one head, both float16.
 struct Attention {
@@ -30,6 +30,20 @@ struct Attention {
   std::size_t width;                         // multiple of 16
   float* scores;                             // kMostQueries rows of scores_stride
   std::size_t scores_stride;                 // at least the positions, rounded up to 16
+  float* numbers;                            // room for 16 * width
+};
+
+// values = x / sqrt(mean(x * x) + epsilon) * weight, row by row; values may be x.
+// Source: Zhang and Sennrich 2019, arXiv:1910.07467, equation 4.
+struct Norm {
+  const float* x;
+  std::size_t apart;  // from one row of x to the next
+  std::size_t num_rows;
+  const float* weight;
+  std::size_t width;  // of a row, multiple of 16
+  float epsilon;
+  float* values;
+  std::size_t values_apart;
 };
 
 struct Kernels {
@@ -39,10 +53,7 @@ struct Kernels {
   void (*product)(const Product& job, std::size_t first, std::size_t last);
   // Rounds rows of inputs.values to codes.
   void (*round)(const Inputs& inputs, std::size_t num_rows);
-  // values = x / sqrt(mean(x * x) + epsilon) * weight, over width (a multiple of 16) numbers of
-  // which only the first `counted` are no filling. values may be x.
-  void (*norm)(const float* x, const float* weight, std::size_t width, std::size_t counted,
-               float epsilon, float* values);
+  void (*norm)(const Norm& job);
   // Turns head_width numbers by cosines and sines, first half against second half.
   void (*turn)(float* x, const float* cosines, const float* sines, std::size_t head_width,
                float scale);
@@ -64,6 +75,9 @@ struct Kernels {
   // The natural logarithms of the first counted of count (a multiple of 16) numbers above 0, in
   // place.
   void (*logarithms)(float* values, std::size_t count, std::size_t counted);
+  // Adds codes * scale to each of num_rows rows of sums, which are `apart` numbers apart.
+  void (*add_codes)(const std::int8_t* codes, float scale, std::size_t width, float* sums,
+                    std::size_t apart, std::size_t num_rows);
   // One row of a matrix as numbers, 32 * blocks of them.
   void (*row)(const Matrix& matrix, std::size_t index, float* values);
 };

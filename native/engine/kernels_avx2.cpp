@@ -11,7 +11,7 @@ namespace engine {
 namespace {
 
 struct Machine : Codes256 {
-  static constexpr int kMostRows = 4;
+  static constexpr int kMostRows = 4, kMostGroups = 1;
   static constexpr int kMostQueries = 2, kMixedVectors = 2;
 
   template <Format kFormat>
@@ -89,4 +89,20 @@ struct Machine : Codes256 {
 namespace engine {
 extern const Kernels kAvx2;
 const Kernels kAvx2 = table_of("avx2");
+
+#if defined(WITH_AVX_VNNI)
+void avx_vnni_product(const Product& job, std::size_t first, std::size_t last);
+
+namespace {
+
+void faster_product(const Product& job, std::size_t first, std::size_t last) {
+  if (is_integer(job.matrix->format)) return avx_vnni_product(job, first, last);
+  product(job, first, last);
+}
+
+}  // namespace
+
+extern const Kernels kAvxVnni;
+const Kernels kAvxVnni = table_of("avx-vnni", faster_product);
+#endif
 }  // namespace engine

@@ -13,7 +13,7 @@ namespace engine {
 namespace {
 
 struct Machine {
-  static constexpr int kMostRows = 4;
+  static constexpr int kMostRows = 4, kMostGroups = 1;
   static constexpr int kMostQueries = 2, kMixedVectors = 2;
 
   template <Format kFormat>

@@ -11,8 +11,8 @@ namespace engine {
 namespace {
 
 struct Machine {
-  static constexpr int kMostRows = 2;
-  static constexpr int kMostQueries = 2, kMixedVectors = 2;
+  static constexpr int kMostRows = 2, kMostGroups = 1;
+  static constexpr int kMostQueries = 1, kMixedVectors = 1;
 
   template <Format kFormat>
   static constexpr std::int32_t offset() {

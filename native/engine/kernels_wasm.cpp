@@ -12,7 +12,7 @@ namespace engine {
 namespace {
 
 struct Machine {
-  static constexpr int kMostRows = 2;
+  static constexpr int kMostRows = 2, kMostGroups = 1;
   static constexpr int kMostQueries = 1, kMixedVectors = 1;
 
   template <Format kFormat>

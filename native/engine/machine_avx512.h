@@ -8,15 +8,14 @@ namespace engine {
 constexpr std::size_t kRegisterFloats = 16;
 }
 
-#include "steps.h"
-
+#include "lanes16.h"
 
 namespace engine {
 namespace {
 
 struct Machine {
-  static constexpr int kMostRows = 8;
-  static constexpr int kMostQueries = 4, kMixedVectors = 4;
+  static constexpr int kMostRows = 4, kMostGroups = 2;
+  static constexpr int kMostQueries = 8, kMixedVectors = 2;
 
   // A signed weight is read as unsigned, which adds 128 to it.
   template <Format kFormat>
@@ -68,24 +67,35 @@ struct Machine {
     return _mm512_and_si512(vector, mask);
   }
 
-  template <Format kFormat, int kNum, int kStep>
-  static IN_PLACE void add_step(const std::uint8_t* codes, const std::int8_t* rows,
-                              std::size_t stride, Ints (&sums)[kNum]) {
-    const __m512i weights = step<kFormat, kStep>(codes);
+  template <Format kFormat, int kNum, int kGroups, int kStep>
+  static IN_PLACE void add_step(const std::uint8_t* codes, std::size_t apart,
+                                const std::int8_t* rows, std::size_t stride,
+                                Ints (&sums)[kGroups][kNum]) {
+    __m512i weights[kGroups];
+    for (int g = 0; g < kGroups; ++g) {
+      weights[g] = step<kFormat, kStep>(codes + static_cast<std::size_t>(g) * apart);
+    }
     for (int n = 0; n < kNum; ++n) {
       std::int32_t four;
       __builtin_memcpy(&four, rows + n * stride + 4 * kStep, sizeof four);
-      // By value: parts may begin anywhere, __m512i may not.
-      const auto before = reinterpret_cast<__m512i>(sums[n].part[0]);
-      sums[n].part[0] = reinterpret_cast<IntPart>(
-          _mm512_dpbusd_epi32(before, weights, _mm512_set1_epi32(four)));
+      const __m512i inputs = _mm512_set1_epi32(four);
+      for (int g = 0; g < kGroups; ++g) {
+        // By value: parts may begin anywhere, __m512i may not.
+        const auto before = reinterpret_cast<__m512i>(sums[g][n].part[0]);
+        sums[g][n].part[0] =
+            reinterpret_cast<IntPart>(_mm512_dpbusd_epi32(before, weights[g], inputs));
+      }
     }
   }
 
-  template <Format kFormat, int kNum>
-  static IN_PLACE void add_tile(const std::uint8_t* codes, const std::int8_t* rows,
-                              std::size_t stride, Ints (&sums)[kNum]) {
-    add_all_steps<Machine, kFormat, kNum>(codes, rows, stride, sums);
+  template <Format kFormat, int kNum, int kGroups, int kStep = 0>
+  static IN_PLACE void add_tiles(const std::uint8_t* codes, std::size_t apart,
+                                 const std::int8_t* rows, std::size_t stride,
+                                 Ints (&sums)[kGroups][kNum]) {
+    add_step<kFormat, kNum, kGroups, kStep>(codes, apart, rows, stride, sums);
+    if constexpr (kStep + 1 < static_cast<int>(kSteps)) {
+      add_tiles<kFormat, kNum, kGroups, kStep + 1>(codes, apart, rows, stride, sums);
+    }
   }
 };
 

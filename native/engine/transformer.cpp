@@ -50,10 +50,21 @@ bool Transformer::make() {
   return stream_.make(stride_ * most_rows_) && queries_.make(query_stride_ * most_rows_) &&
          keys_.make(key_stride_ * most_rows_) && values_.make(key_stride_ * most_rows_) &&
          gates_.make(inner_stride_ * most_rows_) && ups_.make(inner_stride_ * most_rows_) &&
-         scores_.make(kMostQueries * padded(shape_.context, kTileRows) * crew_.size()) &&
+         scores_.make(attention_room() * crew_.size()) &&
          halves_.make(shape_.head_width) &&
          normed_.make(shape_.width, most_rows_) && mixed_.make(query_stride_, most_rows_) &&
          inner_.make(shape_.inner_width, most_rows_);
+}
+
+void Transformer::ask_for(std::size_t id) const {
+  const std::size_t bytes = weights_.embedding.group_bytes();
+  const std::uint8_t* group = weights_.embedding.tiles + id / kTileRows * bytes;
+  for (std::size_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(group + byte);
+}
+
+// Scores, and keys or values in float32, of one thread.
+std::size_t Transformer::attention_room() const {
+  return kMostQueries * padded(shape_.context, kTileRows) + kTileRows * shape_.head_width;
 }
 
 void Transformer::embed(std::size_t id, std::size_t row) {
@@ -67,10 +78,8 @@ void Transformer::read(const Place* places, std::size_t num_rows) {
     attend(layer, number, places, num_rows);
     feed_forward(layer, num_rows);
   }
-  for (std::size_t row = 0; row < num_rows; ++row) {
-    float* states = stream_.data() + row * stride_;
-    kernels_.norm(states, weights_.final_norm, shape_.width, shape_.width, shape_.epsilon, states);
-  }
+  kernels_.norm({stream_.data(), stride_, num_rows, weights_.final_norm, shape_.width,
+                 shape_.epsilon, stream_.data(), stride_});
 }
 
 void Transformer::score(const std::size_t* rows, std::size_t num_rows, float* logits) {
@@ -84,10 +93,8 @@ void Transformer::score(const std::size_t* rows, std::size_t num_rows, float* lo
 }
 
 void Transformer::norm(const float* weight, std::size_t num_rows) {
-  for (std::size_t row = 0; row < num_rows; ++row) {
-    kernels_.norm(stream_.data() + row * stride_, weight, shape_.width, shape_.width,
-                  shape_.epsilon, normed_.row(row));
-  }
+  kernels_.norm({stream_.data(), stride_, num_rows, weight, shape_.width, shape_.epsilon,
+                 normed_.row(0), normed_.inputs.width()});
 }
 
 void Transformer::attend(const Layer& layer, std::size_t number, const Place* places,
@@ -98,36 +105,40 @@ void Transformer::attend(const Layer& layer, std::size_t number, const Place* pl
       {&layer.key, &normed_.inputs, num_rows, keys_.data(), key_stride_, false},
       {&layer.value, &normed_.inputs, num_rows, values_.data(), key_stride_, false}};
   multiply(kernels_, crew_, products, 3);
-  for (std::size_t row = 0; row < num_rows; ++row) remember(layer, number, places[row], row);
+  norm_heads(queries_.data(), layer.query_norm, num_rows * shape_.num_heads);
+  norm_heads(keys_.data(), layer.key_norm, num_rows * shape_.num_kv_heads);
+  for (std::size_t row = 0; row < num_rows; ++row) remember(number, places[row], row);
   Heads heads{this, places, number, num_rows};
   crew_.run(
       [](void* job, std::size_t part, std::size_t num_parts) {
         const auto& all = *static_cast<const Heads*>(job);
         Transformer& self = *all.self;
         const std::size_t count = all.num_rows * self.shape_.num_kv_heads;
-        const std::size_t room = kMostQueries * padded(self.shape_.context, kTileRows);
         self.attend_heads(all.layer, all.places, all.num_rows, count * part / num_parts,
-                          count * (part + 1) / num_parts, self.scores_.data() + part * room);
+                          count * (part + 1) / num_parts, self.scores_.data() + part * self.attention_room());
       },
       &heads);
   const Product out{&layer.out, &mixed_.inputs, num_rows, stream_.data(), stride_, true};
   multiply(kernels_, crew_, &out, 1);
 }
 
-// Norms and turns queries and keys, and keeps keys and values.
-void Transformer::remember(const Layer& layer, std::size_t number, const Place& place,
-                           std::size_t row) {
+// The heads of all rows stand one behind the other.
+void Transformer::norm_heads(float* heads, const float* weight, std::size_t num_heads) {
+  const std::size_t width = shape_.head_width;
+  kernels_.norm({heads, width, num_heads, weight, width, shape_.epsilon, heads, width});
+}
+
+// Turns queries and keys, and keeps keys and values.
+void Transformer::remember(std::size_t number, const Place& place, std::size_t row) {
   const std::size_t width = shape_.head_width, position = place.position;
   const float *cosines = weights_.turns->cosines(position), *sines = weights_.turns->sines(position);
   const float scale = 1.0f / __builtin_sqrtf(static_cast<float>(width));
   for (std::size_t head = 0; head < shape_.num_heads; ++head) {
     float* query = queries_.data() + row * query_stride_ + head * width;
-    kernels_.norm(query, layer.query_norm, width, width, shape_.epsilon, query);
     kernels_.turn(query, cosines, sines, width, scale);
   }
   for (std::size_t head = 0; head < shape_.num_kv_heads; ++head) {
     float* key = keys_.data() + row * key_stride_ + head * width;
-    kernels_.norm(key, layer.key_norm, width, width, shape_.epsilon, key);
     kernels_.turn(key, cosines, sines, width, 1.0f);
     const std::size_t kept_at = place.first + position;
     std::uint16_t* kept = place.memory->keys(number, head) +
@@ -148,6 +159,7 @@ void Transformer::attend_heads(std::size_t number, const Place* places, std::siz
   job.width = width;
   job.scores = scores;
   job.scores_stride = padded(shape_.context, kTileRows);
+  job.numbers = scores + kMostQueries * job.scores_stride;
   for (std::size_t unit = first; unit < last; ++unit) {
     const std::size_t head = unit / num_rows, row = unit % num_rows;
     const Place& place = places[row];

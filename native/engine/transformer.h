@@ -89,6 +89,8 @@ class Transformer {
   float* states() { return stream_.data(); }
   std::size_t stride() const { return stride_; }
   void embed(std::size_t id, std::size_t row);
+  // Lets the memory bring what embed(id) will need.
+  void ask_for(std::size_t id) const;
   // All positions of a text that see each other must be read in one call.
   void read(const Place* places, std::size_t num_rows);
   // Scores of all ids after the states of some rows: num_rows rows of logits_stride() numbers.
@@ -104,8 +106,10 @@ class Transformer {
 
   void attend(const Layer& layer, std::size_t number, const Place* places, std::size_t num_rows);
   void feed_forward(const Layer& layer, std::size_t num_rows);
+  std::size_t attention_room() const;
   void norm(const float* weight, std::size_t num_rows);
-  void remember(const Layer& layer, std::size_t number, const Place& place, std::size_t row);
+  void norm_heads(float* heads, const float* weight, std::size_t num_heads);
+  void remember(std::size_t number, const Place& place, std::size_t row);
   void attend_heads(std::size_t number, const Place* places, std::size_t num_rows,
                     std::size_t first, std::size_t last, float* scores);
   void answer(Attention& job);

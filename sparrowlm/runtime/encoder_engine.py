@@ -226,14 +226,16 @@ class EncoderEngine:
     def _native_pooled(self, sequences: Sequence[Ids]) -> Matrix:
         """Read texts in their own order: the compiled engine fills nothing up."""
         native = self._native
+        if len(sequences) == 1:
+            ids = np.ascontiguousarray(sequences[0], dtype=np.int32)
+            alone_BP: Matrix = native.pooled(ids, np.array([len(ids)], dtype=np.int32))
+            return alone_BP
 
         def read(some: Sequence[Ids]) -> Matrix:
             lengths_B = np.fromiter(map(len, some), dtype=np.int32, count=len(some))
             found_BP: Matrix = native.pooled(np.concatenate(some).astype(np.int32), lengths_B)
             return found_BP
 
-        if len(sequences) == 1:
-            return read(sequences)
         if not sequences:
             return np.zeros((0, 2 * self.shape.width), dtype=np.float32)
         ends = np.cumsum([len(ids) for ids in sequences])
