@@ -2,6 +2,7 @@
 // sparrowlm/tasks/tag/network.py and inputs.py).
 #pragma once
 
+#include "linear.h"
 #include "text_encoder.h"
 #include "unit_columns.h"
 
@@ -24,16 +25,17 @@ class TagNetwork {
   bool read_chain(const Units& units, std::size_t chain, const std::uint64_t* columns);
   bool push_id(const Units& units, std::size_t unit);
   void sum_rows(const std::uint64_t* columns, std::size_t num_units, std::size_t unit, float* sums);
-  void score_unit(const float* state, const float* sums, float* scores) const;
+  bool score_chain(const float* states, std::size_t num_units, float* labels);
 
   TextEncoder* encoder_ = nullptr;
   std::size_t num_labels_ = 0, num_intents_ = 0, num_columns_ = 0, width_ = 0, inner_ = 0;
   bool hides_rare_ = false;
   EncoderFile::Table table_;
-  Room<float> up_, head_, head_bias_, edges_, intents_, intents_bias_, pooled_;
+  Linear up_, head_;  // from sums to what enters; from states and sums to scores
+  Room<float> head_bias_, edges_, intents_, intents_bias_, pooled_;
   Codes surface_;
   Ids ids_, one_;
-  Growing<float> sums_, added_;
+  Growing<float> sums_, added_, known_, scores_;
 };
 
 }  // namespace engine

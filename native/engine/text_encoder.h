@@ -23,6 +23,7 @@ class TextEncoder {
   bool open(const Gguf& file, const Kernels& kernels, Complaint& complaint);
   const EncoderFile& file() const { return file_; }
   std::size_t width() const { return file_.shape().width; }
+  const Kernels& kernels() const { return *kernels_; }
   Text piece(std::int32_t id) const { return tokenizer_.piece(id); }
 
   // The ids of a text, nothing before them; false: no memory, as in all that follow.

@@ -75,8 +75,13 @@ class TransformerGraph:
             graph.output(f"present.{layer}.key", key, np.float32, kept_axes)
             graph.output(f"present.{layer}.value", value, np.float32, kept_axes)
 
-    def encoder(self, tables: NgramTables) -> tuple[str, str]:
-        """Write an encoder, inputs included; return its states and the pooled ones."""
+    def encoder(self, tables: NgramTables, *, has_added: bool = False) -> tuple[str, str]:
+        """Write an encoder, inputs included; return its states and the pooled ones.
+
+        Args:
+            tables: of the n-grams.
+            has_added: a third input, added [batch, time, width], is added to what enters it.
+        """
         graph, shape = self._graph, self._shape
         ids = graph.input("input_ids", np.int64, ("batch", "time"))
         lengths = graph.input("lengths", np.int64, ("batch",))
@@ -90,6 +95,9 @@ class TransformerGraph:
         x = graph.add("Gather", self.embedding, ids)
         if tables.orders:
             x = graph.add("Add", x, self._ngrams(ids, inside, tables))
+        if has_added:
+            added = graph.input("added", np.float32, ("batch", "time", shape.width))
+            x = graph.add("Add", x, added)
         for layer in range(shape.num_layers):
             x, _kept = self._layer(x, layer, place, None)
         states = self._norm(x, "model.norm")
