@@ -1,6 +1,7 @@
 // Queries against keys and values. What a `Machine` has to know besides halves() of products_body.h:
 //
 //   kMostQueries, kMixedVectors   queries, and 16 numbers of values for each, whose sums fit into registers
+//   kFewQueries                   from more on, keys and values are turned into float32 once for all queries
 #pragma once
 
 #include "kernels.h"
@@ -10,8 +11,6 @@ namespace engine {
 namespace {
 
 constexpr float kNoScore = -1e30f;
-// From more queries on, keys and values are turned into float32 once for all of them.
-constexpr std::size_t kFewQueries = 3;
 
 IN_PLACE Floats numbers_at(const std::uint16_t* halves) {
   return Machine::halves(reinterpret_cast<const std::uint8_t*>(halves));
@@ -232,12 +231,12 @@ void attend(const Attention& job) {
   for (std::size_t q = 0; q < job.num_queries; ++q) {
     __builtin_memset(job.mixed[q], 0, job.width * sizeof(float));
   }
-  if (job.num_queries > kFewQueries) return attend_many(job);
-  std::size_t query = 0;
-  if constexpr (Machine::kMostQueries > 1) {
+  if (job.num_queries > Machine::kFewQueries) return attend_many(job);
+  if constexpr (Machine::kFewQueries > 0) {
+    std::size_t query = 0;
     for (; query + 2 <= job.num_queries; query += 2) attend_together<2, 1, 2>(job, query);
+    if (query < job.num_queries) attend_together<1, 2, 4>(job, query);
   }
-  for (; query < job.num_queries; ++query) attend_together<1, 2, 4>(job, query);
 }
 
 }  // namespace

@@ -42,6 +42,9 @@ bool Guide::follow_schema(Text schema, Complaint& complaint) {
 
 bool Guide::make(PatternTree& tree, PatternTree::Part whole, Complaint& complaint) {
   is_active_ = automaton_.make(tree, whole, complaint);
+  // Masks are of states, and those are others now.
+  mask_of_.clear();
+  num_masks_ = 0;
   if (is_active_ && order_.size() == 0 && !sort_tokens()) {
     is_active_ = false;
     return complaint.say("there is not enough memory");

@@ -12,7 +12,8 @@ namespace {
 
 struct Machine : Codes256 {
   static constexpr int kMostRows = 4, kMostGroups = 1;
-  static constexpr int kMostQueries = 2, kMixedVectors = 2;
+  static constexpr bool kSharesPrograms = false;
+  static constexpr int kMostQueries = 2, kFewQueries = 3, kMixedVectors = 2;
 
   template <Format kFormat>
   static constexpr std::int32_t offset() {

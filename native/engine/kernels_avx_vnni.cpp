@@ -14,6 +14,7 @@ namespace {
 
 struct Machine : Codes256 {
   static constexpr int kMostRows = 4, kMostGroups = 1;
+  static constexpr bool kSharesPrograms = false;
 
   // A signed weight is read as unsigned, which adds 128 to it.
   template <Format kFormat>

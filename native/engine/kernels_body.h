@@ -253,6 +253,9 @@ void row_of(const Matrix& matrix, std::size_t index, float* values) {
   }
 }
 
+#if defined(__wasm__)
+__attribute__((minsize))  // one row an id, and every browser loads the program
+#endif
 void row(const Matrix& matrix, std::size_t index, float* values) {
   switch (matrix.format) {
     case Format::kFloat32: return row_of<Format::kFloat32>(matrix, index, values);

@@ -12,7 +12,8 @@ namespace {
 
 struct Machine {
   static constexpr int kMostRows = 2, kMostGroups = 1;
-  static constexpr int kMostQueries = 1, kMixedVectors = 1;
+  static constexpr bool kSharesPrograms = false;
+  static constexpr int kMostQueries = 1, kFewQueries = 0, kMixedVectors = 1;
 
   template <Format kFormat>
   static constexpr std::int32_t offset() {

@@ -13,7 +13,8 @@ namespace {
 
 struct Machine {
   static constexpr int kMostRows = 2, kMostGroups = 1;
-  static constexpr int kMostQueries = 1, kMixedVectors = 1;
+  static constexpr bool kSharesPrograms = true;
+  static constexpr int kMostQueries = 1, kFewQueries = 0, kMixedVectors = 1;
 
   template <Format kFormat>
   static constexpr std::int32_t offset() {
@@ -30,17 +31,6 @@ struct Machine {
     });
   }
 
-  // Field number kField of kBits bits in every byte, moved to bit kTo. Bytes never reach into
-  // their neighbours: the shifts are of bytes.
-  template <int kField, int kBits, int kTo>
-  static IN_PLACE v128_t field(v128_t vector) {
-    constexpr int shift = kField * kBits - kTo;
-    const v128_t mask = wasm_i8x16_splat(static_cast<std::int8_t>(((1 << kBits) - 1) << kTo));
-    if constexpr (shift > 0) vector = wasm_i32x4_shr(vector, shift);
-    if constexpr (shift < 0) vector = wasm_i32x4_shl(vector, -shift);
-    return wasm_v128_and(vector, mask);
-  }
-
   static IN_PLACE v128_t vector(const std::uint8_t* codes, int number, int part) {
     return wasm_v128_load(codes + number * kVectorBytes + 16 * part);
   }
@@ -49,16 +39,10 @@ struct Machine {
   static IN_PLACE v128_t step(const std::uint8_t* codes, int part) {
     if constexpr (kFormat == Format::kInt8) {
       return vector(codes, kStep, part);
-    } else if constexpr (kFormat == Format::kInt3) {
-      return wasm_v128_or(field<kStep % 4, 2, 0>(vector(codes, kStep / 4, part)),
-                          field<kStep, 1, 2>(vector(codes, 2, part)));
     } else {
-      const v128_t low = field<kStep % 2, 4, 0>(vector(codes, kStep / 2, part));
-      if constexpr (kFormat == Format::kInt4) return low;
-      if constexpr (kFormat == Format::kInt5) {
-        return wasm_v128_or(low, field<kStep, 1, 4>(vector(codes, 4, part)));
-      }
-      return wasm_v128_or(low, field<kStep % 4, 2, 4>(vector(codes, 4 + kStep / 4, part)));
+      const v128_t both = vector(codes, kStep / 2, part);
+      const v128_t nibble = kStep % 2 == 0 ? both : wasm_u32x4_shr(both, 4);
+      return wasm_v128_and(nibble, wasm_i8x16_splat(15));
     }
   }
 
@@ -82,6 +66,33 @@ struct Machine {
         high[n][part] = wasm_i32x4_add(high[n][part], wasm_i32x4_dot_i16x8(second, fours[n]));
       }
     }
+  }
+
+  // Codes of 3, 5 and 6 bits become bytes first, once for all rows: programs of their own for them were a
+  // tenth of the file that a browser loads.
+  static __attribute__((noinline)) void unpack(Format format, const std::uint8_t* codes,
+                                               std::uint8_t* bytes) {
+    const int low = format == Format::kInt3 ? 2 : 4, high = static_cast<int>(format) - low;
+    const auto mask_of = [](int bits) {
+      return wasm_i8x16_splat(static_cast<std::int8_t>((1 << bits) - 1));
+    };
+    const v128_t low_mask = mask_of(low), high_mask = mask_of(high);
+    for (int place = 0; place < 4 * static_cast<int>(kSteps); ++place) {
+      const int step = place / 4, part = place % 4;
+      const v128_t lower = vector(codes, step * low / 8, part);
+      const v128_t upper = vector(codes, low + step * high / 8, part);
+      const v128_t first = wasm_v128_and(wasm_u32x4_shr(lower, step * low % 8), low_mask);
+      const v128_t second = wasm_v128_and(wasm_u32x4_shr(upper, step * high % 8), high_mask);
+      wasm_v128_store(bytes + 16 * place, wasm_v128_or(first, wasm_i32x4_shl(second, low)));
+    }
+  }
+
+  template <int kNum>
+  static IN_PLACE void add_any(Format format, const std::uint8_t* codes, const std::int8_t* rows,
+                               std::size_t stride, Ints (&sums)[kNum]) {
+    alignas(16) std::uint8_t bytes[kSteps * kVectorBytes];
+    if (format != Format::kInt8) unpack(format, codes, bytes);
+    add_tile<Format::kInt8, kNum>(format == Format::kInt8 ? codes : bytes, rows, stride, sums);
   }
 
   template <Format kFormat, int kNum>

@@ -15,7 +15,8 @@ namespace {
 
 struct Machine {
   static constexpr int kMostRows = 4, kMostGroups = 2;
-  static constexpr int kMostQueries = 8, kMixedVectors = 2;
+  static constexpr bool kSharesPrograms = false;
+  static constexpr int kMostQueries = 8, kFewQueries = 3, kMixedVectors = 2;
 
   // A signed weight is read as unsigned, which adds 128 to it.
   template <Format kFormat>

@@ -7,6 +7,8 @@
 //   kMostGroups                            groups of 16 rows of a matrix that are read together; above 1
 //                                          there is add_tiles instead of add_tile:
 //   add_tiles<format, N, groups>(codes, apart, rows, stride, sums)   groups are `apart` bytes apart
+//   kSharesPrograms                        all forms of codes but 4 bits have one program, which asks for
+//   add_any<N>(format, codes, rows, stride, sums)   what add_tile does, for those
 //   halves(address)                        16 float16 as float32
 #pragma once
 
@@ -16,12 +18,20 @@
 namespace engine {
 namespace {
 
+// The form whose program multiplies a form.
+constexpr Format program_of(Format format) {
+  return Machine::kSharesPrograms && format != Format::kInt4 ? Format::kInt8 : format;
+}
+
 // kNum rows of inputs with the rows of kGroups groups: inputs are fetched once for all groups, codes of
 // the matrix once for all inputs.
 template <Format kFormat, int kNum, int kGroups = 1, class Any = Machine>
 IN_PLACE void integer_product(const Product& job, std::size_t group, std::size_t row) {
   const Matrix& matrix = *job.matrix;
   const Inputs& inputs = *job.inputs;
+  constexpr bool kIsShared = Any::kSharesPrograms && kFormat == Format::kInt8;
+  const Format format = kIsShared ? matrix.format : kFormat;
+  const std::int32_t offset = kIsShared ? offset_of(format) : Any::template offset<kFormat>();
   const std::size_t blocks = inputs.blocks, width = inputs.width(), apart = matrix.group_bytes();
   const std::uint8_t* tile = matrix.tiles + group * apart;
   const std::int8_t* codes = inputs.codes + row * width;
@@ -29,15 +39,17 @@ IN_PLACE void integer_product(const Product& job, std::size_t group, std::size_t
   const std::int32_t* sums_of_codes = inputs.sums + row * blocks;
   Floats totals[kGroups][kNum];
   make_zero(totals);
-  for (std::size_t b = 0; b < blocks; ++b, tile += tile_bytes(kFormat)) {
+  for (std::size_t b = 0; b < blocks; ++b, tile += tile_bytes(format)) {
     Ints sums[kGroups][kNum];
     for (int n = 0; n < kNum; ++n) {
-      const Ints begin = every(-Machine::offset<kFormat>() * sums_of_codes[n * blocks + b]);
+      const Ints begin = every(-offset * sums_of_codes[n * blocks + b]);
       for (int g = 0; g < kGroups; ++g) sums[g][n] = begin;
     }
     const std::int8_t* rows = codes + b * kTileColumns;
     if constexpr (Any::kMostGroups > 1) {
       Any::template add_tiles<kFormat, kNum, kGroups>(tile + kScaleBytes, apart, rows, width, sums);
+    } else if constexpr (kIsShared) {
+      Any::template add_any<kNum>(format, tile + kScaleBytes, rows, width, sums[0]);
     } else {
       Any::template add_tile<kFormat, kNum>(tile + kScaleBytes, rows, width, sums[0]);
     }
@@ -192,11 +204,11 @@ void product_of(const Product& job, std::size_t first, std::size_t last) {
 
 void product_of_integers(const Product& job, std::size_t first, std::size_t last) {
   switch (job.matrix->format) {
-    case Format::kInt3: return product_of<Format::kInt3>(job, first, last);
-    case Format::kInt4: return product_of<Format::kInt4>(job, first, last);
-    case Format::kInt5: return product_of<Format::kInt5>(job, first, last);
-    case Format::kInt6: return product_of<Format::kInt6>(job, first, last);
-    default: return product_of<Format::kInt8>(job, first, last);
+    case Format::kInt3: return product_of<program_of(Format::kInt3)>(job, first, last);
+    case Format::kInt4: return product_of<program_of(Format::kInt4)>(job, first, last);
+    case Format::kInt5: return product_of<program_of(Format::kInt5)>(job, first, last);
+    case Format::kInt6: return product_of<program_of(Format::kInt6)>(job, first, last);
+    default: return product_of<program_of(Format::kInt8)>(job, first, last);
   }
 }
 

@@ -59,6 +59,39 @@ EXPORT("add_stop") int sparrow_add_stop(Page* page, const char* text, std::size_
   return page->open.writer().stops().add({text, size});
 }
 
+// What texts may look like, until it is cleared. 0: complaint() says why not, and any text may come.
+EXPORT("clear_form") void sparrow_clear_form(Page* page) { page->open.writer().guide().clear(); }
+
+// Choices one behind the other, a zero byte between them.
+EXPORT("set_choices") int sparrow_set_choices(Page* page, const char* text, std::size_t size) {
+  engine::Growing<engine::Text> choices;
+  page->complaint = {};
+  for (std::size_t begin = 0, end = 0; end <= size; ++end) {
+    if (end < size && text[end] != '\0') continue;
+    if (!choices.push({text + begin, end - begin})) {
+      return page->complaint.say("there is not enough memory");
+    }
+    begin = end + 1;
+  }
+  return page->open.writer().guide().choose(choices.data(), choices.size(), page->complaint);
+}
+
+EXPORT("set_pattern") int sparrow_set_pattern(Page* page, const char* text, std::size_t size) {
+  page->complaint = {};
+  return page->open.writer().guide().match({text, size}, page->complaint);
+}
+
+EXPORT("set_schema") int sparrow_set_schema(Page* page, const char* text, std::size_t size) {
+  page->complaint = {};
+  return page->open.writer().guide().follow_schema({text, size}, page->complaint);
+}
+
+// Whether the last text ended for want of room and not because its form does.
+EXPORT("has_given_up") int sparrow_has_given_up(Page* page) {
+  const engine::Guide& guide = page->open.writer().guide();
+  return guide.is_active() && guide.has_given_up();
+}
+
 // 0 absent, 1 passed, 2 failed.
 EXPORT("self_test") int sparrow_self_test(Page* page) {
   return static_cast<int>(page->open.self_test());

@@ -17,6 +17,9 @@ const FRAME_MS = 12; // how long the page may wait for us before it draws again
  * @property {number|bigint} [seed] 0 to 2^63 - 1; the same seed gives the same text
  * @property {number} [maxTokens] at most so many; 200 unless said
  * @property {string[]} [stop] the text ends before the first of these
+ * @property {string[]} [choices] write one of these; of this and the next two only one
+ * @property {string} [pattern] write what matches this regular expression as a whole
+ * @property {object|string} [schema] write JSON of this JSON schema
  * @property {AbortSignal} [signal] ends a stream
  */
 
@@ -135,6 +138,14 @@ export class Sparrow {
     return ["absent", "passed", "failed"][this.#wasm.self_test(this.#page)];
   }
 
+  /**
+   * @returns {boolean} whether the last text ended because its pattern or schema takes more work at some
+   *     place than is done for a token: then it is not whole
+   */
+  get hasGivenUp() {
+    return this.#wasm.has_given_up(this.#page) !== 0;
+  }
+
   /** @returns {number} bytes of memory in use */
   get memory() {
     return this.#wasm.memory.buffer.byteLength;
@@ -142,8 +153,11 @@ export class Sparrow {
 
   #wish({
     temperature = 0.8, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, seed, maxTokens = 200,
-    stop = [],
+    stop = [], choices, pattern, schema,
   }) {
+    this.#shape({
+      choices: choices?.length ? choices.join("\0") : undefined, pattern, schema: asText(schema),
+    });
     const chosen = BigInt(seed ?? Math.floor(Math.random() * 2 ** 52));
     this.#wasm.wish(
       this.#page, temperature, topK, topP, minP, repetitionPenalty,
@@ -152,6 +166,18 @@ export class Sparrow {
     this.#wasm.clear_stops(this.#page);
     for (const text of stop) {
       this.#withBytes(text, (place, size) => this.#wasm.add_stop(this.#page, place, size));
+    }
+  }
+
+  // What texts may look like.
+  #shape(forms) {
+    const asked = Object.entries(forms).filter(([, text]) => text !== undefined);
+    if (asked.length > 1) throw new Error("sparrow: choices, pattern and schema exclude each other");
+    this.#wasm.clear_form(this.#page);
+    for (const [name, text] of asked) {
+      const set = this.#wasm[`set_${name}`];
+      if (this.#withBytes(text, (place, size) => set(this.#page, place, size))) continue;
+      throw new Error(`sparrow: ${this.#textAt(this.#wasm.complaint(this.#page))}`);
     }
   }
 
@@ -177,6 +203,8 @@ export class Sparrow {
     return this.#decoder.decode(bytes.subarray(0, bytes.indexOf(0)));
   }
 }
+
+const asText = (value) => (typeof value === "object" ? JSON.stringify(value) : value);
 
 const now = () => globalThis.performance.now();
 

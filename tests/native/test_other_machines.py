@@ -76,6 +76,26 @@ const test = sparrow.selfTest();
 console.log(JSON.stringify({ test, texts, streamed, stopped, ids, refused, last }));
 """
 
+FORMS_PROGRAM = """
+import { Sparrow } from "./sparrow.js";
+const [, , model, forms] = process.argv;
+const sparrow = await Sparrow.load(new URL(`file://${model}`));
+const wishes = { seed: 3, maxTokens: 40, temperature: 1 };
+const texts = JSON.parse(forms).map((form) => sparrow.generate("The cat", { ...wishes, ...form }));
+const gaveUp = sparrow.hasGivenUp;
+const free = sparrow.generate("The cat", { ...wishes, choices: [] });
+const refused = [{ pattern: "(" }, { schema: { type: "nothing" } }, { pattern: "a", choices: ["b"] }].map((form) => {
+  try { return sparrow.generate("", form); } catch (error) { return error.message; }
+});
+console.log(JSON.stringify({ texts, free, refused, gaveUp }));
+"""
+FORMS_OF_TEXTS: list[dict[str, object]] = [
+    {"choices": ["yes", "no", "也许"]},
+    {"pattern": "[a-c]{3}-[0-9]{2,4}|喵+!"},
+    {"schema": {"type": "object", "properties": {"n": {"type": "integer"}, "ok": {"type": "boolean"}},
+                "required": ["n", "ok"]}},
+]  # fmt: skip
+
 
 def built(target: str, folder: Path) -> Path:
     """Build and return the file that the script names first."""
@@ -173,6 +193,30 @@ def test_webassembly_computes_the_same_bits(tmp_path, models):
         assert "GGUF" in found["refused"]
 
 
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+@pytest.mark.parametrize("make", [gguf_model, gguf_mixture])
+def test_webassembly_keeps_to_forms_as_python_does(tmp_path, make):
+    import json
+
+    built("wasm", tmp_path)
+    path = make(tmp_path / "m.gguf")
+    (tmp_path / "test.mjs").write_text(FORMS_PROGRAM, encoding="utf-8")
+    done = subprocess.run(
+        [str(NODE), str(tmp_path / "test.mjs"), str(path), json.dumps(FORMS_OF_TEXTS)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    model, wishes = sp.load(path), {"seed": 3, "max_tokens": 40, "temperature": 1.0}
+    for form, text in zip(FORMS_OF_TEXTS, found["texts"], strict=True):
+        name, value = next(iter(form.items()))
+        asked = {"json_schema" if name == "schema" else name: value}
+        assert [text] == model.generate("The cat", **asked, **wishes)
+    assert [found["free"]] == model.generate("The cat", **wishes)
+    assert found["gaveUp"] is False
+    assert all(message.startswith("sparrow: ") for message in found["refused"])
+    assert "exclude" in found["refused"][2]
+
+
 @pytest.fixture(scope="module")
 def library(tmp_path_factory) -> Path:
     """Build libsparrow.a; the header and the example lie beside it."""
@@ -188,6 +232,36 @@ def program_of(source: Path, library: Path) -> Path:
         check=True, capture_output=True,
     )  # fmt: skip
     return program
+
+
+FORMS_IN_C = """
+#include <stdio.h>
+#include "sparrow.h"
+int main(int count, char **words) {
+  sparrow_model *model = sparrow_open(words[1], NULL);
+  sparrow_wishes wishes = sparrow_default_wishes();
+  wishes.seed = 3, wishes.max_tokens = 40, wishes.temperature = 1;
+  for (int i = 2; i < count; ++i) {
+    if (!sparrow_set_pattern(model, words[i]) || !sparrow_begin(model, "The cat", &wishes)) return 1;
+    const char *piece;
+    size_t size;
+    while (sparrow_next_piece(model, &piece, &size)) fwrite(piece, 1, size, stdout);
+    puts("");
+  }
+  sparrow_close(model);
+  return 0;
+}
+"""
+
+
+def test_forms_follow_one_another_in_c(tmp_path, library):
+    # Masks of the pattern before were used for the one behind it.
+    path, patterns = gguf_model(tmp_path / "m.gguf"), ["abc", "a+", "(true|false)!", "[a-c]{3}"]
+    (tmp_path / "forms.c").write_text(FORMS_IN_C, encoding="utf-8")
+    words = [str(program_of(tmp_path / "forms.c", library)), str(path), *patterns]
+    lines = subprocess.run(words, check=True, capture_output=True).stdout.decode().splitlines()
+    model, wishes = sp.load(path), {"seed": 3, "max_tokens": 40, "temperature": 1.0}
+    assert lines == [model.generate("The cat", pattern=one, **wishes)[0] for one in patterns]
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
