@@ -3,7 +3,8 @@
     python native/build_programs.py -o dist                    everything that is listed below
     python native/build_programs.py -o dist wasm aarch64-linux-musl
 
-    wasm                  sparrow.wasm and sparrow.js, for browsers and Node
+    wasm                  for browsers and Node: sparrow.wasm and sparrow.js, which write;
+                          sparrow-tasks.wasm and sparrow-tasks.js, which classify, tag, embed and fill
     c                     libsparrow.a, sparrow.h and an example, for programs in C on this machine
     x86_64-linux-musl     sparrow-run for any Linux, nothing else needed
     aarch64-linux-musl    the same for ARM: Raspberry Pi, phones through adb or Termux
@@ -42,6 +43,7 @@ X86_KERNELS = {
 }
 ARM_KERNELS = {"kernels_neon": [], "kernels_neon_dotprod": ["-mcpu=generic+dotprod"]}
 RUN = ("main", "answers", "mapped_file", "options")
+WASM_PROGRAMS = {"sparrow": "exports", "sparrow-tasks": "task_exports"}
 C_FILES = ("sparrow.h", "sparrow_tasks.h", "example.c", "tasks_example.c")
 TARGETS = (
     "wasm", "c", "x86_64-linux-musl", "aarch64-linux-musl", "aarch64-macos", "x86_64-windows-gnu",
@@ -78,9 +80,9 @@ def build_wasm(output: Path) -> list[Path]:
     """Compile the engine for browsers; return the files."""
     names = [name for name in engine_sources() if name != "kernels_portable"]
     sources = [ENGINE / f"{name}.cpp" for name in [*names, "kernels_wasm"]]
-    sources += [HERE / "wasm" / f"{name}.cpp" for name in ("library", "exports")]
-    target = output / "sparrow.wasm"
+    sources += [HERE / "wasm" / f"{name}.cpp" for name in ("library", *WASM_PROGRAMS.values())]
     machine = ["-target", "wasm32-freestanding", "-nostdlib"]
+    made: list[Path] = []
     with tempfile.TemporaryDirectory() as name:
         folder = with_letters(Path(name))
         options = [
@@ -95,10 +97,15 @@ def build_wasm(output: Path) -> list[Path]:
 
         with ThreadPoolExecutor(2) as pool:
             objects = list(pool.map(one, sources))
-        zig(
-            *machine, "-Wl,--no-entry", "-Wl,-z,stack-size=65536", "-s", "-o", target, *objects,
-        )  # fmt: skip
-    return [target, Path(shutil.copy(HERE / "wasm" / "sparrow.js", output))]
+        for program, exports in WASM_PROGRAMS.items():
+            others = {folder / f"{other}.o" for other in WASM_PROGRAMS.values() if other != exports}
+            target = output / f"{program}.wasm"
+            zig(
+                *machine, "-Wl,--no-entry", "-Wl,-z,stack-size=65536", "-s", "-o", target,
+                *(file for file in objects if file not in others),
+            )  # fmt: skip
+            made += [target, Path(shutil.copy(HERE / "wasm" / f"{program}.js", output))]
+    return made
 
 
 def compiled(target: str | None, further: Sequence[Path], folder: Path) -> list[Path]:

@@ -25,8 +25,8 @@ const FRAME_MS = 12; // how long the page may wait for us before it draws again
 
 export class Sparrow {
   #wasm;
+  #memory;
   #page;
-  #decoder = new TextDecoder();
 
   /**
    * Load a model.
@@ -46,9 +46,10 @@ export class Sparrow {
   /** @private */
   constructor(wasm, bytes) {
     this.#wasm = wasm;
-    this.#page = wasm.open(this.#put(bytes), bytes.length);
+    this.#memory = new WasmMemory(wasm);
+    this.#page = wasm.open(this.#memory.put(bytes), bytes.length);
     if (this.#page === 0) throw new Error("sparrow: there is not enough memory");
-    const complaint = this.#textAt(wasm.complaint(this.#page));
+    const complaint = this.#memory.sentence(wasm.complaint(this.#page));
     if (complaint) throw new Error(`sparrow: ${complaint}`);
   }
 
@@ -92,15 +93,13 @@ export class Sparrow {
   *pieces(prompt, wishes = {}) {
     const wasm = this.#wasm;
     this.#wish(wishes);
-    this.#withBytes(prompt, (place, size) => {
+    this.#memory.withBytes(prompt, (place, size) => {
       if (!wasm.begin(this.#page, place, size)) throw new Error("sparrow: there is not enough memory");
     });
     let goesOn = true;
     while (goesOn) {
       goesOn = wasm.advance(this.#page) !== 0;
-      yield this.#decoder.decode(
-        new Uint8Array(wasm.memory.buffer, wasm.text(this.#page), wasm.text_size(this.#page)),
-      );
+      yield this.#memory.text(wasm.text(this.#page), wasm.text_size(this.#page));
     }
   }
 
@@ -129,7 +128,7 @@ export class Sparrow {
    */
   encode(text) {
     const wasm = this.#wasm;
-    const count = this.#withBytes(text, (place, size) => wasm.encode(this.#page, place, size));
+    const count = this.#memory.withBytes(text, (place, size) => wasm.encode(this.#page, place, size));
     return new Int32Array(wasm.memory.buffer, wasm.ids(this.#page), count).slice();
   }
 
@@ -165,7 +164,7 @@ export class Sparrow {
     );
     this.#wasm.clear_stops(this.#page);
     for (const text of stop) {
-      this.#withBytes(text, (place, size) => this.#wasm.add_stop(this.#page, place, size));
+      this.#memory.withBytes(text, (place, size) => this.#wasm.add_stop(this.#page, place, size));
     }
   }
 
@@ -176,14 +175,37 @@ export class Sparrow {
     this.#wasm.clear_form(this.#page);
     for (const [name, text] of asked) {
       const set = this.#wasm[`set_${name}`];
-      if (this.#withBytes(text, (place, size) => set(this.#page, place, size))) continue;
-      throw new Error(`sparrow: ${this.#textAt(this.#wasm.complaint(this.#page))}`);
+      if (this.#memory.withBytes(text, (place, size) => set(this.#page, place, size))) continue;
+      throw new Error(`sparrow: ${this.#memory.sentence(this.#wasm.complaint(this.#page))}`);
     }
   }
+}
 
-  #withBytes(text, work) {
+/**
+ * What both programs do with the memory of WebAssembly.
+ *
+ * @private
+ */
+export class WasmMemory {
+  #wasm;
+  #decoder = new TextDecoder();
+
+  constructor(wasm) {
+    this.#wasm = wasm;
+  }
+
+  /** Copy bytes; they stay until they are released. */
+  put(bytes) {
+    const place = this.#wasm.allocate(bytes.length) >>> 0;
+    if (place === 0) throw new Error("sparrow: there is not enough memory");
+    new Uint8Array(this.#wasm.memory.buffer, place, bytes.length).set(bytes);
+    return place;
+  }
+
+  /** Let work(place, size) read a text. */
+  withBytes(text, work) {
     const bytes = new TextEncoder().encode(text);
-    const place = this.#put(bytes);
+    const place = this.put(bytes);
     try {
       return work(place, bytes.length);
     } finally {
@@ -191,14 +213,12 @@ export class Sparrow {
     }
   }
 
-  #put(bytes) {
-    const place = this.#wasm.allocate(bytes.length) >>> 0;
-    if (place === 0) throw new Error("sparrow: there is not enough memory");
-    new Uint8Array(this.#wasm.memory.buffer, place, bytes.length).set(bytes);
-    return place;
+  text(place, size) {
+    return this.#decoder.decode(new Uint8Array(this.#wasm.memory.buffer, place, size));
   }
 
-  #textAt(place) {
+  /** A text that a zero byte closes. */
+  sentence(place) {
     const bytes = new Uint8Array(this.#wasm.memory.buffer, place);
     return this.#decoder.decode(bytes.subarray(0, bytes.indexOf(0)));
   }
@@ -208,7 +228,8 @@ const asText = (value) => (typeof value === "object" ? JSON.stringify(value) : v
 
 const now = () => globalThis.performance.now();
 
-async function bytesOf(source) {
+/** @private */
+export async function bytesOf(source) {
   if (source instanceof Uint8Array) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   const url = String(source);

@@ -89,6 +89,23 @@ const refused = [{ pattern: "(" }, { schema: { type: "nothing" } }, { pattern: "
 });
 console.log(JSON.stringify({ texts, free, refused, gaveUp }));
 """
+TASKS_PROGRAM = """
+import { SparrowTask } from "./sparrow-tasks.js";
+const [, , classifier, tagger, encoder, decoder, texts] = process.argv;
+const load = (path) => SparrowTask.load(new URL(`file://${path}`));
+const [topics, names, words] = [await load(classifier), await load(tagger), await load(encoder)];
+const refused = [];
+for (const ask of [() => load(decoder), () => topics.tag("x"), () => words.fill("no gap"), () => words.fill("[MASK] x".repeat(300))]) {
+  try { await ask(); refused.push(""); } catch (error) { refused.push(error.message); }
+}
+console.log(JSON.stringify({
+  kinds: [topics.kind, names.kind, words.kind], labels: topics.labels, refused,
+  classes: JSON.parse(texts).map((text) => topics.classify(text)),
+  tags: JSON.parse(texts).map((text) => names.tag(text)),
+  vectors: JSON.parse(texts).map((text) => [...words.embed(text)]),
+  fillings: words.fill("The [MASK] sat [MASK]", 3),
+}));
+"""
 FORMS_OF_TEXTS: list[dict[str, object]] = [
     {"choices": ["yes", "no", "也许"]},
     {"pattern": "[a-c]{3}-[0-9]{2,4}|喵+!"},
@@ -215,6 +232,42 @@ def test_webassembly_keeps_to_forms_as_python_does(tmp_path, make):
     assert found["gaveUp"] is False
     assert all(message.startswith("sparrow: ") for message in found["refused"])
     assert "exclude" in found["refused"][2]
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+def test_webassembly_understands_texts_as_the_house_does(tmp_path):
+    import json
+
+    built("wasm", tmp_path)
+    makers = {"c": small_classifier, "t": small_tagger, "e": small_encoder, "d": gguf_model}
+    paths = [make(tmp_path / f"{name}.gguf") for name, make in makers.items()]
+    texts = ["The cat sat c 1 here", "好的，猫 𠮷 dogs 12 é ok", "", "dog " * 100]
+    (tmp_path / "test.mjs").write_text(TASKS_PROGRAM, encoding="utf-8")
+    done = subprocess.run(
+        [str(NODE), str(tmp_path / "test.mjs"), *map(str, paths), json.dumps(texts)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert found["kinds"] == ["classifier", "tagger", "encoder"]
+    classifier, tagger, encoder = (sp.load(path) for path in paths[:3])
+    assert found["labels"] == list(classifier.labels)
+    for said, expected in zip(found["classes"], classifier.predict(texts), strict=True):
+        assert (said["label"], said["labels"]) == (expected.label, list(expected.labels))
+        assert said["probabilities"] == pytest.approx(expected.probabilities, abs=2e-6)
+    for text, said, expected in zip(texts, found["tags"], tagger.predict(texts), strict=True):
+        units = [len(text[: one.start].encode("utf-16-le")) // 2 for one in expected.spans]
+        assert [one["start"] for one in said["spans"]] == units
+        assert [(one["label"], one["text"]) for one in said["spans"]] == [
+            (one.label, one.text) for one in expected.spans
+        ]
+        assert said["intent"]["label"] == expected.intent.label
+        assert said["intent"]["probability"] == pytest.approx(
+            expected.intent.probability, abs=5e-3
+        )
+    vectors = np.asarray(encoder.embed(texts))
+    np.testing.assert_allclose(np.array(found["vectors"]), vectors, atol=2e-5)
+    assert [len(gap) for gap in found["fillings"]] == [3, 3]
+    assert all(message.startswith("sparrow: ") for message in found["refused"])
 
 
 @pytest.fixture(scope="module")
