@@ -55,24 +55,24 @@ constexpr std::size_t kLongPiece = 96;
 
 }  // namespace
 
-bool Index::make(std::size_t most) { return slots_.make(power_above(most)); }
+bool Index::make(const Room<Text>& texts) {
+  texts_ = texts.data();
+  return slots_.make(power_above(texts.size()));
+}
 
-std::size_t Index::slot_of(Text key) const {
+std::size_t Index::slot_of(Text text) const {
   const std::size_t mask = slots_.size() - 1;
-  auto slot = static_cast<std::size_t>(spread_hash(key)) & mask;
-  while (slots_[slot].is_used && !same(slots_[slot].key, key)) slot = (slot + 1) & mask;
+  auto slot = static_cast<std::size_t>(spread_hash(text)) & mask;
+  while (slots_[slot] != 0 && !same(texts_[slots_[slot] - 1], text)) slot = (slot + 1) & mask;
   return slot;
 }
 
-void Index::put(Text key, std::int32_t value) {
-  Slot& slot = slots_[slot_of(key)];
-  if (!slot.is_used) slot = {key, value, true};
+void Index::put(std::size_t number) {
+  std::int32_t& slot = slots_[slot_of(texts_[number])];
+  if (slot == 0) slot = static_cast<std::int32_t>(number) + 1;
 }
 
-std::int32_t Index::find(Text key) const {
-  const Slot& slot = slots_[slot_of(key)];
-  return slot.is_used ? slot.value : -1;
-}
+std::int32_t Index::find(Text text) const { return slots_[slot_of(text)] - 1; }
 
 bool Tokenizer::open(const Gguf& file, std::size_t vocab_size, Complaint& complaint) {
   return read_kind(file, complaint) && read_pieces(file, vocab_size, complaint) &&
@@ -125,14 +125,14 @@ bool Tokenizer::read_pieces(const Gguf& file, std::size_t vocab_size, Complaint&
   if (count < kFirstByteId + kNumBytes) return complaint.say("there are fewer tokens than bytes");
   std::size_t bytes = count;
   for (std::size_t id = 0; id < count; ++id) bytes += pieces_[id].size;
-  if (!spelled_.make(bytes) || !ids_.make(count)) return complaint.say("there is not enough memory");
+  if (!spelled_.make(bytes) || !ids_.make(pieces_)) return complaint.say("there is not enough memory");
   char* to = spelled_.data();
   for (std::size_t id = 0; id < count; ++id) {
     if (!spell(pieces_[id], id, to, complaint)) return false;
     if (pieces_[id].size > longest_) longest_ = pieces_[id].size;
     // Bytes are found apart, where the others are words and characters.
     const bool is_byte = kind_ != Kind::kBytePairs && id < kFirstByteId + kNumBytes;
-    if (id != 0 && !is_byte) ids_.put(pieces_[id], static_cast<std::int32_t>(id));
+    if (id != 0 && !is_byte) ids_.put(id);
   }
   for (std::size_t byte = 0; byte < kNumBytes; ++byte) {
     const char sign = static_cast<char>(byte);
@@ -163,12 +163,10 @@ bool Tokenizer::read_merges(const Gguf& file, Complaint& complaint) {
     return complaint.say("the merges are damaged");
   }
   if (!file.texts("tokenizer.ggml.tokens", tokens)) return complaint.say("there are no tokens");
-  if (!merges_.make(power_above(lines.size())) || !names.make(tokens.size())) {
+  if (!merges_.make(power_above(lines.size())) || !names.make(tokens)) {
     return complaint.say("there is not enough memory");
   }
-  for (std::size_t id = 0; id < tokens.size(); ++id) {
-    names.put(tokens[id], static_cast<std::int32_t>(id));
-  }
+  for (std::size_t id = 0; id < tokens.size(); ++id) names.put(id);
   Growing<char> joined;
   for (std::size_t rank = 0; rank < lines.size(); ++rank) {
     const Text line = lines[rank];

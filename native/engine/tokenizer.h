@@ -19,18 +19,15 @@ using Ids = Growing<std::int32_t>;
 // From bytes to a number; the bytes stay where they are.
 class Index {
  public:
-  bool make(std::size_t most);
-  void put(Text key, std::int32_t value);  // the first of equal keys stays
-  std::int32_t find(Text key) const;       // -1: unknown
+  // texts stay where they are.
+  bool make(const Room<Text>& texts);
+  void put(std::size_t number);         // the first of equal texts stays
+  std::int32_t find(Text text) const;   // its number, -1: unknown
 
  private:
-  struct Slot {
-    Text key;
-    std::int32_t value;
-    bool is_used;
-  };
-  std::size_t slot_of(Text key) const;
-  Room<Slot> slots_;
+  std::size_t slot_of(Text text) const;
+  const Text* texts_ = nullptr;
+  Room<std::int32_t> slots_;  // 0 is free, else a number + 1
 };
 
 class Tokenizer {

@@ -122,22 +122,46 @@ void WeightReader::pack_chunk(const Chunk& chunk) const {
   } else {
     pack_floats(chunk.from, chunk.rows, chunk.tiles);
   }
-  if (when_packed_ != nullptr) when_packed_(packed_context_, chunk.from, chunk.bytes);
+}
+
+// Says once for many neighbours that they are packed: giving pages back stops all threads for a moment.
+void WeightReader::tell(const Chunk* chunks, std::size_t count) const {
+  constexpr std::size_t kPadding = 64;  // between tensors
+  for (std::size_t first = 0, last = 0; first < count; first = last) {
+    const std::uint8_t* end = chunks[first].from + chunks[first].bytes;
+    for (last = first + 1; last < count; ++last) {
+      const std::uint8_t* next = chunks[last].from;
+      if (next < end || static_cast<std::size_t>(next - end) > kPadding) break;
+      end = next + chunks[last].bytes;
+    }
+    const std::uint8_t* begin = chunks[first].from;
+    when_packed_(packed_context_, begin, static_cast<std::size_t>(end - begin));
+  }
 }
 
 bool WeightReader::pack(Complaint& complaint) {
   struct Job {
     const WeightReader* self;
     Growing<Chunk> chunks;
-  } job{this, {}};
+    Room<std::uint32_t> done;  // chunks of every group
+  } job{this, {}, {}};
   std::size_t size = 0;
   for (std::size_t i = 0; i < num_unpacked_; ++i) size += room_of(*unpacked_[i].matrix);
-  if (!packed_.make_large(size) || !cut(packed_.data(), job.chunks)) {
+  constexpr std::size_t kGroup = 32;
+  if (!packed_.make_large(size) || !cut(packed_.data(), job.chunks) ||
+      !job.done.make(num_tiles(job.chunks.size(), kGroup))) {
     return complaint.say("there is not enough memory");
   }
   const auto pack_one = [](void* all, std::size_t number, std::size_t) {
-    const auto& every = *static_cast<const Job*>(all);
+    auto& every = *static_cast<Job*>(all);
     every.self->pack_chunk(every.chunks[number]);
+    if (every.self->when_packed_ == nullptr) return;
+    const std::size_t first = number / kGroup * kGroup, left = every.chunks.size() - first;
+    const std::size_t count = left < kGroup ? left : kGroup;
+    std::uint32_t* done = &every.done[number / kGroup];
+    if (__atomic_add_fetch(done, 1u, __ATOMIC_ACQ_REL) == count) {
+      every.self->tell(every.chunks.data() + first, count);
+    }
   };
   gather_for(crew_, num_bytes_);
   crew_.run_loosely(pack_one, &job, job.chunks.size());

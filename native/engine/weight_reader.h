@@ -55,6 +55,7 @@ class WeightReader {
   };
   bool cut(std::uint8_t* tiles, Growing<Chunk>& chunks) const;
   void pack_chunk(const Chunk& chunk) const;
+  void tell(const Chunk* chunks, std::size_t count) const;
 
   Packed when_packed_ = nullptr;
   void* packed_context_ = nullptr;

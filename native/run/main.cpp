@@ -9,6 +9,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 namespace {
 
@@ -255,6 +258,10 @@ class Understanding {
 }  // namespace
 
 int main(int count, char** words) {
+#if defined(__GLIBC__)
+  // What is large comes from the system, zeros already: glibc would write them once more.
+  mallopt(M_MMAP_THRESHOLD, 1 << 16);
+#endif
   Options options;
   options.wish.seed = some_seed() & 0x7FFFFFFFFFFFFFFFu;
   const char* wrong = "";
