@@ -4,8 +4,8 @@
 
 MODEL is a classifier with a network. onnxruntime runs it in float32 and, after its own dynamic
 quantisation, in 8 bits; ours multiplies the 8-bit codes of the file. All take turns, the best of
-five rounds counts; ours reads them in one call as well (OMP_NUM_THREADS=1: one thread there too). Below
-the network stand whole answers, from text to label.
+five rounds counts; ours reads them in one call as well (OMP_NUM_THREADS=1: one thread there too).
+Below the network stand whole answers, from text to label.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main() -> None:
             f"{name:28s} {1e6 * seconds / len(texts):8.1f} us a text,"
             f" {seconds / times[first]:5.2f} x ours, states differ by up to {far:.3f}"
         )
-    whole = best_times({"whole answers": lambda: np.array([len(model.predict([t])) for t in texts])})
+    whole = best_times({"whole answers": lambda: [model.predict([text]) for text in texts]})
     print(
         f"whole answers, text to label {1e6 * whole['whole answers'] / len(texts):8.1f} us a text"
     )
@@ -101,9 +101,7 @@ def one_text(ids: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def best_times(
-    ways: Mapping[str, Callable[[], object]], rounds: int = _ROUNDS
-) -> dict[str, float]:
+def best_times(ways: Mapping[str, Callable[[], object]], rounds: int = _ROUNDS) -> dict[str, float]:
     """Let all take turns; return the shortest time of each."""
     best = dict.fromkeys(ways, float("inf"))
     for _round in range(rounds):

@@ -1,13 +1,13 @@
-"""A tagger's network beside onnxruntime, and whole tagging: the same text, one thread, text by text.
+"""A tagger's network beside onnxruntime, and whole tagging: the same text, one thread.
 
     OMP_NUM_THREADS=1 python -m benchmarks.tagging_speed MODEL.gguf TEXT [--bytes 1000000]
 
-MODEL is a tagger with a network that sparrow export wrote, TEXT has one text a line, read again from
-its beginning until there are enough bytes. onnxruntime gets the same weights, ids and columns' sums,
-and answers with the states of every unit: in float32 and, after its own dynamic quantisation, in 8
-bits. Ours answers the same question in 8 bits. All take turns, the best of three rounds counts.
-Below stands tagging from text to spans: units, columns, field, network, the best path and how sure
-it is; in Python, and with sparrow-run, start included.
+MODEL is a tagger with a network that sparrow export wrote, TEXT has one text a line, read again
+from its beginning until there are enough bytes. onnxruntime gets the same weights, ids and sums of
+columns, and answers with the states of every unit, text by text: in float32 and, after its own
+dynamic quantisation, in 8 bits. Ours answers the same question in 8 bits. All take turns, the best
+of three rounds counts. Below stands tagging from text to spans: units, columns, field, network, the
+best path and how sure it is; in Python, and with sparrow-run, start included.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
     python native/build_programs.py -o dist wasm aarch64-linux-musl
 
     wasm                  for browsers and Node: sparrow.wasm and sparrow.js, which write;
-                          sparrow-tasks.wasm and sparrow-tasks.js, which classify, tag, embed and fill
+                          sparrow-tasks.wasm and sparrow-tasks.js, which classify, tag, embed,
+                          fill
     c                     libsparrow.a, sparrow.h and an example, for programs in C on this machine
     x86_64-linux-musl     sparrow-run for any Linux, nothing else needed
     aarch64-linux-musl    the same for ARM: Raspberry Pi, phones through adb or Termux

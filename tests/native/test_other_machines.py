@@ -84,7 +84,8 @@ const wishes = { seed: 3, maxTokens: 40, temperature: 1 };
 const texts = JSON.parse(forms).map((form) => sparrow.generate("The cat", { ...wishes, ...form }));
 const gaveUp = sparrow.hasGivenUp;
 const free = sparrow.generate("The cat", { ...wishes, choices: [] });
-const refused = [{ pattern: "(" }, { schema: { type: "nothing" } }, { pattern: "a", choices: ["b"] }].map((form) => {
+const wrong = [{ pattern: "(" }, { schema: { type: "nothing" } }, { pattern: "a", choices: ["b"] }];
+const refused = wrong.map((form) => {
   try { return sparrow.generate("", form); } catch (error) { return error.message; }
 });
 console.log(JSON.stringify({ texts, free, refused, gaveUp }));
@@ -95,7 +96,10 @@ const [, , classifier, tagger, encoder, decoder, texts] = process.argv;
 const load = (path) => SparrowTask.load(new URL(`file://${path}`));
 const [topics, names, words] = [await load(classifier), await load(tagger), await load(encoder)];
 const refused = [];
-for (const ask of [() => load(decoder), () => topics.tag("x"), () => words.fill("no gap"), () => words.fill("[MASK] x".repeat(300))]) {
+const long = "[MASK] x".repeat(300);
+const questions = [() => load(decoder), () => topics.tag("x"), () => words.fill("no gap"),
+                   () => words.fill(long)];
+for (const ask of questions) {
   try { await ask(); refused.push(""); } catch (error) { refused.push(error.message); }
 }
 console.log(JSON.stringify({
@@ -109,8 +113,8 @@ console.log(JSON.stringify({
 FORMS_OF_TEXTS: list[dict[str, object]] = [
     {"choices": ["yes", "no", "也许"]},
     {"pattern": "[a-c]{3}-[0-9]{2,4}|喵+!"},
-    {"schema": {"type": "object", "properties": {"n": {"type": "integer"}, "ok": {"type": "boolean"}},
-                "required": ["n", "ok"]}},
+    {"schema": {"type": "object", "required": ["n", "ok"],
+                "properties": {"n": {"type": "integer"}, "ok": {"type": "boolean"}}}},
 ]  # fmt: skip
 
 
@@ -261,9 +265,7 @@ def test_webassembly_understands_texts_as_the_house_does(tmp_path):
             (one.label, one.text) for one in expected.spans
         ]
         assert said["intent"]["label"] == expected.intent.label
-        assert said["intent"]["probability"] == pytest.approx(
-            expected.intent.probability, abs=5e-3
-        )
+        assert said["intent"]["probability"] == pytest.approx(expected.intent.probability, abs=5e-3)
     vectors = np.asarray(encoder.embed(texts))
     np.testing.assert_allclose(np.array(found["vectors"]), vectors, atol=2e-5)
     assert [len(gap) for gap in found["fillings"]] == [3, 3]
@@ -295,7 +297,8 @@ int main(int count, char **words) {
   sparrow_wishes wishes = sparrow_default_wishes();
   wishes.seed = 3, wishes.max_tokens = 40, wishes.temperature = 1;
   for (int i = 2; i < count; ++i) {
-    if (!sparrow_set_pattern(model, words[i]) || !sparrow_begin(model, "The cat", &wishes)) return 1;
+    if (!sparrow_set_pattern(model, words[i])) return 1;
+    if (!sparrow_begin(model, "The cat", &wishes)) return 1;
     const char *piece;
     size_t size;
     while (sparrow_next_piece(model, &piece, &size)) fwrite(piece, 1, size, stdout);
