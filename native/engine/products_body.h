@@ -121,7 +121,7 @@ IN_PLACE void float_products(const Product& job, std::size_t group, std::size_t 
   }
 }
 
-// One row of inputs, one group: memory is read from front to back.
+// One or two rows of inputs, one group: memory is read from front to back.
 template <Format kFormat, int kNum>
 IN_PLACE void float_product(const Product& job, std::size_t group, std::size_t row) {
   const Matrix& matrix = *job.matrix;

@@ -91,8 +91,15 @@ export class SparrowTask {
     const wasm = this.#wasm, task = this.#task;
     const count = this.#memory.withBytes(text, (at, size) => wasm.tag(task, at, size));
     this.#check(count >= 0);
-    const bytes = new TextEncoder().encode(text), decoder = new TextDecoder();
-    const until = (place) => decoder.decode(bytes.subarray(0, place)).length;
+    const bytes = new TextEncoder().encode(text), decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    // Spans are in order: what lies before the last place is not read again.
+    let done = 0, length = 0;
+    const until = (place) => {
+      if (place < done) done = length = 0;
+      length += decoder.decode(bytes.subarray(done, place)).length;
+      done = place;
+      return length;
+    };
     const spans = Array.from({ length: count }, (_, i) => {
       const start = until(wasm.span_first(task, i)), end = until(wasm.span_last(task, i));
       const label = this.#shown(wasm.span_label(task, i));
