@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sparrowlm.foundation.errors import DependencyError, SettingError
 
 if TYPE_CHECKING:
-    from sparrowlm.runtime.decoding import DecodingSettings
+    from sparrowlm.runtime.continuation import DecodingSettings
     from sparrowlm.runtime.grammar_guides import Grammar
     from sparrowlm.text.patterns import Automaton
 
@@ -48,7 +48,7 @@ def decoding_settings(  # noqa: PLR0913 - the public dials, each with its defaul
         SettingError: a dial is out of its range.
         DependencyError: grammar, without the package llguidance.
     """
-    from sparrowlm.runtime.decoding import DecodingSettings
+    from sparrowlm.runtime.continuation import DecodingSettings
     from sparrowlm.runtime.sampling import SamplingSettings
 
     sampling = SamplingSettings(

@@ -60,6 +60,16 @@ class Engine(Protocol[CacheT]):
         """Feed one id to every row of a cache, in place, and return logits_BV."""
         ...
 
+    def step_together(
+        self, ids_B: Int64[np.ndarray, " batch"], caches: Sequence[CacheT]
+    ) -> Float32[np.ndarray, "batch vocab"]:
+        """Feed one id to each of several caches of one row, in place.
+
+        Returns:
+            logits_BV: every row has the bits that step gives for its cache alone.
+        """
+        ...
+
     def surprisals(self, ids_T: Int[np.ndarray, " time"]) -> Float64[np.ndarray, " targets"]:
         """Score a text.
 
@@ -98,7 +108,17 @@ def log_softmax(logits_TV: Float32[np.ndarray, "rows vocab"]) -> Float32[np.ndar
 
 
 class ScoresInPieces(ABC):
-    """What all engines share: a whole score from its pieces."""
+    """What all engines share: a whole score from its pieces, separate texts one by one."""
+
+    @abstractmethod
+    def step(
+        self,
+        ids_T: Int64[np.ndarray, " time"],
+        cache: Any,  # noqa: ANN401 - the engine's own
+        *,
+        is_last_only: bool = False,
+    ) -> Float32[np.ndarray, "rows vocab"]:
+        """See Engine.step."""
 
     @abstractmethod
     def surprisal_pieces(
@@ -109,6 +129,16 @@ class ScoresInPieces(ABC):
     def surprisals(self, ids_T: Int[np.ndarray, " time"]) -> Float64[np.ndarray, " targets"]:
         """Score a text; see Engine.surprisals."""
         return np.concatenate([np.zeros(0), *self.surprisal_pieces(ids_T)])
+
+    def step_together(
+        self, ids_B: Int64[np.ndarray, " batch"], caches: Sequence[Any]
+    ) -> Float32[np.ndarray, "batch vocab"]:
+        """Feed one id to each of several caches; see Engine.step_together."""
+        rows = [
+            self.step(ids_B[place : place + 1], cache, is_last_only=True)
+            for place, cache in enumerate(caches)
+        ]
+        return np.concatenate(rows)
 
 
 def target_surprisals(

@@ -97,6 +97,20 @@ class MixtureEngine(ScoresInPieces):
         cache.recent = [recent.draft(token_id) for recent, token_id in pairs]
         return self._mixed(view, cache.recent, logits_BV)
 
+    def step_together(
+        self, ids_B: Int64[np.ndarray, " batch"], caches: Sequence[MixtureCache]
+    ) -> Float32[np.ndarray, "batch vocab"]:
+        """Feed one id to each of several caches; see Engine.step_together."""
+        logits_BV = self.neural.step_together(ids_B, [cache.neural for cache in caches])
+        view = self.ngram.view_each(ids_B, [cache.ngram for cache in caches])
+        mixed = []
+        for place, cache in enumerate(caches):
+            cache.recent = [cache.recent[0].read(ids_B[place : place + 1])]
+            row = slice(place, place + 1)
+            # A row at a time: products of more rows are rounded differently.
+            mixed.append(self._mixed(view.rows(row), cache.recent, logits_BV[row]))
+        return np.concatenate(mixed)
+
     def surprisal_pieces(
         self, ids_T: Int[np.ndarray, " time"]
     ) -> Iterator[Float64[np.ndarray, " _"]]:

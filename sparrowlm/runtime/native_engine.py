@@ -124,8 +124,18 @@ class CompiledEngine(ScoresInPieces):
         self, ids_B: Int64[np.ndarray, " batch"], cache: NativeCache
     ) -> Float32[np.ndarray, "batch vocab"]:
         """Feed one id to every row."""
+        return self._read_one_each(ids_B, cache.settled())
+
+    def step_together(
+        self, ids_B: Int64[np.ndarray, " batch"], caches: Sequence[NativeCache]
+    ) -> Float32[np.ndarray, "batch vocab"]:
+        """Feed one id to each of several caches; see Engine.step_together."""
+        if len(caches) == 1:
+            return self.step(ids_B, caches[0], is_last_only=True)
+        return self._read_one_each(ids_B, [cache.settled()[0] for cache in caches])
+
+    def _read_one_each(self, ids_B: Int64[np.ndarray, " batch"], sessions: list[Any]) -> Matrix:
         ids = np.ascontiguousarray(ids_B, dtype=np.int32)
-        sessions = cache.settled()
         pieces = [
             self._decoder.read_one_each(
                 sessions[first : first + _ROWS_AT_ONCE], ids[first : first + _ROWS_AT_ONCE]

@@ -114,6 +114,20 @@ class NgramEngine(ScoresInPieces):
         cache.contexts = [self._extended(context, token_id) for context, token_id in pairs]
         return self._view(cache.contexts)
 
+    def step_together(
+        self, ids_B: Int64[np.ndarray, " batch"], caches: Sequence[NgramCache]
+    ) -> Float32[np.ndarray, "batch vocab"]:
+        """Feed one id to each of several caches; see Engine.step_together."""
+        return log_probabilities(self.view_each(ids_B, caches).probabilities_BNV[:, -1])
+
+    def view_each(
+        self, ids_B: Int64[np.ndarray, " batch"], caches: Sequence[NgramCache]
+    ) -> NgramPredictions:
+        """Feed one id to each of several caches of one row and return what is known then."""
+        for cache, token_id in zip(caches, ids_B.tolist(), strict=True):
+            cache.contexts[0] = self._extended(cache.contexts[0], token_id)
+        return self._view([cache.contexts[0] for cache in caches])
+
     def _extended(self, context: list[int], token_id: int) -> list[int]:
         if token_id == _SEPARATOR:
             return [_SEPARATOR]

@@ -1,4 +1,4 @@
-"""From scores to one id: repetition penalty, temperature, top-k, top-p, min-p, in this order.
+"""From scores to one id: bias, penalties, temperature, top-k, top-p, min-p, in this order.
 
 Everything is defined on probabilities, so that a count and a network, whose logits live on
 different scales, are treated alike.
@@ -7,9 +7,9 @@ different scales, are treated alike.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 
@@ -37,6 +37,10 @@ class SamplingSettings:
         repetition_penalty: the log-probability of an id among the last 64 is multiplied by it,
             above 0; 1 changes nothing, above 1 avoids repetition. Source: Keskar et al. 2019,
             arXiv:1909.05858, section 4.1, applied to log-probabilities, whose sign is known.
+        presence_penalty: subtracted from the logarithm of an id that was drawn before, -2 to 2.
+        frequency_penalty: the same for every time that it was drawn, -2 to 2.
+        logit_bias: pairs of an id and what is added to its logarithm, -100 to 100; ids that the
+            model does not have are left out.
         seed: 0 to 2**63 - 1; None draws another one every time.
     """
 
@@ -45,6 +49,9 @@ class SamplingSettings:
     top_p: float | int | None = None
     min_p: float | int | None = None
     repetition_penalty: float | int = 1.0
+    presence_penalty: float | int = 0.0
+    frequency_penalty: float | int = 0.0
+    logit_bias: tuple[tuple[int, float | int], ...] = ()
     seed: int | None = None
 
     def __post_init__(self) -> None:
@@ -54,18 +61,38 @@ class SamplingSettings:
             SettingError: "runtime.setting-range", naming the setting.
         """
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            _refuse("temperature", self.temperature, ">= 0")
+            refuse_setting("temperature", self.temperature, ">= 0")
         if self.top_k is not None and self.top_k < 1:
-            _refuse("top_k", self.top_k, ">= 1")
+            refuse_setting("top_k", self.top_k, ">= 1")
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            _refuse("top_p", self.top_p, "0 < top_p <= 1")
+            refuse_setting("top_p", self.top_p, "0 < top_p <= 1")
         if self.min_p is not None and not 0 <= self.min_p <= 1:
-            _refuse("min_p", self.min_p, "0 <= min_p <= 1")
+            refuse_setting("min_p", self.min_p, "0 <= min_p <= 1")
         if not (math.isfinite(self.repetition_penalty) and self.repetition_penalty > 0):
-            _refuse("repetition_penalty", self.repetition_penalty, "> 0")
+            refuse_setting("repetition_penalty", self.repetition_penalty, "> 0")
+        for name in ("presence_penalty", "frequency_penalty"):
+            if not -2 <= getattr(self, name) <= 2:
+                refuse_setting(name, getattr(self, name), f"-2 <= {name} <= 2")
+        for _token_id, bias in self.logit_bias:
+            if not -100 <= bias <= 100:
+                refuse_setting("logit_bias", bias, "-100 <= logit_bias <= 100")
+
+    def counts_ids(self) -> bool:
+        """Say whether it matters how often an id was drawn."""
+        return bool(self.presence_penalty or self.frequency_penalty)
 
 
-def _refuse(name: str, received: object, allowed: str) -> None:
+def refuse_setting(name: str, received: object, allowed: str) -> Never:
+    """Refuse a dial that is out of its range.
+
+    Args:
+        name: of the dial.
+        received: its value.
+        allowed: what it may be.
+
+    Raises:
+        SettingError: "runtime.setting-range", always.
+    """
     raise SettingError("runtime.setting-range", name=name, received=received, allowed=allowed)
 
 
@@ -75,6 +102,7 @@ def draw(
     generator: np.random.Generator,
     recent_ids: Sequence[int] = (),
     allowed_V: Bool[np.ndarray, " vocab"] | None = None,
+    drawn_counts: Mapping[int, int] | None = None,
 ) -> int:
     """Draw one id.
 
@@ -84,8 +112,9 @@ def draw(
         generator: one number is taken from it, none at temperature 0.
         recent_ids: what stands before, for the repetition penalty.
         allowed_V: ids that may be drawn at all; None allows every one.
+        drawn_counts: how often ids were drawn, for the other penalties.
     """
-    probabilities_V = distribution(logits_V, settings, recent_ids, allowed_V)
+    probabilities_V = distribution(logits_V, settings, recent_ids, allowed_V, drawn_counts)
     if settings.temperature == 0:
         return int(probabilities_V.argmax())
     cumulative_V = probabilities_V.cumsum()
@@ -99,11 +128,14 @@ def distribution(
     settings: SamplingSettings,
     recent_ids: Sequence[int] = (),
     allowed_V: Bool[np.ndarray, " vocab"] | None = None,
+    drawn_counts: Mapping[int, int] | None = None,
 ) -> Float64[np.ndarray, " vocab"]:
     """Return the probabilities that ids are drawn with; arguments as in draw."""
     logs_V = logits_V.astype(np.float64)
     if allowed_V is not None:
         logs_V[~allowed_V] = -np.inf
+    if settings.logit_bias or drawn_counts:
+        _shift(logs_V, settings, drawn_counts or {})
     logs_V -= logs_V.max()
     if settings.repetition_penalty != 1.0 and len(recent_ids):
         logs_V -= math.log(np.exp(logs_V).sum())
@@ -117,6 +149,19 @@ def distribution(
     probabilities_V: Probabilities = np.exp(logs_V / settings.temperature)
     probabilities_V /= probabilities_V.sum()
     return _filtered(probabilities_V, settings)
+
+
+def _shift(
+    logs_V: Float64[np.ndarray, " vocab"],
+    settings: SamplingSettings,
+    drawn_counts: Mapping[int, int],
+) -> None:
+    """Add biases and subtract what was drawn already, in place."""
+    for token_id, bias in settings.logit_bias:
+        if 0 <= token_id < len(logs_V):
+            logs_V[token_id] += bias
+    for token_id, count in drawn_counts.items():
+        logs_V[token_id] -= settings.presence_penalty + count * settings.frequency_penalty
 
 
 def _filtered(probabilities_V: Probabilities, settings: SamplingSettings) -> Probabilities:

@@ -9,7 +9,7 @@ Shape letters: V vocabulary.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ class DrawnToken:
 
     Attributes:
         id: None where the text ends and something was still held back.
-        log_probability: natural logarithm; None as id.
+        log_probability: natural logarithm; None as id, and where nobody asked for it.
         text: what is certain now: whole characters of this token and those before, or nothing.
         likeliest: the likeliest tokens in its place, likeliest first, of equals the lower id.
     """
@@ -80,11 +80,42 @@ def drawn_token(
         k: >= 0.
     """
     logs_V = log_softmax(logits_V[None])[0]
-    order_V = np.argsort(-logs_V, kind="stable")[:k]
-    likeliest = tuple(
-        LikelyToken(int(i), float(logs_V[i]), _visible(codec.token_bytes(int(i)))) for i in order_V
+    return DrawnToken(token_id, float(logs_V[token_id]), text, _likeliest(logs_V, codec, k))
+
+
+def given_tokens(
+    ids: Sequence[int],
+    logits_TV: Float32[np.ndarray, "given vocab"],
+    codec: TokenCodec,
+    k: int | None,
+) -> Iterator[DrawnToken]:
+    """Yield tokens of a text that was given, described like drawn ones.
+
+    Args:
+        ids: of the tokens.
+        logits_TV: the model's scores in the place of each.
+        codec: knows the bytes of tokens.
+        k: likeliest tokens in the place of each, >= 0; None for no log-probabilities.
+    """
+    if k is None:
+        for token_id in ids:
+            yield DrawnToken(token_id, None, "")
+        return
+    for token_id, logs_V in zip(ids, log_softmax(logits_TV), strict=True):
+        yield DrawnToken(token_id, float(logs_V[token_id]), "", _likeliest(logs_V, codec, k))
+
+
+def _likeliest(
+    logs_V: Float32[np.ndarray, " vocab"], codec: TokenCodec, k: int
+) -> tuple[LikelyToken, ...]:
+    """Return the k likeliest tokens, of equals the lower id first."""
+    if k == 0:
+        return ()
+    # One alone, which evaluations ask for, needs no sorting.
+    order_V = np.argsort(-logs_V, kind="stable")[:k] if k > 1 else logs_V.argmax(keepdims=True)
+    return tuple(
+        LikelyToken(i, float(logs_V[i]), _visible(codec.token_bytes(i))) for i in order_V.tolist()
     )
-    return DrawnToken(token_id, float(logs_V[token_id]), text, likeliest)
 
 
 def scored_tokens(engine: Engine[Any], codec: TokenCodec, text: str) -> Iterator[LikelyToken]:

@@ -14,7 +14,8 @@ import pytest
 from gguf_models import gguf_mixture
 
 from sparrowlm.foundation.native_part import native_part
-from sparrowlm.runtime.decoding import Decoder, DecodingSettings
+from sparrowlm.runtime.continuation import DecodingSettings
+from sparrowlm.runtime.decoding import Decoder
 from sparrowlm.runtime.loading import open_model
 from sparrowlm.runtime.sampling import SamplingSettings
 

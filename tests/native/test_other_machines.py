@@ -29,7 +29,8 @@ from small_understanding import small_classifier, small_encoder, small_tagger
 import sparrowlm as sp
 from sparrowlm.export.gguf_blocks import FORMS
 from sparrowlm.foundation.native_part import native_part
-from sparrowlm.runtime.decoding import Decoder, DecodingSettings
+from sparrowlm.runtime.continuation import DecodingSettings
+from sparrowlm.runtime.decoding import Decoder
 from sparrowlm.runtime.engines import log_softmax
 from sparrowlm.runtime.loading import open_model
 from sparrowlm.runtime.native_engine import kernel_names

@@ -10,10 +10,12 @@ from small_models import CHINESE, ENGLISH, small_codec, small_ngram, small_parts
 
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.runtime.characters import WholeCharacters, unfinished
-from sparrowlm.runtime.decoding import Decoder, DecodingSettings, StopWatch
+from sparrowlm.runtime.continuation import DecodingSettings
+from sparrowlm.runtime.decoding import Decoder
 from sparrowlm.runtime.ngram_engine import NgramEngine
 from sparrowlm.runtime.prompts import make_prompt
 from sparrowlm.runtime.sampling import SamplingSettings
+from sparrowlm.runtime.stopping import StopWatch
 from sparrowlm.runtime.transformer_engine import TransformerEngine
 from sparrowlm.text.tokenizers.byte_pair import train_byte_pairs
 

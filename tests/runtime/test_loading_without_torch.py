@@ -14,7 +14,7 @@ HEAVY = {"torch", "transformers", "jaxtyping", "rich", "ftfy", "selectolax", "op
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from sparrowlm.runtime.decoding import DecodingSettings
+from sparrowlm.runtime.continuation import DecodingSettings
 from sparrowlm.runtime.loading import open_model
 from sparrowlm.tasks.complete.model import Completer
 completer = Completer(open_model(Path(sys.argv[1])))

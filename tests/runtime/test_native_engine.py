@@ -19,7 +19,8 @@ from sparrowlm.foundation.errors import ModelError
 from sparrowlm.foundation.hardware import usable_cores
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.foundation.randomness import random_generator
-from sparrowlm.runtime.decoding import Decoder, DecodingSettings
+from sparrowlm.runtime.continuation import DecodingSettings
+from sparrowlm.runtime.decoding import Decoder
 from sparrowlm.runtime.gguf_loading import gguf_shape, gguf_tensors
 from sparrowlm.runtime.gguf_reading import GgufFile
 from sparrowlm.runtime.loading import open_model

@@ -20,7 +20,8 @@ from sparrow_programs import PROGRAM, needs_program, run
 from sparrowlm.export.gguf_model import export_gguf
 from sparrowlm.export.gguf_tokens import token_settings
 from sparrowlm.foundation.errors import DamagedFileError
-from sparrowlm.runtime.decoding import Decoder, DecodingSettings
+from sparrowlm.runtime.continuation import DecodingSettings
+from sparrowlm.runtime.decoding import Decoder
 from sparrowlm.runtime.gguf_files import model_files
 from sparrowlm.runtime.loading import open_model
 from sparrowlm.runtime.native_engine import kernel_names

@@ -76,6 +76,14 @@ class NgramPredictions:
     context_counts_BN: Float32[np.ndarray, "contexts orders"]
     num_continuations_BN: Float32[np.ndarray, "contexts orders"]
 
+    def rows(self, chosen: slice) -> NgramPredictions:
+        """Return what is known after some of the contexts."""
+        return NgramPredictions(
+            self.probabilities_BNV[chosen],
+            self.context_counts_BN[chosen],
+            self.num_continuations_BN[chosen],
+        )
+
 
 def predict(
     table: Table, discounts_NC: Discounts, contexts: Sequence[Int64[np.ndarray, " _"]]

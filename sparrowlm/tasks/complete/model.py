@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from sparrowlm.foundation.errors import SettingError
-from sparrowlm.runtime.decoding import Decoder, DecodingSettings
+from sparrowlm.runtime.continuation import DecodingSettings
+from sparrowlm.runtime.decoding import Decoder
 from sparrowlm.runtime.loading import LoadedModel
 from sparrowlm.runtime.next_words import NextWord, NextWordSearch
 from sparrowlm.runtime.scoring import Score, score_text

@@ -1,0 +1,144 @@
+"""One text in the making: ids are drawn, whole characters released, its end is known.
+
+Shape letters: V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from sparrowlm.foundation.array_types import Float32
+from sparrowlm.foundation.randomness import random_generator
+from sparrowlm.runtime.characters import WholeCharacters
+from sparrowlm.runtime.grammar_guides import Grammar
+from sparrowlm.runtime.guides import TextGuide
+from sparrowlm.runtime.prompts import Prompt, first_tokens
+from sparrowlm.runtime.sampling import (
+    REPETITION_WINDOW_TOKENS,
+    SamplingSettings,
+    draw,
+    refuse_setting,
+)
+from sparrowlm.runtime.stopping import StopWatch
+from sparrowlm.text.patterns import Automaton
+from sparrowlm.text.streaming import StreamingDecoder
+from sparrowlm.text.tokenizers import SEPARATOR_ID
+
+Ending = Literal["stop", "length"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecodingSettings:
+    """How a text is continued, and when it ends.
+
+    Attributes:
+        sampling: how ids are drawn.
+        max_tokens: most ids drawn, >= 0.
+        stop: the text ends before the first of these strings.
+        pattern: what the text may look like; it ends where the pattern does.
+    """
+
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    max_tokens: int = 200
+    stop: tuple[str, ...] = ()
+    pattern: Automaton | Grammar | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning.
+
+        Raises:
+            SettingError: "runtime.setting-range", naming the setting.
+        """
+        if self.max_tokens < 0:
+            refuse_setting("max_tokens", self.max_tokens, ">= 0")
+        if "" in self.stop:
+            refuse_setting("stop", "", '"..."')
+
+
+class Continuation:
+    """One text in the making: draws ids, releases text, knows when it ends.
+
+    Args:
+        prompt: what it continues.
+        characters: the bytes of all tokens.
+        settings: with a seed.
+        sample: its number among the samples of one seed.
+        guide: keeps it within the settings' pattern.
+
+    Attributes:
+        last_id: drawn last.
+        num_drawn: how many ids were drawn, the closing separator not counted.
+        ending: None while more may come; "length" where max_tokens cut it off.
+    """
+
+    def __init__(
+        self,
+        prompt: Prompt,
+        characters: WholeCharacters,
+        settings: DecodingSettings,
+        sample: int,
+        guide: TextGuide | None = None,
+    ) -> None:
+        self._characters = characters
+        self._settings = settings
+        self._generator = random_generator(settings.sampling.seed or 0, f"sample {sample}")
+        self._recent = prompt.ids[1:][-REPETITION_WINDOW_TOKENS:]
+        self._counts: Counter[int] | None = Counter() if settings.sampling.counts_ids() else None
+        self._follower = None if guide is None else guide.follow()
+        self._allowed_V = first_tokens(prompt, characters)
+        if self._follower is not None:
+            self._allowed_V = self._follower.first(prompt.begun, self._allowed_V)
+        self._open_bytes = b""
+        self._num_repeated_bytes = len(prompt.begun)
+        self._watch = StopWatch(settings.stop)
+        self._decoder = StreamingDecoder()
+        self.num_drawn = 0
+        self.last_id = 0
+        self.ending: Ending | None = "length" if settings.max_tokens == 0 else None
+
+    def has_ended(self) -> bool:
+        """Say whether nothing more can come."""
+        return self.ending is not None
+
+    def advance(self, logits_V: Float32[np.ndarray, " vocab"]) -> str:
+        """Draw the next id and return the text that is certain now."""
+        sampling = self._settings.sampling
+        if self._follower is not None and not self._allowed_V.any():
+            self.last_id, self.ending = SEPARATOR_ID, "stop"  # no token has the bytes wanted
+            return self._watch.finish()
+        self.last_id = draw(
+            logits_V, sampling, self._generator, self._recent, self._allowed_V, self._counts
+        )
+        if self.last_id == SEPARATOR_ID:
+            self.ending = "stop"
+            return self._watch.finish()
+        if self._counts is not None:
+            self._counts[self.last_id] += 1
+        self.num_drawn += 1
+        self._open_bytes = self._characters.after(self._open_bytes, self.last_id)
+        self._allowed_V = self._characters.allowed(self._open_bytes)
+        self._recent = [*self._recent[1 - REPETITION_WINDOW_TOKENS :], self.last_id]
+        piece = self._characters.piece(self.last_id)[self._num_repeated_bytes :]
+        self._num_repeated_bytes = 0
+        is_over = self._follow(piece)
+        released = self._watch.feed(self._decoder.feed(piece))
+        if self._watch.has_stopped:
+            self.ending = "stop"
+        elif is_over or self.num_drawn >= self._settings.max_tokens:
+            # A character left open here is dropped: half of it is no text.
+            self.ending = "stop" if is_over else "length"
+            released += self._watch.finish()
+        return released
+
+    def _follow(self, piece: bytes) -> bool:
+        """Take a token's bytes into the pattern; say whether the text can only end now."""
+        if self._follower is None:
+            return False
+        self._follower.take(piece)
+        # A grammar may count tokens and break off inside a character.
+        self._allowed_V = self._allowed_V & self._follower.allowed()
+        return self._follower.is_over()
