@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sparrowlm.tasks.complete.model import Completer
     from sparrowlm.tasks.match.model import Found, Match, Matcher
     from sparrowlm.tasks.tag.model import Tagger
+    from sparrowlm.text.tokenizers import TokenCodec
 
 TAG_KINDS = ("tag", "intent", "segment")
 TASK_KINDS = ("classify", "match", *TAG_KINDS)
@@ -78,6 +79,32 @@ class Model:
     def engine(self) -> Engine[Any]:
         """What gives the scores of ids (models that complete text); raises as next."""
         return self._loaded.engine
+
+    @property
+    def codec(self) -> TokenCodec:
+        """What turns text to ids and back (models that complete text, or have an encoder).
+
+        Raises:
+            ModelError: the model has none.
+        """
+        return self._encoder.codec if self.kind in _CAN else self._loaded.codec
+
+    @property
+    def path(self) -> Path:
+        """Where the model lies."""
+        return self._path
+
+    @property
+    def curve(self) -> Any:  # noqa: ANN401 - a list of points, or one for each stage
+        """How it learnt, as it stands in its sparrow.json; None where nothing is kept."""
+        return self._files.manifest.get("curve")
+
+    @property
+    def can_embed(self) -> bool:
+        """Whether embed has an encoder to ask."""
+        from sparrowlm.runtime.directory import ENCODER_FILE
+
+        return self._files.holds(ENCODER_FILE)
 
     @cached_property
     def _loaded(self) -> LoadedModel:

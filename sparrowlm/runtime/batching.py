@@ -66,7 +66,8 @@ class Event(NamedTuple):
 
     Attributes:
         sample: its number among the samples of the task.
-        token: drawn, or of the prompt where the task echoes it; its text may be empty.
+        token: drawn, or of the prompt where the task echoes it; its text may be empty. The
+            separator that ends a text comes where log-probabilities are wanted.
         is_prompt: whether it is the prompt's own.
         ending: why the text ended, with its last event.
     """
@@ -247,13 +248,12 @@ class BatchDecoder:
         released = text.advance(logits_V)
         if text.ending is not None:
             writing.num_unfinished -= 1
-        if text.last_id == self._codec.separator_id:
-            return Event(row.sample, DrawnToken(None, None, released), ending=text.ending)
-        writing.num_drawn += 1
+        is_separator = text.last_id == self._codec.separator_id
+        writing.num_drawn += not is_separator
         likeliest = writing.task.likeliest
         if likeliest is None:
-            token = DrawnToken(text.last_id, None, released)
-        else:
+            token = DrawnToken(None if is_separator else text.last_id, None, released)
+        else:  # the end of a text has a probability like everything else
             token = drawn_token(text.last_id, released, logits_V, self._codec, likeliest)
         return Event(row.sample, token, ending=text.ending)
 

@@ -6,6 +6,7 @@ allowed; where none is open, nothing that could only stand inside one.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import cached_property
 from typing import Any
 
@@ -70,9 +71,20 @@ class WholeCharacters:
 
     def beginning_with(self, start: bytes) -> Bool[np.ndarray, " vocab"]:
         """Return which tokens begin with some bytes and may stand behind whole characters."""
-        begins = np.array([piece.startswith(start) for piece in self._pieces])
-        mask: Mask = begins & self.allowed(b"")
+        pieces, ids_V = self._in_order
+        first = bisect_left(pieces, start)
+        # No piece holds the byte FF: everything that begins with `start` stands before this.
+        end = bisect_left(pieces, start + b"\xff")
+        mask: Mask = np.zeros(len(self._pieces), dtype=np.bool_)
+        mask[ids_V[first:end]] = True
+        mask &= self.allowed(b"")
         return mask
+
+    @cached_property
+    def _in_order(self) -> tuple[list[bytes], Int64[np.ndarray, " vocab"]]:
+        """All tokens' bytes in order, and whose they are."""
+        order = sorted(range(len(self._pieces)), key=self._pieces.__getitem__)
+        return [self._pieces[i] for i in order], np.array(order, dtype=np.int64)
 
     @cached_property
     def tree(self) -> dict[int, Any]:

@@ -112,10 +112,8 @@ def _likeliest(
     if k == 0:
         return ()
     # One alone, which evaluations ask for, needs no sorting.
-    order_V = np.argsort(-logs_V, kind="stable")[:k] if k > 1 else logs_V.argmax(keepdims=True)
-    return tuple(
-        LikelyToken(i, float(logs_V[i]), _visible(codec.token_bytes(i))) for i in order_V.tolist()
-    )
+    order = [int(logs_V.argmax())] if k == 1 else np.argsort(-logs_V, kind="stable")[:k].tolist()
+    return tuple(LikelyToken(i, float(logs_V[i]), _visible(codec.token_bytes(i))) for i in order)
 
 
 def scored_tokens(engine: Engine[Any], codec: TokenCodec, text: str) -> Iterator[LikelyToken]:

@@ -1,0 +1,1 @@
+"""What the server answers, endpoint by endpoint: a checked request in, JSON values out."""

@@ -1,0 +1,279 @@
+"""Everything that is no text: vectors, labels, spans, matches, next words, tokens."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import TypeVar
+
+import numpy as np
+
+from sparrowlm.api.model import TAG_KINDS
+from sparrowlm.serving.access import Caller
+from sparrowlm.serving.answers.service import Json, Service
+from sparrowlm.serving.complaints import Refusal
+from sparrowlm.serving.shelf import ServedModel
+from sparrowlm.serving.wire.choices import TokenTexts
+from sparrowlm.serving.wire.tasks import (
+    ClassifyRequest,
+    DetokenizeRequest,
+    EmbeddingsRequest,
+    MatchRequest,
+    NextRequest,
+    TagRequest,
+    TokenizeRequest,
+)
+from sparrowlm.text.tokenizers.codec import SEPARATOR, SEPARATOR_ID
+
+_Result = TypeVar("_Result")
+_REASONS = 8
+
+
+async def answer_embeddings(service: Service, caller: Caller, request: EmbeddingsRequest) -> Json:
+    """Turn texts into vectors of length one.
+
+    Args:
+        service: models and limits.
+        caller: who asks.
+        request: checked for types.
+
+    Raises:
+        Refusal, SparrowError: it cannot be answered.
+    """
+    inputs = request.inputs()
+    async with service.shelf.use(request.model) as served:
+        if not served.model.can_embed:
+            raise _wrong_kind(served, "model")
+        texts = [_as_text(one, served) for one in inputs]
+        vectors_BW = await served.worker.call(lambda: served.model.embed(texts))
+        if request.dimensions is not None:
+            vectors_BW = vectors_BW[:, : request.dimensions]
+            lengths_B1 = np.linalg.norm(vectors_BW, axis=1, keepdims=True)
+            vectors_BW = vectors_BW / np.maximum(lengths_B1, 1e-12)
+        count = sum(map(len, texts))
+        service.count_tokens(caller, served.name, count, 0)
+    data = [
+        {"object": "embedding", "index": index, "embedding": _numbers(row_W, request)}
+        for index, row_W in enumerate(vectors_BW)
+    ]
+    usage = {"prompt_tokens": count, "total_tokens": count}
+    return {"object": "list", "data": data, "model": served.name, "usage": usage}
+
+
+def _numbers(row_W: np.ndarray, request: EmbeddingsRequest) -> list[float] | str:
+    if request.encoding_format == "base64":
+        return base64.b64encode(row_W.astype("<f4").tobytes()).decode()
+    found: list[float] = row_W.tolist()
+    return found
+
+
+def _as_text(given: str | list[int], served: ServedModel) -> str:
+    if isinstance(given, str):
+        return given
+    codec = served.model.codec
+    _check_ids(given, codec.vocab_size, "input")
+    return codec.decode(given)
+
+
+def _check_ids(ids: Sequence[int], vocab_size: int, param: str) -> None:
+    for token_id in ids:
+        if not 0 <= token_id < vocab_size:
+            raise Refusal(
+                400, "serving.unknown-id", param=param, received=token_id, most=vocab_size - 1
+            )
+
+
+async def answer_classify(service: Service, caller: Caller, request: ClassifyRequest) -> Json:
+    """Give texts their labels; see answer_embeddings."""
+    texts = _several(request.input)
+    async with service.shelf.use(request.model) as served:
+        _check_kind(served, ("classify",))
+
+        def classify() -> list[Json]:
+            found = []
+            for text, one in zip(texts, served.model.predict(texts), strict=True):
+                likeliest = list(one.probabilities.items())[: request.k]
+                fields: Json = {
+                    "label": one.label,
+                    "probability": one.probability,
+                    "labels": list(one.labels),
+                    "probabilities": [
+                        {"label": label, "probability": share} for label, share in likeliest
+                    ],
+                }
+                if request.explain:
+                    reasons = served.model.explain(text)[:_REASONS]
+                    fields["reasons"] = [reason._asdict() for reason in reasons]
+                found.append(fields)
+            return found
+
+        data = await _done(service, caller, served, classify, texts)
+    return _listed(served, data)
+
+
+async def answer_tag(service: Service, caller: Caller, request: TagRequest) -> Json:
+    """Find spans and intents in texts; see answer_embeddings."""
+    texts = _several(request.input)
+    async with service.shelf.use(request.model) as served:
+        _check_kind(served, TAG_KINDS)
+
+        def tag() -> list[Json]:
+            found = []
+            for text, one in zip(texts, served.model.predict(texts), strict=True):
+                fields: Json = {"text": text, "spans": [span._asdict() for span in one.spans]}
+                if one.intent is not None:
+                    fields["intent"] = one.intent.label
+                    fields["intent_probability"] = one.intent.probability
+                found.append(fields)
+            return found
+
+        data = await _done(service, caller, served, tag, texts)
+    return _listed(served, data)
+
+
+async def answer_match(service: Service, caller: Caller, request: MatchRequest) -> Json:
+    """Say whether texts mean the same, or find answers; see answer_embeddings."""
+    async with service.shelf.use(request.model) as served:
+        _check_kind(served, ("match",))
+        if request.question is not None:
+            question = request.question
+
+            def search() -> list[Json]:
+                found = served.model.search(question, request.k)
+                answers = [asdict(answer) for answer in found.answers]
+                return [{"answers": answers, "is_known": found.is_known}]
+
+            data = await _done(service, caller, served, search, [question])
+            return _listed(served, data)
+        pairs = request.texts()
+
+        def match() -> list[Json]:
+            found = served.model.match_stream(pairs)
+            return [
+                {"label": one.label, "is_same": one.is_same, "probability": one.probability}
+                for one in found
+            ]
+
+        data = await _done(
+            service, caller, served, match, [text for pair in pairs for text in pair]
+        )
+    return _listed(served, data)
+
+
+async def answer_next(service: Service, caller: Caller, request: NextRequest) -> Json:
+    """Name the likeliest next words; see answer_embeddings."""
+    async with service.shelf.use(request.model) as served:
+        if not served.writes:
+            raise _wrong_kind(served, "model")
+
+        def words() -> list[Json]:
+            found = served.model.next(request.input, request.k)
+            return [{"word": one.word, "probability": one.probability} for one in found]
+
+        data = await _done(service, caller, served, words, [request.input])
+    return _listed(served, data)
+
+
+async def answer_tokenize(service: Service, _caller: Caller, request: TokenizeRequest) -> Json:
+    """Return the ids of a text; see answer_embeddings."""
+    text = request.prompt if request.prompt is not None else request.content
+    if request.messages:
+        text = service.chat.prompt(request.messages)
+    if text is None:
+        raise Refusal(400, "serving.field-missing", param="prompt")
+    async with service.shelf.use(request.model) as served:
+        if not served.writes:
+            raise _wrong_kind(served, "model")
+        codec = served.model.codec
+        # Clients ask for the id of the separator by its name, which a text can never have.
+        ids = [SEPARATOR_ID] if text == SEPARATOR else codec.encode(text)
+        if request.add_special_tokens and text != SEPARATOR:
+            ids = [SEPARATOR_ID, *ids]
+    found: Json = {"tokens": ids, "count": len(ids), "max_model_len": _context(served, service)}
+    if request.with_pieces:
+        texts = TokenTexts(codec)
+        found["pieces"] = [texts.name(token_id) for token_id in ids]
+    return found
+
+
+async def answer_detokenize(service: Service, _caller: Caller, request: DetokenizeRequest) -> Json:
+    """Return the text of ids; see answer_embeddings."""
+    async with service.shelf.use(request.model) as served:
+        if not served.writes:
+            raise _wrong_kind(served, "model")
+        codec = served.model.codec
+        _check_ids(request.tokens, codec.vocab_size, "tokens")
+        text = codec.decode(request.tokens)
+    return {"prompt": text, "content": text}
+
+
+async def answer_tokenizer_info(service: Service, wanted: str) -> Json:
+    """Describe the tokenizer of a model.
+
+    Args:
+        service: models and limits.
+        wanted: name of the model; "" where there is one.
+    """
+    async with service.shelf.use(wanted) as served:
+        if not served.writes:
+            raise _wrong_kind(served, "model")
+        codec = served.model.codec
+        return {
+            "tokenizer_class": f"sparrow-{codec.kind}",
+            "bos_token": SEPARATOR,
+            "eos_token": SEPARATOR,
+            "pad_token": SEPARATOR,
+            "add_bos_token": True,
+            "vocab_size": codec.vocab_size,
+            "model_max_length": _context(served, service),
+            "chat_template": None,
+        }
+
+
+def _context(served: ServedModel, service: Service) -> int:
+    """Return how many tokens a prompt may have: what is behind the model's window counts too."""
+    engine = served.model.engine
+    window = getattr(engine, "context_tokens", None)
+    return int(window or service.limits.prompt_tokens)
+
+
+async def _done(
+    service: Service,
+    caller: Caller,
+    served: ServedModel,
+    function: Callable[[], _Result],
+    texts: list[str],
+) -> _Result:
+    """Work in the model's thread; what is read counts by the character."""
+    result = await served.worker.call(function)
+    service.count_tokens(caller, served.name, sum(map(len, texts)), 0)
+    return result
+
+
+def _several(given: str | list[str]) -> list[str]:
+    return [given] if isinstance(given, str) else given
+
+
+def _listed(served: ServedModel, data: list[Json]) -> Json:
+    indexed = [{"index": index, **one} for index, one in enumerate(data)]
+    return {"object": "list", "model": served.name, "data": indexed}
+
+
+def _check_kind(served: ServedModel, kinds: tuple[str, ...]) -> None:
+    if served.model.kind not in kinds:
+        raise _wrong_kind(served, "model")
+
+
+def _wrong_kind(served: ServedModel, param: str) -> Refusal:
+    kind = served.model.kind
+    can = _ENDPOINTS.get(kind, "/v1/chat/completions, /v1/completions, /v1/responses, /v1/next")
+    return Refusal(400, "serving.wrong-kind", param=param, name=served.name, kind=kind, can=can)
+
+
+_ENDPOINTS = {
+    "classify": "/v1/classify",
+    "match": "/v1/match",
+    **dict.fromkeys(TAG_KINDS, "/v1/tag"),
+    "encoder": "/v1/embeddings",
+}

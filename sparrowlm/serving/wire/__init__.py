@@ -1,0 +1,1 @@
+"""What clients send and receive, in OpenAI's terms where there are such."""

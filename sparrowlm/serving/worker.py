@@ -1,0 +1,257 @@
+"""The thread that a model works in: everything that it computes happens here, in turns.
+
+Texts are written side by side (runtime.batching); whatever else is asked of the model is done
+between two steps. Callers wait in the event loop and hear of every step at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, TypeVar
+
+from sparrowlm.runtime.batching import BatchDecoder, Event, Task, Writing
+from sparrowlm.serving.complaints import Refusal
+
+# Characters or ids that are encoded faster than a thread is asked to.
+_SHORT_PROMPT = 2000
+
+_Result = TypeVar("_Result")
+
+
+class Stream:
+    """The events of one task, as they come.
+
+    Args:
+        writing: the task.
+        loop: of the caller.
+        wake: tells the worker that something changed.
+    """
+
+    def __init__(
+        self, writing: Writing, loop: asyncio.AbstractEventLoop, wake: Callable[[], None]
+    ) -> None:
+        self.writing = writing
+        self._loop = loop
+        self._wake = wake
+        self._events: deque[Event | BaseException] = deque()
+        self._arrived = asyncio.Event()
+        self._num_left = writing.task.num_samples
+
+    async def events(self) -> AsyncGenerator[list[Event], None]:
+        """Yield what happened since the last time, until every sample has ended."""
+        while self._num_left:
+            await self._arrived.wait()
+            self._arrived.clear()
+            found = []
+            while self._events:
+                event = self._events.popleft()
+                if isinstance(event, BaseException):
+                    raise event
+                found.append(event)
+                self._num_left -= event.ending is not None
+            if found:
+                yield found
+
+    def cancel(self) -> None:
+        """Let the worker drop the task before its next step."""
+        self.writing.is_wanted = False
+        self._wake()
+
+    def take(self, events: list[Event | BaseException]) -> None:
+        """Receive events; in the event loop only."""
+        self._events += events
+        self._arrived.set()
+
+
+class ModelWorker:
+    """Works for one model.
+
+    Args:
+        name: of the thread.
+        decoder: of a model that writes text; None for others.
+        most_waiting: tasks that may wait, writing ones not counted.
+    """
+
+    def __init__(self, name: str, decoder: BatchDecoder | None, most_waiting: int) -> None:
+        self.decoder = decoder
+        self._most_waiting = most_waiting
+        self._changed = threading.Condition()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._new: deque[Stream] = deque()
+        self._streams: dict[Writing, Stream] = {}
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._run, name=f"sparrow-{name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def num_waiting(self) -> int:
+        """How many tasks and calls have not begun."""
+        waiting = self.decoder.num_waiting if self.decoder is not None else 0
+        return waiting + len(self._new) + len(self._calls)
+
+    @property
+    def num_writing(self) -> int:
+        """How many texts are being written."""
+        return self.decoder.num_writing if self.decoder is not None else 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left to do."""
+        return not (self._streams or self._new or self._calls)
+
+    def check_room(self) -> None:
+        """Refuse what would wait too long.
+
+        Raises:
+            Refusal: 429, too much waits already.
+        """
+        if self.num_waiting >= self._most_waiting:
+            raise Refusal(429, "serving.busy", retry_after_seconds=1, received=self.num_waiting)
+
+    async def prepare(self, task: Task) -> Writing:
+        """Encode a prompt, a long one beside the event loop.
+
+        Args:
+            task: what is to be written.
+
+        Raises:
+            RuntimeError: the model writes no text.
+            SettingError: see BatchDecoder.prepare.
+        """
+        decoder = self.decoder
+        if decoder is None:
+            raise RuntimeError("a model that writes no text was asked for some")
+        if len(task.prompt) <= _SHORT_PROMPT and task.settings.pattern is None:
+            return decoder.prepare(task)
+        return await asyncio.get_running_loop().run_in_executor(None, decoder.prepare, task)
+
+    def start(self, writing: Writing) -> Stream:
+        """Let a prepared task begin as soon as there is room.
+
+        Raises:
+            Refusal: 429, too much waits already; 503, the server is about to end.
+        """
+        self.check_room()
+        stream = Stream(writing, asyncio.get_running_loop(), self._wake)
+        with self._changed:
+            self._refuse_when_closing()
+            self._new.append(stream)
+            self._changed.notify()
+        return stream
+
+    async def call(self, function: Callable[[], _Result]) -> _Result:
+        """Return what a function returns, called in the model's thread.
+
+        Raises:
+            Refusal: 429, too much waits already.
+        """
+        self.check_room()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[_Result] = loop.create_future()
+
+        def work() -> None:
+            if future.cancelled():
+                return
+            try:
+                result = function()
+            except BaseException as error:  # whatever it is belongs to the caller
+                loop.call_soon_threadsafe(_fail, future, error)
+            else:
+                loop.call_soon_threadsafe(_succeed, future, result)
+
+        with self._changed:
+            self._refuse_when_closing()
+            self._calls.append(work)
+            self._changed.notify()
+        return await future
+
+    def close(self) -> None:
+        """End the thread when its work is done."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify()
+
+    def join(self, timeout_seconds: float) -> None:
+        """Wait until the thread has ended."""
+        self._thread.join(timeout_seconds)
+
+    def _refuse_when_closing(self) -> None:
+        if self._is_closing:
+            raise Refusal(503, "serving.closing", retry_after_seconds=1)
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while self._wait():
+            if self._calls:
+                self._calls.popleft()()
+            if self.decoder is not None and self.decoder.has_work():
+                self._step(self.decoder)
+
+    def _wait(self) -> bool:
+        """Sleep until there is work; return whether there will be any."""
+        with self._changed:
+            while not (self._new or self._calls or self._has_texts()):
+                if self._is_closing:
+                    return False
+                self._changed.wait()
+            while self._new and self.decoder is not None:
+                stream = self._new.popleft()
+                self._streams[stream.writing] = stream
+                self.decoder.add(stream.writing)
+        return True
+
+    def _has_texts(self) -> bool:
+        return self.decoder is not None and self.decoder.has_work()
+
+    def _step(self, decoder: BatchDecoder) -> None:
+        try:
+            happened = decoder.step()
+        except Exception as error:  # a fault of ours: those who wait must hear of it
+            self._fail_all(error)
+            return
+        self._deliver(happened)
+        for writing in [w for w in self._streams if not (w.is_wanted and w.num_unfinished)]:
+            del self._streams[writing]
+
+    def _deliver(self, happened: list[tuple[Writing, Event]]) -> None:
+        """Hand all events of a step over in one call per event loop."""
+        found: dict[Stream, list[Event | BaseException]] = {}
+        for writing, event in happened:
+            found.setdefault(self._streams[writing], []).append(event)
+        _hand_over(found)
+
+    def _fail_all(self, error: Exception) -> None:
+        _hand_over({stream: [error] for stream in self._streams.values()})
+        for writing in self._streams:
+            writing.is_wanted = False
+        self._streams.clear()
+
+
+def _hand_over(found: dict[Stream, list[Event | BaseException]]) -> None:
+    loops: dict[asyncio.AbstractEventLoop, dict[Stream, list[Event | BaseException]]] = {}
+    for stream, events in found.items():
+        loops.setdefault(stream._loop, {})[stream] = events
+    for loop, several in loops.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_take_all, several)
+
+
+def _take_all(found: dict[Stream, list[Event | BaseException]]) -> None:
+    for stream, events in found.items():
+        stream.take(events)
+
+
+def _succeed(future: asyncio.Future[Any], result: object) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
