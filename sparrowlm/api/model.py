@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -284,6 +284,20 @@ class Model:
             k: how many, >= 1.
         """
         return self._completer.next_words(text, k)
+
+    @cached_property
+    def floor_labels(self) -> Callable[[Sequence[str]], list[tuple[str, float]]] | None:
+        """What a classifier's n-grams say alone: see api.floors; None where there is no floor."""
+        from sparrowlm.api.floors import classifying_floor
+
+        return classifying_floor(self._predictor, self._files.manifest)
+
+    @cached_property
+    def floor_words(self) -> Callable[[str, int], list[NextWord]] | None:
+        """What counting alone takes for the next words; None where there is no floor."""
+        from sparrowlm.api.floors import completing_floor
+
+        return completing_floor(self._loaded)
 
     def generate(
         self,

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from sparrowlm.api.model import TAG_KINDS
+from sparrowlm.runtime.next_words import NextWord
 from sparrowlm.serving.access import Caller
 from sparrowlm.serving.answers.service import Json, Service
 from sparrowlm.serving.complaints import Refusal
@@ -91,6 +92,7 @@ async def answer_classify(service: Service, caller: Caller, request: ClassifyReq
         _check_kind(served, ("classify",))
 
         def classify() -> list[Json]:
+            floor = served.model.floor_labels if request.floor else None
             found = []
             for text, one in zip(texts, served.model.predict(texts), strict=True):
                 likeliest = list(one.probabilities.items())[: request.k]
@@ -105,6 +107,9 @@ async def answer_classify(service: Service, caller: Caller, request: ClassifyReq
                 if request.explain:
                     reasons = served.model.explain(text)[:_REASONS]
                     fields["reasons"] = [reason._asdict() for reason in reasons]
+                if floor is not None:
+                    label, share = floor([text])[0]
+                    fields["floor"] = {"label": label, "probability": share}
                 found.append(fields)
             return found
 
@@ -167,12 +172,18 @@ async def answer_next(service: Service, caller: Caller, request: NextRequest) ->
         if not served.writes:
             raise _wrong_kind(served, "model")
 
-        def words() -> list[Json]:
-            found = served.model.next(request.input, request.k)
-            return [{"word": one.word, "probability": one.probability} for one in found]
+        def words() -> tuple[list[Json], list[Json] | None]:
+            floor = served.model.floor_words if request.floor else None
+            own = _words(served.model.next(request.input, request.k))
+            return own, None if floor is None else _words(floor(request.input, request.k))
 
-        data = await _done(service, caller, served, words, [request.input])
-    return _listed(served, data)
+        data, beside = await _done(service, caller, served, words, [request.input])
+    answer = _listed(served, data)
+    return answer if beside is None else {**answer, "floor": beside}
+
+
+def _words(found: Sequence[NextWord]) -> list[Json]:
+    return [{"word": one.word, "probability": one.probability} for one in found]
 
 
 async def answer_tokenize(service: Service, _caller: Caller, request: TokenizeRequest) -> Json:

@@ -43,11 +43,13 @@ class ClassifyRequest(Struct, kw_only=True):
         input: one text or several.
         explain: whether the telling words come with each label.
         k: how many probabilities come with each text.
+        floor: whether the answer of the n-grams alone comes beside each, where there is one.
     """
 
     input: Texts
     model: str = ""
     explain: bool = False
+    floor: bool = False
     k: Annotated[int, Meta(ge=1, le=1000)] = 5
 
 
@@ -104,10 +106,12 @@ class NextRequest(Struct, kw_only=True):
         model: its name.
         input: what stands before.
         k: how many words.
+        floor: whether the words of the counts alone come beside them, where there are counts.
     """
 
     input: str
     model: str = ""
+    floor: bool = False
     k: Annotated[int, Meta(ge=1, le=50)] = 5
 
 
