@@ -133,10 +133,9 @@ def _make_key(key: KeyOptions, options: ServeOptions, *, is_json: bool) -> None:
 def _service(models: tuple[str, ...], settings: ServerSettings, chat_format: str) -> Service:
     from sparrowlm.serving.answers.service import Service
     from sparrowlm.serving.chat_format import chat_format as format_of
-    from sparrowlm.serving.shelf import Shelf, checked_paths, named_paths
+    from sparrowlm.serving.shelf import Shelf, named_paths
 
     paths = named_paths(list(models))
-    checked_paths(paths)
     shelf = Shelf(paths, settings.limits.waiting, settings.memory_bytes)
     return Service(shelf=shelf, limits=settings.limits, chat=format_of(chat_format))
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from sparrowlm.api.model import TASK_KINDS, Model
+from sparrowlm.api.model import Model
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.runtime.batching import BatchDecoder
+from sparrowlm.runtime.gguf_files import model_files
 from sparrowlm.serving.complaints import Refusal
 from sparrowlm.serving.worker import ModelWorker
 
+# Kinds of models that continue texts.
+WRITERS = ("ngram", "vectors", "rnn", "lstm", "transformer", "mixture")
 _JOIN_SECONDS = 5.0
 
 
@@ -51,12 +53,19 @@ class Shelf:
         most_waiting: requests that may wait for one model.
         memory_bytes: that loaded models may take together, by the size of their files; None for no
             limit. One model is always loaded, whatever its size.
+
+    Raises:
+        ModelError: there is no model in a path.
     """
 
     def __init__(
         self, paths: Mapping[str, Path], most_waiting: int, memory_bytes: int | None = None
     ) -> None:
         self.paths = dict(paths)
+        # Read now, so that what is missing is known before anybody asks.
+        self._kinds = {
+            name: str(model_files(path).manifest["kind"]) for name, path in paths.items()
+        }
         self._most_waiting = most_waiting
         self._memory_bytes = memory_bytes
         self._loaded: dict[str, ServedModel] = {}
@@ -67,20 +76,24 @@ class Shelf:
         """The models that are in memory."""
         return list(self._loaded.values())
 
-    def name_of(self, wanted: str) -> str:
+    def name_of(self, wanted: str, kinds: Collection[str] = ()) -> str:
         """Return the name of the model that a request means.
 
         Args:
             wanted: "" where the request names none.
+            kinds: that can answer it; () for any.
 
         Raises:
-            Refusal: 404, there is none of that name; 400, there are several and none is named.
+            Refusal: 404, there is none of that name; 400, several could answer and none is named.
         """
         if wanted in self.paths:
             return wanted
+        known = ", ".join(self.paths)
+        fitting = [name for name, kind in self._kinds.items() if kind in kinds or not kinds]
         if not wanted and len(self.paths) == 1:
             return next(iter(self.paths))
-        known = ", ".join(self.paths)
+        if not wanted and len(fitting) == 1:
+            return fitting[0]
         if not wanted:
             raise Refusal(400, "serving.which-model", param="model", known=known)
         raise Refusal(
@@ -88,17 +101,18 @@ class Shelf:
         )
 
     @asynccontextmanager
-    async def use(self, wanted: str) -> AsyncIterator[ServedModel]:
+    async def use(self, wanted: str, kinds: Collection[str] = ()) -> AsyncIterator[ServedModel]:
         """Hold a model for as long as a request needs it.
 
         Args:
             wanted: see name_of.
+            kinds: see name_of.
 
         Raises:
             Refusal: see name_of.
             ModelError: the model cannot be loaded.
         """
-        name = self.name_of(wanted)
+        name = self.name_of(wanted, kinds)
         served = self._loaded.get(name) or await self._load(name)
         served.num_users += 1
         try:
@@ -135,7 +149,7 @@ class Shelf:
     def _opened(self, name: str) -> ServedModel:
         model = Model(self.paths[name])
         decoder = None
-        if model.kind not in (*TASK_KINDS, "encoder"):
+        if model.kind in WRITERS:
             decoder = BatchDecoder(model.engine, model.codec)
         return ServedModel(name, model, ModelWorker(name, decoder, self._most_waiting))
 
@@ -176,14 +190,3 @@ def named_paths(given: list[str]) -> dict[str, Path]:
             raise SettingError("serving.same-name", name=name, path=path)
         found[name] = path
     return found
-
-
-def checked_paths(paths: Mapping[str, Path]) -> dict[str, Any]:
-    """Return the manifest of every model, so that what is missing is known before anybody asks.
-
-    Raises:
-        ModelError: there is no model in a path.
-    """
-    from sparrowlm.runtime.gguf_files import model_files
-
-    return {name: model_files(path).manifest for name, path in paths.items()}

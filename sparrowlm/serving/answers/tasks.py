@@ -14,7 +14,7 @@ from sparrowlm.runtime.next_words import NextWord
 from sparrowlm.serving.access import Caller
 from sparrowlm.serving.answers.service import Json, Service
 from sparrowlm.serving.complaints import Refusal
-from sparrowlm.serving.shelf import ServedModel
+from sparrowlm.serving.shelf import WRITERS, ServedModel
 from sparrowlm.serving.wire.choices import TokenTexts
 from sparrowlm.serving.wire.tasks import (
     ClassifyRequest,
@@ -43,7 +43,7 @@ async def answer_embeddings(service: Service, caller: Caller, request: Embedding
         Refusal, SparrowError: it cannot be answered.
     """
     inputs = request.inputs()
-    async with service.shelf.use(request.model) as served:
+    async with service.shelf.use(request.model, ("encoder",)) as served:
         if not served.model.can_embed:
             raise _wrong_kind(served, "model")
         texts = [_as_text(one, served) for one in inputs]
@@ -88,7 +88,7 @@ def _check_ids(ids: Sequence[int], vocab_size: int, param: str) -> None:
 async def answer_classify(service: Service, caller: Caller, request: ClassifyRequest) -> Json:
     """Give texts their labels; see answer_embeddings."""
     texts = _several(request.input)
-    async with service.shelf.use(request.model) as served:
+    async with service.shelf.use(request.model, ("classify",)) as served:
         _check_kind(served, ("classify",))
 
         def classify() -> list[Json]:
@@ -120,7 +120,7 @@ async def answer_classify(service: Service, caller: Caller, request: ClassifyReq
 async def answer_tag(service: Service, caller: Caller, request: TagRequest) -> Json:
     """Find spans and intents in texts; see answer_embeddings."""
     texts = _several(request.input)
-    async with service.shelf.use(request.model) as served:
+    async with service.shelf.use(request.model, TAG_KINDS) as served:
         _check_kind(served, TAG_KINDS)
 
         def tag() -> list[Json]:
@@ -139,7 +139,7 @@ async def answer_tag(service: Service, caller: Caller, request: TagRequest) -> J
 
 async def answer_match(service: Service, caller: Caller, request: MatchRequest) -> Json:
     """Say whether texts mean the same, or find answers; see answer_embeddings."""
-    async with service.shelf.use(request.model) as served:
+    async with service.shelf.use(request.model, ("match",)) as served:
         _check_kind(served, ("match",))
         if request.question is not None:
             question = request.question
@@ -168,7 +168,7 @@ async def answer_match(service: Service, caller: Caller, request: MatchRequest) 
 
 async def answer_next(service: Service, caller: Caller, request: NextRequest) -> Json:
     """Name the likeliest next words; see answer_embeddings."""
-    async with service.shelf.use(request.model) as served:
+    async with service.shelf.use(request.model, WRITERS) as served:
         if not served.writes:
             raise _wrong_kind(served, "model")
 
@@ -193,7 +193,7 @@ async def answer_tokenize(service: Service, _caller: Caller, request: TokenizeRe
         text = service.chat.prompt(request.messages)
     if text is None:
         raise Refusal(400, "serving.field-missing", param="prompt")
-    async with service.shelf.use(request.model) as served:
+    async with service.shelf.use(request.model, WRITERS) as served:
         if not served.writes:
             raise _wrong_kind(served, "model")
         codec = served.model.codec
@@ -210,7 +210,7 @@ async def answer_tokenize(service: Service, _caller: Caller, request: TokenizeRe
 
 async def answer_detokenize(service: Service, _caller: Caller, request: DetokenizeRequest) -> Json:
     """Return the text of ids; see answer_embeddings."""
-    async with service.shelf.use(request.model) as served:
+    async with service.shelf.use(request.model, WRITERS) as served:
         if not served.writes:
             raise _wrong_kind(served, "model")
         codec = served.model.codec
@@ -226,7 +226,7 @@ async def answer_tokenizer_info(service: Service, wanted: str) -> Json:
         service: models and limits.
         wanted: name of the model; "" where there is one.
     """
-    async with service.shelf.use(wanted) as served:
+    async with service.shelf.use(wanted, WRITERS) as served:
         if not served.writes:
             raise _wrong_kind(served, "model")
         codec = served.model.codec

@@ -11,7 +11,7 @@ from sparrowlm.runtime.batching import Event, Task
 from sparrowlm.serving.access import Caller
 from sparrowlm.serving.answers.service import Chunks, Json, Service
 from sparrowlm.serving.complaints import Refusal
-from sparrowlm.serving.shelf import ServedModel
+from sparrowlm.serving.shelf import WRITERS, ServedModel
 from sparrowlm.serving.wire.choices import Choice, TokenList, TokenTexts, answer_head, usage_of
 from sparrowlm.serving.wire.sampling import SamplingFields, decoding_of
 from sparrowlm.serving.wire.texts import ChatRequest, CompletionRequest
@@ -130,7 +130,7 @@ class AnswerInTexts:
 
     async def whole(self) -> Json:
         """Return the answer when all its texts have ended."""
-        async with self.service.shelf.use(self.request.model) as served:
+        async with self.service.shelf.use(self.request.model, WRITERS) as served:
             texts = await begin_texts(served, self.tasks, self.service.limits)
             choices = self._choices(served, texts)
             async with aclosing(self._events(served, texts, choices)) as steps:
@@ -145,7 +145,7 @@ class AnswerInTexts:
         """Yield the chunks of the answer as its texts are written."""
         options = self.request.stream_options
         with_usage = options is not None and bool(options.include_usage)
-        async with self.service.shelf.use(self.request.model) as served:
+        async with self.service.shelf.use(self.request.model, WRITERS) as served:
             texts = await begin_texts(served, self.tasks, self.service.limits)
             head = answer_head(self.wording.chunk, self.wording.prefix, served.name)
             if with_usage:
