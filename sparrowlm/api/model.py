@@ -418,7 +418,7 @@ class Model:
         for name in ("task", "recipe", "compression", "measured", "machine", "data", "version"):
             if manifest.get(name) is not None:
                 facts[name] = manifest[name]
-        if self.kind in TASK_KINDS:
+        if self.kind in TASK_KINDS and "measured" in facts:
             from sparrowlm.api.predictors import shortened
 
             facts["measured"] = shortened(facts["measured"])

@@ -38,6 +38,7 @@ class ServeOptions:
     tls_key: Annotated[Path | None, Parameter(help=say("cli.serve-tls-key"))] = None
     memory: Annotated[str | None, Parameter(help=say("cli.serve-memory"))] = None
     chat_format: Annotated[str, Parameter(help=say("cli.serve-chat-format"))] = "plain"
+    limit: Annotated[_Names, _many("cli.serve-limit")] = ()
 
     def settings(self) -> ServerSettings:
         """Return them as the server takes them.
@@ -46,13 +47,14 @@ class ServeOptions:
             SettingError: they are not safe, or make no sense.
         """
         from sparrowlm.foundation.quantities import parse_size
-        from sparrowlm.serving.settings import ServerSettings
+        from sparrowlm.serving.settings import ServerSettings, limits_from
 
         return ServerSettings(
             host=self.host, port=self.port, keys_file=self.keys,
             allowed_hosts=self.allow_host, allowed_origins=self.allow_origin,
             certificate=self.tls_certificate, private_key=self.tls_key,
             memory_bytes=None if self.memory is None else parse_size(self.memory),
+            limits=limits_from(self.limit),
         )  # fmt: skip
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from sparrowlm.foundation.errors import SettingError
 
@@ -46,6 +49,33 @@ class Limits:
     output_tokens: int = 8_192
     total_output_tokens: int = 131_072
     default_output_tokens: int = 512
+
+
+def limits_from(given: Sequence[str]) -> Limits:
+    """Return the limits of a command line.
+
+    Args:
+        given: "name=number" for each that is not the usual one.
+
+    Raises:
+        SettingError: a name is unknown, or a number is not above 0.
+
+    >>> limits_from(["output_tokens=99", "idle_seconds=2.5"]).output_tokens
+    99
+    """
+    usual = {entry.name: entry.default for entry in fields(Limits)}
+    found: dict[str, Any] = {}
+    for word in given:
+        name, _equals, number = word.partition("=")
+        try:
+            value = type(usual[name])(number)
+            is_sound = value > 0 and math.isfinite(value)
+        except (KeyError, ValueError):
+            is_sound = False
+        if not is_sound:
+            raise SettingError("serving.limit", received=word, known=", ".join(usual))
+        found[name] = value
+    return Limits(**found)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

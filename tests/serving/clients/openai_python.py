@@ -55,7 +55,9 @@ def main(address, stories, vectors):
         model=stories, prompt=["The cat", "A dog"], max_tokens=3, echo=True, logprobs=2, n=2
     )
     assert [choice.index for choice in legacy.choices] == [0, 1, 2, 3]
-    assert all(c.text.startswith(p) for c, p in zip(legacy.choices, ["The cat"] * 2 + ["A dog"] * 2))
+    starts = ["The cat"] * 2 + ["A dog"] * 2
+    pairs = zip(legacy.choices, starts, strict=True)
+    assert all(choice.text.startswith(start) for choice, start in pairs)
     first = legacy.choices[0].logprobs
     assert len(first.tokens) == len(first.token_logprobs) == len(first.text_offset)
     answer = client.responses.create(model=stories, input="The cat", max_output_tokens=5)
