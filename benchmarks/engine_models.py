@@ -21,6 +21,10 @@ _SIZES = {
         "width": 128, "num_layers": 4, "num_heads": 4, "num_kv_heads": 2, "head_width": 32,
         "feed_forward_width": 352,
     },
+    "10M": {
+        "width": 320, "num_layers": 6, "num_heads": 5, "num_kv_heads": 5, "head_width": 64,
+        "feed_forward_width": 864,
+    },
     "15M": {
         "width": 384, "num_layers": 7, "num_heads": 6, "num_kv_heads": 6, "head_width": 64,
         "feed_forward_width": 1024,
@@ -30,8 +34,9 @@ _SIZES = {
         "feed_forward_width": 1728,
     },
 }  # fmt: skip
-_VOCABULARIES = {"1M": 2048, "15M": 8192, "60M": 16384}
-NAMES = tuple(_SIZES)
+_VOCABULARIES = {"1M": 2048, "10M": 8192, "15M": 8192, "60M": 16384}
+# Those that engines are compared on.
+NAMES = ("1M", "15M", "60M")
 
 
 def make(folder: Path, name: str) -> None:

@@ -68,7 +68,7 @@ def limits_from(given: Sequence[str]) -> Limits:
     for word in given:
         name, _equals, number = word.partition("=")
         try:
-            value = type(usual[name])(number)
+            value = int(number) if isinstance(usual[name], int) else float(number)
             is_sound = value > 0 and math.isfinite(value)
         except (KeyError, ValueError):
             is_sound = False

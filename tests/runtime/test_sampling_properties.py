@@ -139,3 +139,38 @@ def test_sampling_refuses_settings_without_meaning(wrong):
         SamplingSettings(**wrong)
     assert next(iter(wrong)) in refused.value.sentence("en")
     assert next(iter(wrong)) in refused.value.sentence("zh")
+
+
+@given(logits, st.floats(-2, 2), st.floats(-2, 2), st.data())
+def test_sampling_penalties_and_biases_shift_logits(logits_V, presence, frequency, data):
+    ids = st.integers(0, len(logits_V) - 1)
+    counts = data.draw(st.dictionaries(ids, st.integers(1, 5), max_size=4))
+    biases = data.draw(st.dictionaries(ids, st.floats(-100, 100), max_size=4))
+    wishes = SamplingSettings(
+        presence_penalty=presence, frequency_penalty=frequency,
+        logit_bias=(*biases.items(), (10**6, 50.0)),
+    )  # fmt: skip
+    shifted_V = logits_V.astype(np.float64)
+    for token_id, bias in biases.items():
+        shifted_V[token_id] += bias
+    for token_id, count in counts.items():
+        shifted_V[token_id] -= presence + count * frequency
+    found_V = distribution(logits_V, wishes, (), None, counts)
+    assert np.allclose(found_V, softmax(shifted_V), atol=1e-9)
+    before_V = logits_V.copy()
+    greedy = SamplingSettings(
+        temperature=0, presence_penalty=presence, frequency_penalty=frequency,
+        logit_bias=tuple(biases.items()),
+    )  # fmt: skip
+    drawn = draw(logits_V, greedy, random_generator(0, "test"), (), None, counts)
+    assert shifted_V[drawn] >= shifted_V.max() - 1e-4
+    assert np.array_equal(logits_V, before_V)  # what was given stays as it is
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [{"presence_penalty": 2.1}, {"frequency_penalty": -3}, {"logit_bias": ((1, 101.0),)}],
+)
+def test_sampling_refuses_penalties_and_biases_out_of_range(wishes):
+    with pytest.raises(SettingError):
+        SamplingSettings(**wishes)
