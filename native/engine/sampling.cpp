@@ -86,9 +86,7 @@ void Sampler::penalise(float* logits, float penalty, const std::int32_t* recent,
 }
 
 std::int32_t Sampler::draw_from_all(double chance) const {
-  double total = 0.0;
-  for (std::size_t v = 0; v < vocab_size_; ++v) total += static_cast<double>(shares_[v]);
-  const double wanted = chance * total;
+  const double wanted = chance * total();
   double sum = 0.0;
   std::int32_t last = 0;
   for (std::size_t v = 0; v < vocab_size_; ++v) {
@@ -102,10 +100,11 @@ std::int32_t Sampler::draw_from_all(double chance) const {
 }
 
 // The larger share first, the lower id of equals.
+bool Sampler::is_before(const Kept& a, const Kept& b) {
+  return a.share != b.share ? a.share > b.share : a.id < b.id;
+}
+
 void Sampler::sink(std::size_t place, std::size_t count) {
-  const auto is_before = [](const Kept& a, const Kept& b) {
-    return a.share != b.share ? a.share > b.share : a.id < b.id;
-  };
   for (;;) {
     std::size_t best = place;
     for (std::size_t child = 2 * place + 1; child <= 2 * place + 2 && child < count; ++child) {
@@ -119,54 +118,73 @@ void Sampler::sink(std::size_t place, std::size_t count) {
   }
 }
 
-// Puts the likeliest ids behind one another at the end of the heap's room; returns how many.
-std::size_t Sampler::keep_likeliest(const Sampling& sampling) {
-  double total = 0.0;
-  std::size_t count = 0;
-  // Whatever is below min_p of the likeliest (which has 1) is left out by all three rules alike.
+// Shares are sorted into classes of nearly the same size, an eighth of an octave each; only the
+// class in which the last id to be kept lies is sorted itself.
+std::size_t Sampler::class_of(float share) {
+  std::uint32_t bits;
+  __builtin_memcpy(&bits, &share, sizeof bits);
+  return bits >> 20 & (kClasses - 1);  // whatever a damaged file leads to
+}
+
+void Sampler::count_classes() {
+  for (Class& one : classes_) one = {};
   for (std::size_t v = 0; v < vocab_size_; ++v) {
-    total += static_cast<double>(shares_[v]);
-    if (shares_[v] > 0.0f) heap_[count++] = {shares_[v], static_cast<std::int32_t>(v)};
+    Class& own = classes_[class_of(shares_[v])];
+    own.sum += static_cast<double>(shares_[v]);
+    own.count += shares_[v] > 0.0f;
+  }
+}
+
+// Leaves out all ids but the likeliest: the fewest that are `most` of them, or have the sum.
+void Sampler::keep_likeliest(std::size_t most, double sum) {
+  count_classes();
+  std::size_t last = kClasses, kept = 0;
+  double reached = 0.0;
+  while (last > 0) {
+    const Class& next = classes_[--last];
+    if (kept + next.count >= most || reached + next.sum >= sum) break;
+    kept += next.count;
+    reached += next.sum;
+  }
+  std::size_t count = 0;
+  for (std::size_t v = 0; v < vocab_size_; ++v) {
+    if (shares_[v] > 0.0f && class_of(shares_[v]) == last) {
+      heap_[count++] = {shares_[v], static_cast<std::int32_t>(v)};
+    }
   }
   for (std::size_t place = count / 2; place > 0; --place) sink(place - 1, count);
-  const std::size_t all = count;
-  const std::size_t most = sampling.top_k > 0 && sampling.top_k < all ? sampling.top_k : all;
-  const bool has_p = sampling.top_p < 1.0f;
-  double sum = 0.0;
-  // Of the k likeliest ids the probabilities are taken anew.
-  double whole = total;
-  std::size_t kept = 0;
-  while (kept < most) {
-    const Kept best = heap_[0];
-    if (best.share < sampling.min_p && !has_p) break;
+  Kept end{0.0f, 0};
+  while (count > 0) {
+    end = heap_[0];
     heap_[0] = heap_[--count];
     sink(0, count);
-    heap_[count] = best;
-    sum += static_cast<double>(best.share);
-    ++kept;
-    if (has_p && most == all && sum >= static_cast<double>(sampling.top_p) * whole) break;
+    reached += static_cast<double>(end.share);
+    if (++kept >= most || reached >= sum) break;
   }
-  if (!has_p || most == all) return kept;
-  whole = sum;
-  sum = 0.0;
-  for (std::size_t i = 0; i < kept; ++i) {
-    sum += static_cast<double>(heap_[all - 1 - i].share);
-    if (sum >= static_cast<double>(sampling.top_p) * whole) return i + 1;
+  for (std::size_t v = 0; v < vocab_size_; ++v) {
+    const Kept one{shares_[v], static_cast<std::int32_t>(v)};
+    if (is_before(end, one)) shares_[v] = 0.0f;
   }
-  return kept;
+}
+
+double Sampler::total() const {
+  double sum = 0.0;
+  for (std::size_t v = 0; v < vocab_size_; ++v) sum += static_cast<double>(shares_[v]);
+  return sum;
 }
 
 std::int32_t Sampler::draw_from_likeliest(const Sampling& sampling, double chance) {
-  std::size_t num_positive = 0;
-  for (std::size_t v = 0; v < vocab_size_; ++v) num_positive += shares_[v] > 0.0f;
-  std::size_t kept = keep_likeliest(sampling);
-  while (kept > 1 && heap_[num_positive - kept].share < sampling.min_p) --kept;
-  // Drawn in the order of ids, as from all.
-  for (std::size_t v = 0; v < vocab_size_; ++v) shares_[v] = 0.0f;
-  for (std::size_t i = 0; i < kept; ++i) {
-    const Kept& one = heap_[num_positive - 1 - i];
-    shares_[static_cast<std::size_t>(one.id)] = one.share;
+  constexpr double kAnySum = 1e300;
+  if (sampling.top_k > 0 && sampling.top_k < vocab_size_) keep_likeliest(sampling.top_k, kAnySum);
+  // Of the k likeliest ids the probabilities are taken anew.
+  if (sampling.top_p < 1.0f) {
+    keep_likeliest(vocab_size_, static_cast<double>(sampling.top_p) * total());
   }
+  // The likeliest has a share of 1.
+  for (std::size_t v = 0; v < vocab_size_; ++v) {
+    if (shares_[v] < sampling.min_p) shares_[v] = 0.0f;
+  }
+  // Drawn in the order of ids, as from all.
   return draw_from_all(chance);
 }
 

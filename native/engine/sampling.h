@@ -47,16 +47,28 @@ class Sampler {
     std::int32_t id;
   };
 
+  // Shares of 1 and below, by their exponents and three bits more.
+  static constexpr std::size_t kClasses = 1024;
+  struct Class {
+    double sum;
+    std::size_t count;
+  };
+
   void penalise(float* logits, float penalty, const std::int32_t* recent, std::size_t count);
   std::int32_t draw_from_all(double chance) const;
   std::int32_t draw_from_likeliest(const Sampling& sampling, double chance);
-  std::size_t keep_likeliest(const Sampling& sampling);
+  void count_classes();
+  void keep_likeliest(std::size_t most, double sum);
+  double total() const;
+  static std::size_t class_of(float share);
+  static bool is_before(const Kept& a, const Kept& b);
   void sink(std::size_t place, std::size_t count);
 
   const Kernels& kernels_;
   std::size_t vocab_size_ = 0, padded_ = 0;
   Room<float> shares_;
   Room<Kept> heap_;
+  Class classes_[kClasses];
 };
 
 }  // namespace engine
