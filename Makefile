@@ -25,7 +25,7 @@ demo: $(VENV)/run.stamp
 	$(BIN)/sparrow demo
 
 # A file of tests on each of two processes: more would wait for one another where they train.
-test: $(VENV)/dev.stamp
+test: $(VENV)/dev.stamp $(VENV)/clients.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: $(VENV)/dev.stamp
@@ -63,6 +63,20 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@echo "Installing what the tests need ..."
 	$(PIP) "seqeval>=1.2"
 	$(PIP) --no-build-isolation -e ".[dev]"
+	@touch $@
+
+# Programs that talk to servers, each as its users install it: the tests of the server start them.
+# Two majors of one package cannot share an environment. Without npm those for Node are left out.
+$(VENV)/clients.stamp: $(VENV)/torch.stamp
+	@echo "Installing clients for the tests of the server ..."
+	$(PYTHON) -m venv $(VENV)/clients/earlier
+	$(VENV)/clients/earlier/bin/python -m pip install -q $(PIP_FLAGS) "openai>=2,<3"
+	$(PYTHON) -m venv $(VENV)/clients/current
+	$(VENV)/clients/current/bin/python -m pip install -q $(PIP_FLAGS) \
+	  "openai>=3,<4" langchain-openai litellm llm "lm-eval[api]>=0.4.9"
+	if command -v npm > /dev/null; then \
+	  npm install --silent --no-audit --no-fund --prefix $(VENV)/clients/node \
+	    openai@6 ai @ai-sdk/openai-compatible; fi
 	@touch $@
 
 clean:

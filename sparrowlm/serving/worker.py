@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
@@ -17,6 +18,9 @@ from sparrowlm.serving.complaints import Refusal
 
 # Characters or ids that are encoded faster than a thread is asked to.
 _SHORT_PROMPT = 2000
+
+# Nobody reads fifty pieces a second, and every piece costs as much as drawing a token.
+_HAND_OVER_SECONDS = 0.02
 
 _Result = TypeVar("_Result")
 
@@ -28,6 +32,10 @@ class Stream:
         writing: the task.
         loop: of the caller.
         wake: tells the worker that something changed.
+
+    Attributes:
+        writing: the task.
+        has_begun: whether the worker has told anything of it.
     """
 
     def __init__(
@@ -39,6 +47,7 @@ class Stream:
         self._events: deque[Event | BaseException] = deque()
         self._arrived = asyncio.Event()
         self._num_left = writing.task.num_samples
+        self.has_begun = False
 
     async def events(self) -> AsyncGenerator[list[Event], None]:
         """Yield what happened since the last time, until every sample has ended."""
@@ -82,6 +91,8 @@ class ModelWorker:
         self._calls: deque[Callable[[], None]] = deque()
         self._new: deque[Stream] = deque()
         self._streams: dict[Writing, Stream] = {}
+        self._pending: dict[Stream, list[Event | BaseException]] = {}
+        self._handed_over_at = 0.0
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name=f"sparrow-{name}", daemon=True)
         self._thread.start()
@@ -220,13 +231,21 @@ class ModelWorker:
             del self._streams[writing]
 
     def _deliver(self, happened: list[tuple[Writing, Event]]) -> None:
-        """Hand all events of a step over in one call per event loop."""
-        found: dict[Stream, list[Event | BaseException]] = {}
+        """Hand events over: the first and the last of a text at once, others a few at a time."""
+        is_due = False
         for writing, event in happened:
-            found.setdefault(self._streams[writing], []).append(event)
-        _hand_over(found)
+            stream = self._streams[writing]
+            is_due = is_due or event.ending is not None or not stream.has_begun
+            stream.has_begun = True
+            self._pending.setdefault(stream, []).append(event)
+        now = time.monotonic()
+        if is_due or now - self._handed_over_at >= _HAND_OVER_SECONDS:
+            _hand_over(self._pending)
+            self._pending = {}
+            self._handed_over_at = now
 
     def _fail_all(self, error: Exception) -> None:
+        self._pending = {}
         _hand_over({stream: [error] for stream in self._streams.values()})
         for writing in self._streams:
             writing.is_wanted = False
