@@ -14,6 +14,7 @@ void define_engine(nb::module_& module);
 void define_ngram_counting(nb::module_& module);
 void define_ngram_features(nb::module_& module);
 void define_ngram_scoring(nb::module_& module);
+void define_patterns(nb::module_& module);
 void define_word_vectors(nb::module_& module);
 
 NB_MODULE(_native, module) {
@@ -28,5 +29,6 @@ NB_MODULE(_native, module) {
   define_ngram_counting(module);
   define_ngram_features(module);
   define_ngram_scoring(module);
+  define_patterns(module);
   define_word_vectors(module);
 }

@@ -32,7 +32,7 @@ bool Automaton::make(const PatternTree& tree, PatternTree::Part whole, Complaint
   tasks_.clear();
   num_nodes_ = 0;
   has_room_ = true;
-  const bool is_made = tree.has_room() && connect(tree, whole) && sort_edges() &&
+  const bool is_made = tree.has_room() && connect(tree, whole) && find_ways() && sort_edges() &&
                        stamps_.make(num_nodes_) && slots_.make(kFirstSlots);
   if (!is_made) return complaint.say(kTooLarge);
   stamp_ = 0;
@@ -160,6 +160,38 @@ void Automaton::same_length(std::uint32_t first, std::uint32_t last, int length,
   edge(begin, end, low[length - 1], high[length - 1]);
 }
 
+// Walks from the end against all edges, level by level: an edge that reads nothing costs nothing.
+bool Automaton::find_ways() {
+  Room<Number> starts, order;
+  Growing<Number> levels[2];
+  if (!left_.make(num_nodes_) || !starts.make(num_nodes_ + 2) || !order.make(edges_.size() + 1)) {
+    return false;
+  }
+  for (std::size_t i = 0; i < edges_.size(); ++i) ++starts[edges_[i].to + 2];
+  for (std::size_t n = 2; n < num_nodes_ + 2; ++n) starts[n] += starts[n - 1];
+  for (std::size_t i = 0; i < edges_.size(); ++i) {
+    order[starts[edges_[i].to + 1]++] = static_cast<Number>(i);
+  }
+  for (std::size_t n = 0; n < num_nodes_; ++n) left_[n] = kNever;
+  longest_left_ = 0;
+  bool has_room = levels[0].push(end_);
+  for (std::uint32_t length = 0; levels[length % 2].size() > 0; ++length) {
+    Growing<Number>& level = levels[length % 2];
+    while (level.size() > 0) {
+      const Number node = level[level.size() - 1];
+      level.cut(level.size() - 1);
+      if (left_[node] != kNever) continue;
+      left_[node] = longest_left_ = length;
+      for (Number i = starts[node]; i < starts[node + 1]; ++i) {
+        const Edge& edge = edges_[order[i]];
+        if (left_[edge.from] != kNever) continue;
+        has_room = levels[(length + !edge.is_free) % 2].push(edge.from) && has_room;
+      }
+    }
+  }
+  return has_room;
+}
+
 // Puts the edges of every node behind one another.
 bool Automaton::sort_edges() {
   std::size_t num_free = 0;
@@ -255,8 +287,12 @@ std::int32_t Automaton::number() {
                             (states_.size() + 1) * (sizeof(State) + num_classes_ * sizeof(Number));
   if (bytes > kMostBytes) return kFull;
   const auto state = static_cast<std::int32_t>(states_.size());
+  std::uint32_t left = kNever;
+  for (std::size_t i = 0; i < found_.size(); ++i) {
+    if (left_[found_[i]] < left) left = left_[found_[i]];
+  }
   const State made{hash, static_cast<Number>(members_.size()), static_cast<Number>(found_.size()),
-                   found_end_, found_edges_};
+                   left, found_end_, found_edges_};
   bool is_done = states_.push(made);
   for (std::size_t i = 0; i < found_.size(); ++i) is_done = is_done && members_.push(found_[i]);
   for (std::size_t i = 0; i < num_classes_; ++i) is_done = is_done && steps_.push(kUnknown);

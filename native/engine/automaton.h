@@ -14,6 +14,7 @@ class Automaton {
  public:
   // No text goes on so; there is no room for one more state, see keep_only().
   static constexpr std::int32_t kDead = -1, kFull = -2;
+  static constexpr std::uint32_t kNever = 0xFFFFFFFFu;
 
   bool make(const PatternTree& tree, PatternTree::Part whole, Complaint& complaint);
   // The state where every text begins; kFull: no room.
@@ -24,8 +25,13 @@ class Automaton {
   // Whether a text may end here, and whether it may go on.
   bool is_end(std::int32_t state) const { return states_[at(state)].is_end; }
   bool can_go_on(std::int32_t state) const { return states_[at(state)].can_go_on; }
+  // Bytes of the shortest way from here to an end, kNever where there is none; the longest of all
+  // shortest ways.
+  std::uint32_t left(std::int32_t state) const { return states_[at(state)].left; }
+  std::uint32_t longest_left() const { return longest_left_; }
   // Forgets all states but one, whose new number it returns; kFull: no memory.
   std::int32_t keep_only(std::int32_t state);
+  std::size_t num_states() const { return states_.size(); }
   // Edges looked at since the beginning: a measure of time.
   std::uint64_t work() const { return work_; }
 
@@ -44,6 +50,7 @@ class Automaton {
   struct State {
     std::uint64_t hash;
     Number begin, count;  // of its nodes
+    std::uint32_t left;
     bool is_end, can_go_on;
   };
   struct Task {
@@ -62,6 +69,7 @@ class Automaton {
   void same_length(std::uint32_t first, std::uint32_t last, int length, Number begin, Number end);
   void letters(Text bytes, Number begin, Number end);
   bool sort_edges();
+  bool find_ways();
   void find_classes();
   void reach(Number node);
   std::int32_t number();
@@ -76,6 +84,8 @@ class Automaton {
   Room<Number> starts_, free_starts_;  // of a node's edges among all that read and all that do not
   Room<Edge> reading_;
   Room<Number> free_;
+  Room<std::uint32_t> left_;  // of nodes
+  std::uint32_t longest_left_ = 0;
   std::uint8_t class_of_[256];  // bytes that no edge tells apart
   std::size_t num_classes_ = 0;
 

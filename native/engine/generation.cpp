@@ -167,7 +167,7 @@ bool Writer::begin(Text prompt, const Wish& wish) {
   if (guide_.is_active()) {
     if (!guide_.begin()) return false;
     // A pattern that cannot be followed any further ends the text.
-    if (is_taken_back && !guide_.first(begun_, first_.data())) is_over_ = true;
+    if (is_taken_back && !guide_.first(begun_, wish.most_tokens, first_.data())) is_over_ = true;
   }
   // What the session has read of these very ids stays; the last one is read in any case.
   ahead_.settle();
@@ -185,7 +185,7 @@ bool Writer::advance(Growing<char>& text) {
   if (is_over_) return false;
   const std::uint8_t* allowed = is_first_ ? first_.data() : characters_.allowed(opened_);
   if (guide_.is_active()) {
-    if (!is_first_) allowed = guide_.allowed();
+    if (!is_first_) allowed = guide_.allowed(wish_.most_tokens - num_drawn_);
     if (!is_anything_allowed(allowed)) {
       is_over_ = true;
       return watch_.finish(text), false;

@@ -1,7 +1,7 @@
 // Which tokens keep a text within a pattern; the twin of sparrowlm/runtime/guides.py.
 #pragma once
 
-#include "automaton.h"
+#include "token_tree.h"
 #include "tokenizer.h"
 
 namespace engine {
@@ -19,10 +19,13 @@ class Guide {
   bool is_active() const { return is_active_; }
   // A text begins. False: no memory.
   bool begin();
-  // Leaves, of the tokens that repeat the end of a prompt, those that may come.
-  bool first(Text begun, std::uint8_t* allowed);
+  // Leaves, of the tokens that repeat the end of a prompt, those that may come, so that the text can
+  // still end as its pattern does within so many tokens, this one counted.
+  bool first(Text begun, std::size_t num_tokens, std::uint8_t* allowed);
   // One byte an id, 1 where it may follow now; null: the pattern takes more than there is room for.
-  const std::uint8_t* allowed();
+  // Where the pattern could not end within so many tokens of one byte, those that lead to its end
+  // in time are allowed alone.
+  const std::uint8_t* allowed(std::size_t num_tokens);
   // Reads the bytes of an allowed token.
   bool follow(Text bytes);
   bool is_over() const { return !automaton_.can_go_on(state_); }
@@ -33,25 +36,23 @@ class Guide {
       "make it simpler";
 
  private:
-  static constexpr std::size_t kMostBytes = std::size_t{16} << 20;     // of masks
-  static constexpr std::uint64_t kMostWork = std::uint64_t{20} << 20;  // for one mask
+  static constexpr std::size_t kMostBytes = std::size_t{16} << 20;  // of masks
 
   bool make(PatternTree& tree, PatternTree::Part whole, Complaint& complaint);
   bool sort_tokens();
   bool forget();
-  bool sort_out(Text begun, std::uint8_t* allowed);
-  const std::uint8_t* mask_now();
+  bool sort_out(Text begun, std::uint32_t most_left, std::uint8_t* allowed);
+  const std::uint8_t* mask_now(std::uint32_t most_left);
+  bool keep_mask();
+  std::uint32_t most_left(std::size_t num_tokens) const;
   bool read(Text bytes, std::int32_t& after);
-  bool mark(std::uint8_t* mask);
 
   const Tokenizer& tokenizer_;
   Automaton automaton_;
   bool is_active_ = false, has_given_up_ = false;
   std::int32_t state_ = 0;
-  Room<std::int32_t> order_;        // ids by their bytes, which are a tree so
-  Room<std::uint32_t> shared_;      // how many bytes each shares with the one before
-  Room<std::int32_t> path_;         // states behind the bytes of the token that is read
-  Room<std::uint8_t> masks_;
+  TokenTree tree_;
+  Room<std::uint8_t> masks_, mask_that_ends_;
   Growing<std::int32_t> mask_of_;   // of a state, -1 where there is none
   std::size_t num_masks_ = 0;
 };

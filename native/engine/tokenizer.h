@@ -38,6 +38,7 @@ class Tokenizer {
   std::size_t size() const { return pieces_.size(); }
   // The bytes of a token, none for the separator.
   Text piece(std::int32_t id) const { return pieces_[static_cast<std::size_t>(id)]; }
+  const Text* pieces() const { return pieces_.data(); }
   // Appends the ids of a text. False: no memory.
   bool encode(Text text, Ids& ids) const;
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.foundation.array_types import Bool, Int64
+from sparrowlm.foundation.native_part import native_part
 from sparrowlm.text.tokenizers import TokenCodec
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -97,6 +98,12 @@ class WholeCharacters:
             if piece:
                 node.setdefault(-1, []).append(token_id)
         return root
+
+    @cached_property
+    def compiled_tree(self) -> Any | None:  # noqa: ANN401 - of the compiled part
+        """The same for compiled guides; None where nothing is compiled."""
+        native = native_part()
+        return None if native is None else native.TokenTree(self._pieces)
 
     def piece(self, token_id: int) -> bytes:
         """Return the bytes of one token."""

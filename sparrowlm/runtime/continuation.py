@@ -91,7 +91,9 @@ class Continuation:
         self._follower = None if guide is None else guide.follow()
         self._allowed_V = first_tokens(prompt, characters)
         if self._follower is not None:
-            self._allowed_V = self._follower.first(prompt.begun, self._allowed_V)
+            self._allowed_V = self._follower.first(
+                prompt.begun, self._allowed_V, settings.max_tokens
+            )
         self._open_bytes = b""
         self._num_repeated_bytes = len(prompt.begun)
         self._watch = StopWatch(settings.stop)
@@ -139,6 +141,8 @@ class Continuation:
         if self._follower is None:
             return False
         self._follower.take(piece)
-        # A grammar may count tokens and break off inside a character.
-        self._allowed_V = self._allowed_V & self._follower.allowed()
+        num_left = self._settings.max_tokens - self.num_drawn
+        if num_left > 0:
+            # A grammar may count tokens and break off inside a character.
+            self._allowed_V = self._allowed_V & self._follower.allowed(num_left)
         return self._follower.is_over()

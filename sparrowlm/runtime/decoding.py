@@ -10,10 +10,11 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Float32
 from sparrowlm.runtime.characters import WholeCharacters
+from sparrowlm.runtime.compiled_guides import pattern_guide
 from sparrowlm.runtime.continuation import Continuation, DecodingSettings
 from sparrowlm.runtime.engines import Engine
 from sparrowlm.runtime.grammar_guides import Grammar, GrammarGuide
-from sparrowlm.runtime.guides import Guide, TextGuide
+from sparrowlm.runtime.guides import TextGuide
 from sparrowlm.runtime.prompts import make_prompt
 from sparrowlm.runtime.sampling import refuse_setting
 from sparrowlm.runtime.token_logs import DrawnToken, drawn_token
@@ -177,7 +178,7 @@ def guide_of(
     """
     if isinstance(settings.pattern, Grammar):
         return GrammarGuide(settings.pattern, codec)
-    return None if settings.pattern is None else Guide(settings.pattern, characters)
+    return None if settings.pattern is None else pattern_guide(settings.pattern, characters)
 
 
 def with_seed(settings: DecodingSettings) -> DecodingSettings:

@@ -17,7 +17,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Bool
 from sparrowlm.foundation.errors import DependencyError, SettingError
-from sparrowlm.runtime.guides import Mask
+from sparrowlm.runtime.guides import UNLIMITED, Mask
 from sparrowlm.text.tokenizers import SEPARATOR_ID, TokenCodec
 
 if TYPE_CHECKING:
@@ -122,8 +122,14 @@ class GrammarFollower:
         self._matcher = matcher
         self._vocabulary = vocabulary
 
-    def first(self, begun: bytes, allowed_V: Bool[np.ndarray, " vocab"]) -> Mask:
+    def first(
+        self,
+        begun: bytes,
+        allowed_V: Bool[np.ndarray, " vocab"],
+        num_tokens: int = UNLIMITED,
+    ) -> Mask:
         """Return which tokens the text may begin with; see guides.Follower."""
+        del num_tokens  # how far a grammar is from its end is not known
         if not begun:
             return self.allowed()
         mask = np.zeros(len(allowed_V), dtype=np.bool_)
@@ -134,8 +140,9 @@ class GrammarFollower:
         mask[SEPARATOR_ID] = False
         return mask
 
-    def allowed(self) -> Bool[np.ndarray, " vocab"]:
+    def allowed(self, num_tokens: int = UNLIMITED) -> Bool[np.ndarray, " vocab"]:
         """Return which tokens may follow; the separator where the text may end."""
+        del num_tokens
         bias = np.frombuffer(self._matcher.compute_logit_bias(), dtype=np.uint8)
         _check(self._matcher)
         # Where the grammar has a dead end, nothing follows.

@@ -9,26 +9,40 @@ import numpy as np
 from sparrowlm.foundation.array_types import Bool
 from sparrowlm.runtime.characters import WholeCharacters
 from sparrowlm.text.patterns import Automaton
-from sparrowlm.text.patterns.automaton import DEAD
+from sparrowlm.text.patterns.automaton import DEAD, NEVER
 from sparrowlm.text.tokenizers import SEPARATOR_ID
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+# More tokens than anybody asks for.
+UNLIMITED = 2**31
+_MASK_BYTES = 16 * 1024 * 1024
 
 
 @runtime_checkable
 class Follower(Protocol):
     """Moves along with one text, token by token."""
 
-    def first(self, begun: bytes, allowed_V: Bool[np.ndarray, " vocab"]) -> Mask:
+    def first(
+        self,
+        begun: bytes,
+        allowed_V: Bool[np.ndarray, " vocab"],
+        num_tokens: int = UNLIMITED,
+    ) -> Mask:
         """Return which tokens the text may begin with.
 
         Args:
             begun: bytes of the prompt that the first token repeats.
             allowed_V: tokens that do.
+            num_tokens: see allowed.
         """
 
-    def allowed(self) -> Bool[np.ndarray, " vocab"]:
-        """Return which tokens may follow; the separator where the text may end."""
+    def allowed(self, num_tokens: int = UNLIMITED) -> Bool[np.ndarray, " vocab"]:
+        """Return which tokens may follow; the separator where the text may end.
+
+        Args:
+            num_tokens: that may still come, this one counted: where the form could not end within
+                as many tokens of one byte, those that lead to its end in time are allowed alone.
+        """
 
     def take(self, piece: bytes) -> None:
         """Go on by the bytes of an allowed token."""
@@ -62,31 +76,32 @@ class Guide:
         """Begin a text."""
         return AutomatonFollower(self)
 
-    def first(self, begun: bytes, allowed_V: Bool[np.ndarray, " vocab"]) -> Mask:
-        """Return which tokens a text may begin with.
-
-        Args:
-            begun: bytes of the prompt that the first token repeats.
-            allowed_V: tokens that do.
-        """
+    def first(
+        self, begun: bytes, allowed_V: Bool[np.ndarray, " vocab"], num_tokens: int
+    ) -> Bool[np.ndarray, " vocab"]:
+        """Return which tokens a text may begin with; see Follower.first."""
+        most_left = self._most_left(0, num_tokens)
         mask = np.zeros(len(allowed_V), dtype=np.bool_)
         for token_id in np.flatnonzero(allowed_V).tolist():
             piece = self._characters.piece(token_id)[len(begun) :]
-            mask[token_id] = bool(piece) and self._automaton.read(0, piece) != DEAD
+            state = self._automaton.read(0, piece) if piece else DEAD
+            mask[token_id] = state != DEAD and self._automaton.left(state) <= most_left
         # A token that only repeats the prompt says nothing yet, but may be all there is.
-        if begun:
+        if begun and self._automaton.left(0) <= most_left:
             whole = [self._characters.piece(token_id) == begun for token_id in range(len(mask))]
             mask |= np.array(whole) & allowed_V
         mask[SEPARATOR_ID] = not begun and self._automaton.is_end(0)
         return mask
 
-    def allowed(self, state: int) -> Bool[np.ndarray, " vocab"]:
-        """Return which tokens may follow; the separator where the text may end."""
+    def allowed(self, state: int, num_tokens: int) -> Bool[np.ndarray, " vocab"]:
+        """Return which tokens may follow; see Follower.allowed."""
+        most_left = self._most_left(state, num_tokens)
+        if most_left != NEVER:
+            return self._mask(state, most_left)
         if state not in self._masks:
-            mask = np.zeros(len(self._characters.lengths_V), dtype=np.bool_)
-            self._descend(self._characters.tree, state, mask)
-            mask[SEPARATOR_ID] = self._automaton.is_end(state)
-            self._masks[state] = mask
+            if len(self._masks) * len(self._characters.lengths_V) >= _MASK_BYTES:
+                self._masks.clear()
+            self._masks[state] = self._mask(state, NEVER)
         return self._masks[state]
 
     def after(self, state: int, piece: bytes) -> int:
@@ -97,18 +112,30 @@ class Guide:
         """Say whether the text can only end."""
         return not self._automaton.can_go_on(state)
 
-    def _descend(self, node: dict[int, Any], state: int, mask: Mask) -> None:
-        """Mark the tokens below a node of the tree whose bytes the automaton reads."""
-        waiting = [(node, state)]
+    def _most_left(self, state: int, num_tokens: int) -> int:
+        """Return how far from its end the form may be after the next token.
+
+        A token has at least one byte, so that as many tokens are enough for as many bytes.
+        """
+        automaton = self._automaton
+        if num_tokens > automaton.longest_left or automaton.left(state) > num_tokens:
+            return NEVER  # there is time, or it is cut off in any case
+        return num_tokens - 1
+
+    def _mask(self, state: int, most_left: int) -> Mask:
+        mask = np.zeros(len(self._characters.lengths_V), dtype=np.bool_)
+        waiting = [(self._characters.tree, state)]
         while waiting:
-            node, state = waiting.pop()
+            node, behind = waiting.pop()
             for byte, inner in node.items():
                 if byte < 0:
-                    mask[inner] = True
+                    mask[inner] = self._automaton.left(behind) <= most_left
                     continue
-                behind = self._automaton.step(state, byte)
-                if behind != DEAD:
-                    waiting.append((inner, behind))
+                further = self._automaton.step(behind, byte)
+                if further != DEAD:
+                    waiting.append((inner, further))
+        mask[SEPARATOR_ID] = self._automaton.is_end(state)
+        return mask
 
 
 class AutomatonFollower:
@@ -122,13 +149,18 @@ class AutomatonFollower:
         self._guide = guide
         self._state = 0
 
-    def first(self, begun: bytes, allowed_V: Bool[np.ndarray, " vocab"]) -> Mask:
+    def first(
+        self,
+        begun: bytes,
+        allowed_V: Bool[np.ndarray, " vocab"],
+        num_tokens: int = UNLIMITED,
+    ) -> Mask:
         """Return which tokens the text may begin with; see Follower."""
-        return self._guide.first(begun, allowed_V)
+        return self._guide.first(begun, allowed_V, num_tokens)
 
-    def allowed(self) -> Bool[np.ndarray, " vocab"]:
-        """Return which tokens may follow; the separator where the text may end."""
-        return self._guide.allowed(self._state)
+    def allowed(self, num_tokens: int = UNLIMITED) -> Bool[np.ndarray, " vocab"]:
+        """Return which tokens may follow; see Follower."""
+        return self._guide.allowed(self._state, num_tokens)
 
     def take(self, piece: bytes) -> None:
         """Go on by the bytes of an allowed token."""

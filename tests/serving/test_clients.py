@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from running_server import running
 
 import sparrowlm as sp
 
@@ -71,7 +72,7 @@ def test_curl(server):
     assert '"finish_reason"' in said
 
 
-def test_lm_eval_finds_what_the_model_finds_itself(server, models, tmp_path):
+def test_lm_eval_finds_what_the_model_finds_itself(models, tmp_path):
     contexts = ["The cat sat on the ", "When the cat sat down, the dog ", "你好，我是", "A bird "]
     choices = ["mat", "log.", "人工智能", " sang, and", "dog ran"]
     rows = [
@@ -81,7 +82,9 @@ def test_lm_eval_finds_what_the_model_finds_itself(server, models, tmp_path):
     content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (tmp_path / "rows.jsonl").write_text(content, encoding="utf-8")
     script = _HERE / "clients" / "lm_eval_client.py"
-    _run([_python("current"), script, server.address, "quick", tmp_path])
+    python = _python("current")
+    with running(f"quick={models['quick']}") as server:  # lm-eval names no model to the tokenizer
+        _run([python, script, server.address, "quick", tmp_path])
     model = sp.load(models["quick"])
     samples = json.loads((tmp_path / "samples.json").read_text("utf-8"))
     num_right = 0
@@ -94,7 +97,8 @@ def test_lm_eval_finds_what_the_model_finds_itself(server, models, tmp_path):
         num_right += sample["acc"]
     results = json.loads((tmp_path / "results.json").read_text("utf-8"))
     right = [
-        int(np.argmax([_log_likelihood(model, row["context"], c) for c in choices])) == row["answer"]
+        int(np.argmax([_log_likelihood(model, row["context"], c) for c in choices]))
+        == row["answer"]
         for row in rows
     ]
     assert results["sparrow_choice"]["acc,none"] == pytest.approx(np.mean(right))
@@ -102,7 +106,8 @@ def test_lm_eval_finds_what_the_model_finds_itself(server, models, tmp_path):
 
 
 def _log_likelihood(model, context: str, choice: str) -> float:
-    """Return what the model gives to a choice, as lm-eval cuts it: ids of the whole, less those."""
+    """Return what the model gives to a choice, cut as lm-eval does: spaces belong to what follows."""
+    before = context.rstrip()
     whole = model.codec.encode(context + choice)
     losses = model.engine.surprisals(np.array([0, *whole]))
-    return -float(losses[len(model.codec.encode(context)) :].sum())
+    return -float(losses[len(model.codec.encode(before)) :].sum())

@@ -10,11 +10,26 @@ Source: Rabin and Scott 1959, "Finite automata and their decision problems" (sub
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
 
 from sparrowlm.foundation.errors import SettingError
-from sparrowlm.text.patterns.tree import Characters, Choice, Pattern, Range, Repeat, Sequence
+from sparrowlm.foundation.native_part import native_part
+from sparrowlm.text.patterns.tree import (
+    Characters,
+    Choice,
+    Pattern,
+    Range,
+    Repeat,
+    Sequence,
+    written_down,
+)
 
 DEAD = -1
+# More bytes than any way has.
+NEVER = 2**32 - 1
 # Of the automaton before it is made deterministic.
 _MOST_NODES = 200_000
 _LENGTHS = ((0x7F, 1), (0x7FF, 2), (0xFFFF, 3), (0x10FFFF, 4))
@@ -24,6 +39,79 @@ Subset = frozenset[int]
 
 class Automaton:
     """Reads bytes; states are numbers, 0 is where every text begins.
+
+    Args:
+        pattern: of whole texts.
+
+    Raises:
+        SettingError: the pattern repeats too much.
+    """
+
+    def __init__(self, pattern: Pattern) -> None:
+        self._pattern = pattern
+        if native_part() is None:
+            _ = self._nodes  # whatever is too large is refused here
+        else:
+            self.compiled()
+
+    def compiled(self) -> Any | None:  # noqa: ANN401 - of the compiled part
+        """Return a new automaton of the compiled part, which has a memory of states of its own.
+
+        Returns:
+            None where nothing is compiled.
+
+        Raises:
+            SettingError: the pattern repeats too much.
+        """
+        native = native_part()
+        if native is None:
+            return None
+        try:
+            return native.Pattern(np.array(written_down(self._pattern), dtype=np.int32))
+        except ValueError as error:
+            raise SettingError("text.pattern-too-large", most=_MOST_NODES) from error
+
+    def step(self, state: int, byte: int) -> int:
+        """Return the state after one more byte, DEAD where no text goes on so."""
+        return self._nodes.step(state, byte)
+
+    def read(self, state: int, content: bytes) -> int:
+        """Return the state after some bytes, DEAD where no text goes on so."""
+        for byte in content:
+            state = self._nodes.step(state, byte)
+            if state == DEAD:
+                break
+        return state
+
+    def is_end(self, state: int) -> bool:
+        """Say whether a text may end here."""
+        return self._nodes.is_end(state)
+
+    def can_go_on(self, state: int) -> bool:
+        """Say whether a text may go on from here."""
+        return self._nodes.can_go_on(state)
+
+    def left(self, state: int) -> int:
+        """Return how many bytes the shortest way to an end has; NEVER where there is none."""
+        return self._nodes.left(state)
+
+    @property
+    def longest_left(self) -> int:
+        """The longest of all shortest ways to an end, in bytes."""
+        return self._nodes.longest_left
+
+    def matches(self, text: str) -> bool:
+        """Say whether a whole text is one of the pattern's."""
+        state = self.read(0, text.encode("utf-8", "surrogatepass"))
+        return state != DEAD and self.is_end(state)
+
+    @cached_property
+    def _nodes(self) -> _Nodes:
+        return _Nodes(self._pattern)
+
+
+class _Nodes:
+    """The automaton itself, made when somebody asks it something.
 
     Args:
         pattern: of whole texts.
@@ -55,14 +143,6 @@ class Automaton:
             steps[byte] = self._number(self._closed(nodes)) if nodes else DEAD
         return steps[byte]
 
-    def read(self, state: int, content: bytes) -> int:
-        """Return the state after some bytes, DEAD where no text goes on so."""
-        for byte in content:
-            state = self.step(state, byte)
-            if state == DEAD:
-                break
-        return state
-
     def is_end(self, state: int) -> bool:
         """Say whether a text may end here."""
         return self._end in self._subsets[state]
@@ -71,10 +151,39 @@ class Automaton:
         """Say whether a text may go on from here."""
         return any(self._edges[node] for node in self._subsets[state])
 
-    def matches(self, text: str) -> bool:
-        """Say whether a whole text is one of the pattern's."""
-        state = self.read(0, text.encode("utf-8", "surrogatepass"))
-        return state != DEAD and self.is_end(state)
+    def left(self, state: int) -> int:
+        """Return how many bytes the shortest way from a state to an end has."""
+        return min((self._left[node] for node in self._subsets[state]), default=NEVER)
+
+    @cached_property
+    def longest_left(self) -> int:
+        """The longest of all shortest ways to an end, in bytes."""
+        return max(length for length in self._left if length != NEVER)
+
+    @cached_property
+    def _left(self) -> list[int]:
+        """Bytes from every node to the end, found against all edges, level by level."""
+        before: list[list[tuple[int, int]]] = [[] for _node in self._edges]
+        for node, edges in enumerate(self._edges):
+            for _first, _last, target in edges:
+                before[target].append((node, 1))
+            for target in self._free[node]:
+                before[target].append((node, 0))
+        found = [NEVER] * len(self._edges)
+        levels: list[list[int]] = [[self._end], []]
+        length = 0
+        while levels[0]:
+            while levels[0]:
+                node = levels[0].pop()
+                if found[node] != NEVER:
+                    continue
+                found[node] = length
+                for source, cost in before[node]:
+                    if found[source] == NEVER:
+                        levels[cost].append(source)
+            levels.reverse()
+            length += 1
+        return found
 
     def _number(self, subset: Subset) -> int:
         if subset not in self._numbers:

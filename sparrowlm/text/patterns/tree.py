@@ -58,6 +58,32 @@ Pattern = Characters | Sequence | Choice | Repeat
 EMPTY = Sequence(())
 
 
+def written_down(pattern: Pattern) -> list[int]:
+    """Return a pattern as numbers, every part behind its own parts, for the compiled part.
+
+    0 n first last ... is a character out of n ranges; 1 n and 2 n are the n parts before, one after
+    the other or one of them; 3 least most is the part before so many times, -1 for any number.
+
+    >>> written_down(Repeat(Characters(((97, 98),)), 1, None))
+    [0, 1, 97, 98, 3, 1, -1]
+    """
+    found: list[int] = []
+    waiting: list[Pattern | tuple[int, ...]] = [pattern]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, tuple):
+            found += one
+        elif isinstance(one, Characters):
+            found += (0, len(one.ranges), *(code for pair in one.ranges for code in pair))
+        elif isinstance(one, Repeat):
+            waiting += ((3, one.least, -1 if one.most is None else one.most), one.part)
+        else:
+            kind = 1 if isinstance(one, Sequence) else 2
+            waiting.append((kind, len(one.parts)))
+            waiting += reversed(one.parts)
+    return found
+
+
 def literal(text: str) -> Pattern:
     """Return the pattern of one text."""
     return Sequence(tuple(Characters(((ord(sign), ord(sign)),)) for sign in text))

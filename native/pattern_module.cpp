@@ -1,0 +1,172 @@
+// Patterns for Python: automata from the trees of sparrowlm/text/patterns, masks of tokens.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstring>
+#include <stdexcept>
+#include <vector>
+
+#include "arrays.h"
+#include "engine/token_tree.h"
+
+namespace nb = nanobind;
+
+namespace {
+
+using engine::PatternTree;
+
+// The bytes of all tokens.
+class Tokens {
+ public:
+  explicit Tokens(const std::vector<nb::bytes>& pieces) {
+    std::size_t total = 0;
+    for (const nb::bytes& piece : pieces) total += piece.size();
+    if (!letters_.make(total + 1) || !texts_.make(pieces.size())) throw std::bad_alloc();
+    char* to = letters_.data();
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      std::memcpy(to, pieces[i].c_str(), pieces[i].size());
+      texts_[i] = {to, pieces[i].size()};
+      to += pieces[i].size();
+    }
+    if (pieces.empty() || !tree_.make(texts_.data(), pieces.size())) throw std::bad_alloc();
+  }
+
+  engine::TokenTree& tree() { return tree_; }
+
+ private:
+  engine::Room<char> letters_;
+  engine::Room<engine::Text> texts_;
+  engine::TokenTree tree_;
+};
+
+// Reads a tree that was written down part by part, each behind its own parts:
+//   0 n first last ...   a character out of n ranges
+//   1 n / 2 n            the n parts before, one after the other / one of them
+//   3 least most         the part before so many times; -1: any number
+class Parts {
+ public:
+  explicit Parts(InputVector<std::int32_t> program) : program_(program) {
+    while (place_ < program_.size()) put();
+    if (!tree.has_room()) throw std::bad_alloc();
+    if (found_.size() != 1) throw std::invalid_argument("one part is the whole");
+  }
+
+  PatternTree tree;
+  PatternTree::Part whole() const { return found_[0]; }
+
+ private:
+  void put() {
+    switch (next()) {
+      case 0: return put_characters();
+      case 1: return put_several([this](std::size_t mark) { return tree.sequence(mark); });
+      case 2: return put_several([this](std::size_t mark) { return tree.choice(mark); });
+      case 3: return put_repeat();
+      default: throw std::invalid_argument("parts are of kind 0 to 3");
+    }
+  }
+
+  std::int32_t next() {
+    if (place_ == program_.size()) throw std::invalid_argument("a part is cut off");
+    return program_.data()[place_++];
+  }
+
+  std::size_t count(std::size_t most) {
+    const std::int32_t number = next();
+    if (number < 0 || static_cast<std::size_t>(number) > most) {
+      throw std::invalid_argument("more parts than there are");
+    }
+    return static_cast<std::size_t>(number);
+  }
+
+  void put_characters() {
+    engine::Growing<PatternTree::Range> ranges;
+    for (std::size_t left = count(program_.size()); left > 0; --left) {
+      const std::int32_t first = next(), last = next();
+      if (first < 0 || last < first || last > 0x10FFFF) throw std::invalid_argument("a range");
+      const PatternTree::Range range{static_cast<std::uint32_t>(first),
+                                     static_cast<std::uint32_t>(last)};
+      if (!ranges.push(range)) throw std::bad_alloc();
+    }
+    found_.push_back(tree.characters(ranges));
+  }
+
+  template <class Close>
+  void put_several(Close close) {
+    const std::size_t num_parts = count(found_.size());
+    const std::size_t mark = tree.mark();
+    for (std::size_t i = found_.size() - num_parts; i < found_.size(); ++i) tree.add(found_[i]);
+    found_.resize(found_.size() - num_parts);
+    found_.push_back(close(mark));
+  }
+
+  void put_repeat() {
+    if (found_.empty()) throw std::invalid_argument("nothing to repeat");
+    const auto least = static_cast<std::uint32_t>(count(0x7FFFFFFF));
+    const std::int32_t most = next();
+    found_.back() = tree.repeat(found_.back(), least,
+                                most < 0 ? PatternTree::kAnyNumber : static_cast<std::uint32_t>(most));
+  }
+
+  InputVector<std::int32_t> program_;
+  std::size_t place_ = 0;
+  std::vector<PatternTree::Part> found_;
+};
+
+// States are numbers, -1 where no text goes on so, -2 where there is no room for one more.
+class Pattern {
+ public:
+  explicit Pattern(InputVector<std::int32_t> program) {
+    Parts parts(program);
+    engine::Complaint complaint;
+    if (!automaton_.make(parts.tree, parts.whole(), complaint)) {
+      throw std::invalid_argument(complaint.text());
+    }
+    if (automaton_.start() < 0) throw std::bad_alloc();
+  }
+
+  std::int32_t start() { return automaton_.start(); }
+
+  std::int32_t read(std::int32_t state, nb::bytes bytes) {
+    check(state);
+    return automaton_.read(state, {bytes.c_str(), bytes.size()});
+  }
+
+  bool is_end(std::int32_t state) const { return check(state), automaton_.is_end(state); }
+  bool can_go_on(std::int32_t state) const { return check(state), automaton_.can_go_on(state); }
+  std::uint32_t left(std::int32_t state) const { return check(state), automaton_.left(state); }
+  std::uint32_t longest_left() const { return automaton_.longest_left(); }
+
+  // A truth value an id, or nothing where there is no room.
+  nb::object mask(Tokens& tokens, std::int32_t state, std::uint32_t most_left) {
+    check(state);
+    std::vector<std::uint8_t> marks(tokens.tree().size());
+    // Python's lock is kept: threads may share what is read here.
+    if (!tokens.tree().mark(automaton_, state, most_left, marks.data())) return nb::none();
+    return nb::cast(as_array(std::move(marks)));
+  }
+
+ private:
+  void check(std::int32_t state) const {
+    if (state < 0 || static_cast<std::size_t>(state) >= automaton_.num_states()) {
+      throw std::invalid_argument("there is no such state");
+    }
+  }
+
+  engine::Automaton automaton_;
+};
+
+}  // namespace
+
+void define_patterns(nb::module_& module) {
+  nb::class_<Tokens>(module, "TokenTree").def(nb::init<const std::vector<nb::bytes>&>());
+  nb::class_<Pattern>(module, "Pattern")
+      .def(nb::init<InputVector<std::int32_t>>())
+      .def("start", &Pattern::start)
+      .def("read", &Pattern::read)
+      .def("is_end", &Pattern::is_end)
+      .def("can_go_on", &Pattern::can_go_on)
+      .def("left", &Pattern::left)
+      .def_prop_ro("longest_left", &Pattern::longest_left)
+      .def("mask", &Pattern::mask);
+}

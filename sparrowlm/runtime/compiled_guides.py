@@ -1,0 +1,175 @@
+"""The guide of runtime.guides in the compiled part: the same masks, a hundred times as fast."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sparrowlm.foundation.array_types import Bool
+from sparrowlm.runtime.characters import WholeCharacters
+from sparrowlm.runtime.guides import UNLIMITED, Guide, Mask, TextGuide
+from sparrowlm.text.patterns import Automaton
+from sparrowlm.text.patterns.automaton import DEAD, NEVER
+from sparrowlm.text.tokenizers import SEPARATOR_ID
+
+_FULL = -2
+_MASK_BYTES = 16 * 1024 * 1024
+
+
+def pattern_guide(automaton: Automaton, characters: WholeCharacters) -> TextGuide:
+    """Return the fastest guide that there is.
+
+    Args:
+        automaton: of whole texts.
+        characters: the bytes of all tokens.
+    """
+    tree = characters.compiled_tree
+    if tree is None:
+        return Guide(automaton, characters)
+    return CompiledGuide(automaton, characters, tree)
+
+
+class CompiledGuide:
+    """Keeps texts within an automaton; what was found out about a state is kept.
+
+    Where states take more room than they may have, all are forgotten, and every text is read anew.
+
+    Args:
+        automaton: of whole texts.
+        characters: the bytes of all tokens.
+        tree: the same for the compiled part.
+    """
+
+    def __init__(
+        self,
+        automaton: Automaton,
+        characters: WholeCharacters,
+        tree: Any,  # noqa: ANN401 - of the compiled part
+    ) -> None:
+        self._automaton = automaton
+        self._tree = tree
+        self.characters = characters
+        self.generation = 0
+        self.states: Any = None
+        self._masks: dict[int, Mask] = {}
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget all states."""
+        self.states = self._automaton.compiled()
+        self.generation += 1
+        self._masks.clear()
+
+    def follow(self) -> CompiledFollower:
+        """Begin a text."""
+        return CompiledFollower(self)
+
+    def mask(self, state: int, most_left: int) -> Mask | None:
+        """Return which tokens may follow a state; None where there is no room for more states."""
+        if most_left != NEVER:
+            return self._made(state, most_left)
+        known = self._masks.get(state)
+        if known is not None:
+            return known
+        made = self._made(state, NEVER)
+        if made is not None:
+            if (len(self._masks) + 1) * len(made) > _MASK_BYTES:
+                self._masks.clear()
+            self._masks[state] = made
+        return made
+
+    def _made(self, state: int, most_left: int) -> Mask | None:
+        marks = self.states.mask(self._tree, state, most_left)
+        if marks is None:
+            return None
+        mask: Mask = marks.view(np.bool_)
+        return mask
+
+
+class CompiledFollower:
+    """Follows one text; see guides.Follower.
+
+    Args:
+        guide: knows the automaton.
+    """
+
+    def __init__(self, guide: CompiledGuide) -> None:
+        self._guide = guide
+        self._text = b""
+        self._generation = 0
+        self._state = DEAD
+        self._catch_up()
+
+    def first(
+        self,
+        begun: bytes,
+        allowed_V: Bool[np.ndarray, " vocab"],
+        num_tokens: int = UNLIMITED,
+    ) -> Mask:
+        """Return which tokens the text may begin with; see Follower."""
+        mask = self._first_mask(begun, allowed_V, num_tokens) if begun else None
+        if mask is None:
+            mask = self.allowed(num_tokens) & allowed_V
+        mask[SEPARATOR_ID] = not begun and self._guide.states.is_end(self._state)
+        return mask
+
+    def allowed(self, num_tokens: int = UNLIMITED) -> Bool[np.ndarray, " vocab"]:
+        """Return which tokens may follow, none where the pattern is too much; see Follower."""
+        self._catch_up()
+        if self._state >= 0:
+            mask = self._guide.mask(self._state, self._most_left(num_tokens))
+            if mask is not None:
+                return mask
+            self._guide.renew()
+            self._catch_up()
+        if self._state >= 0:
+            mask = self._guide.mask(self._state, self._most_left(num_tokens))
+            if mask is not None:
+                return mask
+        return np.zeros(len(self._guide.characters.lengths_V), dtype=np.bool_)
+
+    def take(self, piece: bytes) -> None:
+        """Go on by the bytes of an allowed token."""
+        self._catch_up()
+        self._text += piece
+        self._state = self._guide.states.read(self._state, piece) if self._state >= 0 else DEAD
+        if self._state == _FULL:
+            self._guide.renew()
+            self._catch_up()
+
+    def is_over(self) -> bool:
+        """Say whether the text can only end."""
+        self._catch_up()
+        return self._state < 0 or not self._guide.states.can_go_on(self._state)
+
+    def _first_mask(
+        self, begun: bytes, allowed_V: Bool[np.ndarray, " vocab"], num_tokens: int
+    ) -> Mask:
+        states, characters = self._guide.states, self._guide.characters
+        most_left = self._most_left(num_tokens)
+        may_repeat = states.left(self._state) <= most_left
+        mask = np.zeros(len(allowed_V), dtype=np.bool_)
+        for token_id in np.flatnonzero(allowed_V).tolist():
+            piece = characters.piece(token_id)[len(begun) :]
+            # A token that only repeats the prompt says nothing yet, but may be all there is.
+            state = states.read(self._state, piece) if piece else DEAD
+            is_near = state >= 0 and states.left(state) <= most_left
+            mask[token_id] = is_near if piece else may_repeat
+        return mask
+
+    def _most_left(self, num_tokens: int) -> int:
+        """Return how far from its end the form may be after the next token; see Guide."""
+        states = self._guide.states
+        if num_tokens > states.longest_left or states.left(self._state) > num_tokens:
+            return NEVER
+        return num_tokens - 1
+
+    def _catch_up(self) -> None:
+        """Read the text anew where all states were forgotten."""
+        if self._generation == self._guide.generation:
+            return
+        self._generation = self._guide.generation
+        self._state = self._guide.states.start()
+        if self._state >= 0 and self._text:
+            self._state = self._guide.states.read(self._state, self._text)
