@@ -85,7 +85,7 @@ def _form(
 
 
 def _schema_form(schema: Mapping[str, Any] | bool) -> Automaton | Grammar:
-    """Return the form of a schema: our own automaton, llguidance where parts are referred to.
+    """Return the form of a schema: our own automaton, llguidance where a part holds itself.
 
     Raises:
         SettingError: neither can follow it.
@@ -97,6 +97,9 @@ def _schema_form(schema: Mapping[str, Any] | bool) -> Automaton | Grammar:
     except SettingError as refusal:
         if isinstance(schema, bool) or not _has_references(schema):
             raise
+        whole = patterns.without_references(schema)
+        if whole is not None:
+            return patterns.Automaton(patterns.json_pattern(whole))
         from sparrowlm.runtime.grammar_guides import schema_grammar
 
         try:

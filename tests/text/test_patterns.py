@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparrowlm.foundation.errors import SettingError
-from sparrowlm.text.patterns import Automaton, choice, json_pattern, parse_pattern
+from sparrowlm.text.patterns import (
+    Automaton,
+    choice,
+    json_pattern,
+    parse_pattern,
+    without_references,
+)
 from sparrowlm.text.patterns.automaton import DEAD, utf8_ranges
 
 SOURCES = [
@@ -166,3 +172,39 @@ def test_any_value_of_three_levels(value):
 def test_schemas_that_are_not_known_are_refused(schema):
     with pytest.raises(SettingError):
         json_pattern(schema)
+
+
+def test_references_are_replaced_by_what_they_refer_to():
+    point = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
+    schema = {
+        "$defs": {"Point": point, "Line": {"type": "array", "items": {"$ref": "#/$defs/Point"}}},
+        "type": "object",
+        "properties": {
+            "line": {"$ref": "#/$defs/Line", "description": "a line"},
+            "end": {"allOf": [{"$ref": "#/$defs/Point"}]},
+            "$ref": {"const": {"$ref": "#/nowhere"}},
+        },
+        "required": ["line", "end", "$ref"],
+    }
+    whole = without_references(schema)
+    form = Automaton(json_pattern(whole))
+    assert form.matches('{"line":[{"x":1},{"x":-2}],"end":{"x":0},"$ref":{"$ref":"#/nowhere"}}')
+    assert not form.matches('{"line":[{"x":"a"}],"end":{"x":0},"$ref":{"$ref":"#/nowhere"}}')
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"$ref": "#/nowhere"},
+        {"$ref": "http://a.b/c"},
+        {"properties": {"a": {"$ref": "#"}}},
+        {"$defs": {"a": {"items": {"$ref": "#/$defs/b"}}, "b": {"items": {"$ref": "#/$defs/a"}}},
+         "$ref": "#/$defs/a"},
+        # Twice the next, thirty times.
+        {"$defs": {f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(30)},
+         "$ref": "#/$defs/d0"},
+    ],
+)  # fmt: skip
+def test_references_without_end_stay(schema):
+    assert without_references(schema) is None
