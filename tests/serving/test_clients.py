@@ -106,7 +106,7 @@ def test_lm_eval_finds_what_the_model_finds_itself(models, tmp_path):
 
 
 def _log_likelihood(model, context: str, choice: str) -> float:
-    """Return what the model gives to a choice, where spaces belong to what follows, as in lm-eval."""
+    """Return what the model gives to a choice; spaces belong to what follows, as in lm-eval."""
     before = context.rstrip()
     whole = model.codec.encode(context + choice)
     losses = model.engine.surprisals(np.array([0, *whole]))
