@@ -16,13 +16,8 @@ import asyncio
 import collections
 import sys
 import time
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
-
-from fault_proxy import FAULTS, HARMLESS, FaultProxy
-from large_stand_in import MODEL, StandIn
-
+from benchmarks.stand_ins import FAULTS, HARMLESS, MODEL, FaultProxy, StandIn
 from sparrowlm.cooperation.large import (
     AsyncLargeModel,
     ChatRequest,
@@ -111,7 +106,11 @@ def main() -> None:
                 num_calls, is_back = asyncio.run(breaker(proxy, fault, options.deadline))
                 opened = f"{num_calls} calls, {'yes' if is_back else 'NO'}"
                 is_bad = is_bad or not 1 <= num_calls <= 5 or not is_back
-            is_bad = is_bad or slowest > 1.1 * options.deadline or any(map(str.isupper, counts))
+            is_bad = (
+                is_bad
+                or slowest > 1.1 * options.deadline
+                or any(name[0].isupper() for name in counts)
+            )
             is_bad = is_bad or (fault in HARMLESS) != (set(counts) == {"answer"})
             print(f"{fault:18} {slowest:6.3f} s  {opened:18} {dict(counts)}", flush=True)
     sys.exit(1 if is_bad else 0)

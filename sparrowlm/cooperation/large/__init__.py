@@ -7,6 +7,12 @@ from sparrowlm.cooperation.large.client import AsyncLargeModel
 from sparrowlm.cooperation.large.door import LargeModel
 from sparrowlm.cooperation.large.failures import FAILURE_KINDS, FailureKind, LargeFailure
 from sparrowlm.cooperation.large.key import Key, key_from_environment, key_from_file
+from sparrowlm.cooperation.large.masked import (
+    AsyncMaskedLarge,
+    MaskedLarge,
+    masked_request,
+    restored_answer,
+)
 from sparrowlm.cooperation.large.requests import (
     ChatRequest,
     CompletionRequest,
@@ -20,6 +26,7 @@ __all__ = [
     "Answer",
     "AnswerCache",
     "AsyncLargeModel",
+    "AsyncMaskedLarge",
     "Budget",
     "Caps",
     "ChatRequest",
@@ -31,6 +38,7 @@ __all__ = [
     "LargeModel",
     "LargeSettings",
     "Ledger",
+    "MaskedLarge",
     "Message",
     "Patience",
     "Persistence",
@@ -41,4 +49,6 @@ __all__ = [
     "Vectors",
     "key_from_environment",
     "key_from_file",
+    "masked_request",
+    "restored_answer",
 ]
