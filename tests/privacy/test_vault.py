@@ -79,7 +79,8 @@ def in_pieces(vault, text, size):
 @given(
     st.lists(
         st.sampled_from(["⟦PHONE_1⟧", "[ID_CARD_1]", "⟦ id card 1 ⟧", "PHONE_1", "[[phone_1]]",
-                         "好", " ", "word ", "[", "⟦", "_", "1", "PHONE", "ID", "，", "]", "⟦EMAIL_9⟧"]),
+                         "好", " ", "word ", "[", "⟦", "_", "1", "PHONE", "ID", "，", "]",
+                         "⟦EMAIL_9⟧"]),
         max_size=12,
     ),
     st.lists(st.integers(1, 6), min_size=1, max_size=60),

