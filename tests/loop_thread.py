@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import weakref
 
 
 class LoopThread:
@@ -15,6 +16,7 @@ class LoopThread:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._tasks = set()
+        self._writers = weakref.WeakSet()
         self.port = 0
         asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
 
@@ -25,6 +27,7 @@ class LoopThread:
     async def _accept(self, reader, writer):
         task = asyncio.current_task()
         self._tasks.add(task)
+        self._writers.add(writer)
         try:
             await self.serve(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -47,6 +50,11 @@ class LoopThread:
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            for writer in self._writers:
+                writer.transport.abort()
+            # Sockets are closed in the loop's next rounds.
+            for _round in range(3):
+                await asyncio.sleep(0)
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)

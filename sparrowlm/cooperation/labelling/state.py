@@ -12,7 +12,7 @@ _LAYOUT = "CREATE TABLE IF NOT EXISTS job (number INTEGER PRIMARY KEY, digest TE
 
 
 class LabellingState:
-    """One SQLite file, "OUT.jsonl.state", that kill -9 does not harm.
+    """A folder, "OUT.jsonl.state", of SQLite files that kill -9 does not harm.
 
     Args:
         output: of the labelling.
@@ -25,10 +25,10 @@ class LabellingState:
     """
 
     def __init__(self, output: Path, digest: str, budget: Budget) -> None:
-        path = output.with_name(output.name + ".state")
-        if output.exists() and output.stat().st_size and not path.exists():
+        folder = output.with_name(output.name + ".state")
+        if output.exists() and output.stat().st_size and not folder.exists():
             raise SettingError("cooperation.large-output-exists", path=output)
-        self._job = Database(path, _LAYOUT)
+        self._job = Database(folder / "job.sqlite", _LAYOUT)
         with self._job.transaction() as connection:
             row = connection.execute("SELECT digest FROM job").fetchone()
             if row is None:
@@ -36,8 +36,8 @@ class LabellingState:
         if row is not None and row[0] != digest:
             self._job.close()
             raise SettingError("cooperation.large-other-job", path=output)
-        self.ledger = Ledger(budget, path)
-        self.cache = AnswerCache(path)
+        self.ledger = Ledger(budget, folder / "spent.sqlite")
+        self.cache = AnswerCache(folder / "answers.sqlite")
 
     def close(self) -> None:
         """Close the file."""

@@ -40,7 +40,7 @@ class AnswerCache:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._database = Database(path, _LAYOUT)
+        self._database = Database(path, _LAYOUT, waits_for_disk=False)
 
     def find(self, key: bytes) -> dict[str, Any] | None:
         """Return the server's JSON, None where it is not known."""
@@ -52,7 +52,11 @@ class AnswerCache:
         return found
 
     def keep(self, key: bytes, answer: Mapping[str, Any]) -> None:
-        """Write the server's JSON down; once this returns it survives a power cut."""
+        """Write the server's JSON down; once this returns it survives kill -9.
+
+        A power cut may take the answers of the last moments along: to wait for the disk here would
+        take longer than everything else, and lose more answers to kill -9 meanwhile.
+        """
         text = json.dumps(answer, separators=(",", ":"))
         with self._database.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, text))

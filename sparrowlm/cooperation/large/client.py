@@ -134,7 +134,7 @@ class AsyncLargeModel:
                     yield piece
                     continue
                 read_answer(piece, self.settings)
-                await self._keep(key, piece)
+                self._keep(key, piece)
 
     async def close(self) -> None:
         """Give up what is under way and close all connections."""
@@ -202,9 +202,13 @@ class AsyncLargeModel:
         known = await self._known(key)
         if known is not None:
             return known, True
-        answer = await self._attempts.post(request, check, self._deadline())
-        await self._keep(key, answer)
-        return answer, False
+
+        def accept(answer: Json) -> None:
+            check(answer)
+            # At once: whatever is killed after this moment has its answer.
+            self._keep(key, answer)
+
+        return await self._attempts.post(request, accept, self._deadline()), False
 
     def _forget(self, key: bytes) -> None:
         self._under_way.pop(key, None)
@@ -216,10 +220,9 @@ class AsyncLargeModel:
     async def _known(self, key: bytes) -> Json | None:
         return None if self._cache is None else await asyncio.to_thread(self._cache.find, key)
 
-    async def _keep(self, key: bytes, answer: Json) -> None:
+    def _keep(self, key: bytes, answer: Json) -> None:
         if self._cache is not None:
-            kept = {name: answer[name] for name in _KEPT if name in answer}
-            await asyncio.to_thread(self._cache.keep, key, kept)
+            self._cache.keep(key, {name: answer[name] for name in _KEPT if name in answer})
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self.settings.patience.deadline_s

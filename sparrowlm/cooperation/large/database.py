@@ -19,13 +19,14 @@ class Database:
     Args:
         path: created, readable by its owner alone, where it is missing; None keeps all in memory.
         layout: "CREATE TABLE IF NOT EXISTS ..." statements.
+        waits_for_disk: whether a commit survives a power cut, and not only kill -9.
 
     Raises:
         DamagedFileError: the file is no SQLite file.
         ResourceError: it cannot be written.
     """
 
-    def __init__(self, path: Path | None, layout: str) -> None:
+    def __init__(self, path: Path | None, layout: str, *, waits_for_disk: bool = True) -> None:
         self._path = path
         self._lock = threading.Lock()
         with self._translated():
@@ -38,7 +39,8 @@ class Database:
             )  # fmt: skip
             self._connection.execute("PRAGMA journal_mode=WAL")
             # In WAL mode only FULL waits for the disk at every commit.
-            self._connection.execute("PRAGMA synchronous=FULL")
+            level = "FULL" if waits_for_disk else "NORMAL"
+            self._connection.execute(f"PRAGMA synchronous={level}")
             self._connection.executescript(layout)
 
     @contextmanager
