@@ -23,9 +23,7 @@ _GROUPS = re.compile(r"[0-9](?<![0-9A-Za-z_].)[0-9]*(?:(?: ?- ?|  ?)[0-9]+)*[Xx]
 _FEWEST_DIGITS = 10
 _GROUP = re.compile(r"([0-9]+[Xx]?)([ -]*)")
 Groups = list[tuple[int, int, str, str]]
-_CARD_BEGINNINGS = re.compile(
-    r"62|4|5[1-5]|2[2-7]|3[47]|35|60|65|81|9558|9553|84|68|69|87|88|90|95|98"
-)
+_CARD_BEGINNINGS = re.compile(r"62|4|5[1-5]|2[2-7]|3[47]|35|60|65|81|9558")
 
 
 def numbers_of_groups(window: Window) -> Iterator[Item]:

@@ -34,12 +34,14 @@ _ANNOUNCING = (
 )  # fmt: skip
 _ANNOUNCED = re.compile(
     r"(?:(?<=assw)(?:or)?d)?(?:[_ -]?id)?[\"']?"
-    r"(?:\s{0,3}[:=：]{1,2}\s{0,3}|\s{0,2}(?:是|为|is)\s{0,2})"
+    r"(?:[ ]{0,3}[:=：]{1,2}[ ]{0,3}|[ ]{0,2}(?:是|为|is)[ ]{0,2})"
     r"[\"']?([!-~]{6,200})",
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"\s{1,3}([A-Za-z0-9._~+/=-]{16,2000})")
 _END = "\"',;，。；、)）]}<>`"
+# What a program calls: "key=operator.itemgetter(1)".
+_CALL = re.compile(r"[A-Za-z_][A-Za-z_0-9.]*\(")
 _BEGIN_BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _END_BLOCK = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 
@@ -79,7 +81,7 @@ def _blocks(text: str) -> Iterator[Item]:
 
 def _is_random(value: str) -> bool:
     """Say whether a value looks made by a machine or a careful person: letters and digits mixed."""
-    if len(value) < 6 or "://" in value:
+    if len(value) < 6 or "//" in value or _CALL.match(value):
         return False
     num_digits = sum(sign.isdecimal() for sign in value)
     return 0 < num_digits < len(value) and len(set(value)) >= 5

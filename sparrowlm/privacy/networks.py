@@ -23,6 +23,7 @@ _VERSION = re.compile(
     r"[号为是]?[ :：=]{0,3}$"
 )
 _COLONS = re.compile(r":[0-9A-Fa-f]{0,4}:")
+_MAPPED = re.compile(r"(?:\.[0-9]{1,3}){3}(?![0-9A-Za-z_]|\.[0-9])")
 _IPV6 = re.compile(r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}(?![0-9A-Za-z_:])")
 
 
@@ -56,9 +57,12 @@ def _ipv6(window: Window, colon: int) -> Generator[Item, None, int]:
         return colon + 1
     # A colon before it belongs to the words: "地址：2001:…".
     start += found[0][0] == ":" and found[0][1] != ":"
-    if _is_ipv6(text[start : found.end()]):
-        yield _item(window, start, found.end(), "ip", 2)
-    return found.end()
+    # An IPv4 address may follow as its last part.
+    mapped = _MAPPED.match(text, found.end())
+    end = found.end() if mapped is None else mapped.end()
+    if _is_ipv6(text[start:end]):
+        yield _item(window, start, end, "ip", 2)
+    return end
 
 
 def _email(window: Window, place: int) -> Iterator[Item]:

@@ -13,7 +13,7 @@ from sparrowlm.privacy.check_digits import (
     looks_like_id,
 )
 from sparrowlm.privacy.kinds import Item, Kind
-from sparrowlm.privacy.windows import Window
+from sparrowlm.privacy.windows import Window, matches
 from sparrowlm.privacy.words import Words
 
 # The first sign comes before the look behind it: a pattern that begins with a set of signs is
@@ -36,7 +36,7 @@ _PLATE = re.compile(
     r"[A-HJ-NP-Za-hj-np-z][·•. -]?([A-HJ-NP-Za-hj-np-z0-9]{4,5}[A-HJ-NP-Za-hj-np-z0-9挂学警港澳])"
     + _AFTER
 )
-_IS = r"(?:是|为| is)?[^0-9A-Za-z\u4e00-\u9fff\n]{0,4}"
+_IS = r"(?:是|为| is)?[^0-9A-Za-z\u4e00-\u9fff\n\t。！？!?#]{0,4}"
 _NUMBER = r"(?:号码?|编号|[Nn]o\.?| [Nn]o\.?| [Nn]umber)?" + _IS
 _WECHAT = re.compile(
     r"(?:号码?|账号|帐号| ?[Ii][Dd])?" + _IS + r"([A-Za-z][-_A-Za-z0-9]{5,19})(?![-_A-Za-z0-9])"
@@ -80,9 +80,9 @@ def documents(window: Window) -> Iterator[Item]:
         num_digits = sum(sign.isdecimal() for sign in found[1])
         if num_digits >= 2 and len(found[1]) <= 6:
             yield _item(window, *found.span(), "plate", 2)
-    for found in _SSN.finditer(text):
+    for found in matches(_SSN, text, "-"):
         yield _item(window, *found.span(), "ssn", 2)
-    for found in _WXID.finditer(text):
+    for found in matches(_WXID, text, "wxid_"):
         yield _item(window, *found.span(), "wechat", 3)
 
 
@@ -94,9 +94,25 @@ def announced(window: Window) -> Iterator[Item]:
             place = text.find(word)
             while place >= 0:
                 found = pattern.match(text, place + len(word))
-                if found is not None:
+                if found is not None and _is_announced(text, place, found, kind):
                     yield _item(window, *found.span(1), kind, 2)
                 place = text.find(word, place + 1)
+
+
+def _is_announced(text: str, place: int, found: re.Match[str], kind: Kind) -> bool:
+    """Say whether a word at a place announces a number, and is not the end of another word."""
+    if kind != "wechat":
+        return True
+    if (
+        text[place] in "vV"
+        and place > 0
+        and text[place - 1].isascii()
+        and text[place - 1].isalnum()
+    ):
+        return False
+    between = text[found.start() : found.start(1)]
+    # "WeChat redirect" is no account: a plain word needs more than a space before it.
+    return not found[1].isalpha() or any(sign in between for sign in ":：号是为=Ii")
 
 
 def _iban(window: Window, found: re.Match[str]) -> Iterator[Item]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from sparrowlm.privacy.kinds import Item
-from sparrowlm.privacy.windows import Window
+from sparrowlm.privacy.windows import Window, matches
 from sparrowlm.privacy.words import Words
 
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")
@@ -70,18 +70,20 @@ def is_landline(digits: str, sizes: list[int]) -> bool:
 def phones(window: Window) -> Iterator[Item]:
     """Yield the telephone numbers of a window that are more than groups of digits."""
     text = window.text
-    for found in _CHINESE.finditer(text):
+    for found in matches(_CHINESE, text, "86"):
         yield _item(window, found.start(), found.end(), certainty=3, is_mobile=True)
-    for found in _INTERNATIONAL.finditer(text):
+    for found in matches(_INTERNATIONAL, text, "+", "00"):
         num_digits = sum(sign.isdecimal() for sign in found[0])
         if 8 <= num_digits <= 15 + 2 * found[0].startswith("00") and _is_dialled(found[0]):
             certainty = 2 if found[0][0] == "+" else 1
             yield _item(window, found.start(), found.end(), certainty=certainty)
-    for pattern in (_AMERICAN, _BRITISH, _BRACKETS):
+    for pattern in (_AMERICAN, _BRITISH):
         for found in pattern.finditer(text):
-            end = found.end()
-            extension = _EXTENSION.match(text, end) if pattern is _BRACKETS else None
-            yield _item(window, found.start(), extension.end() if extension else end, certainty=2)
+            yield _item(window, found.start(), found.end(), certainty=2)
+    for found in matches(_BRACKETS, text, "("):
+        extension = _EXTENSION.match(text, found.end())
+        end = found.end() if extension is None else extension.end()
+        yield _item(window, found.start(), end, certainty=2)
     words = Words(text)
     for found in _LOCAL.finditer(text):
         if words.announce("phone", found.start()):

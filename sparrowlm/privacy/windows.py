@@ -129,9 +129,7 @@ def _plain(text: str, start: int, end: int) -> Window:
     part = _UUID.sub(lambda found: "_" * len(found[0]), text[start:end])
     if part.isascii():
         return Window(part, None, start)
-    if _UNUSUAL.search(part) is None:
-        return Window(part.replace("（", "(").replace("）", ")"), None, start)
-    plain = part.translate(plain_signs())
+    plain = _UNUSUAL.sub(_plain_sign, part).replace("（", "(").replace("）", ")")
     if len(plain) == len(part):
         return Window(plain, None, start)
     places: list[int] = []
@@ -140,6 +138,10 @@ def _plain(text: str, start: int, end: int) -> Window:
         places.extend(range(start + first, start + found.start()))
         first = found.end()
     return Window(plain, (*places, *range(start + first, end + 1)), start)
+
+
+def _plain_sign(found: re.Match[str]) -> str:
+    return plain_signs()[ord(found[0])] or ""
 
 
 @cache
@@ -155,3 +157,16 @@ def plain_signs() -> dict[int, str | None]:
         for code in range(ord(first), ord(last or first) + 1):
             table[code] = None
     return table
+
+
+def matches(pattern: re.Pattern[str], text: str, *needs: str) -> Iterator[re.Match[str]]:
+    """Return the matches of a pattern, looked for only where what it cannot do without stands.
+
+    Args:
+        pattern: searched for from left to right.
+        text: in plain form.
+        needs: one of these stands in every match; to look for them is much quicker.
+    """
+    if any(need in text for need in needs):
+        return pattern.finditer(text)
+    return iter(())

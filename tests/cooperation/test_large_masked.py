@@ -20,7 +20,7 @@ from sparrowlm.cooperation.large import (
 )
 from sparrowlm.foundation.errors import SettingError
 
-LINES = personal_lines(300, seed=31)
+LINES = personal_lines(160, seed=31)
 
 
 def raw_in(server, items):

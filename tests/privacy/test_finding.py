@@ -75,6 +75,12 @@ def test_finding_nothing_in_lines_that_only_look_alike():
         ("Authorization: Bearer abcdEFGH1234ijklMNOP", [("secret", "abcdEFGH1234ijklMNOP")]),
         ("password=Hunter22! ok", [("secret", "Hunter22!")]),
         ("密码是多少？", []),
+        ("sorted(rows, key=operator.itemgetter(1))", []),
+        ("take in tvx broadcast, wechat redirect", []),
+        ("wechat: redirect", [("wechat", "redirect")]),
+        ("他的护照。\t#755159", []),
+        ("packed ::ffff:192.0.2.1 here", [("ip", "::ffff:192.0.2.1")]),
+        ("622848 07986 24433 974", [("bank_card", "622848 07986 24433 974")]),
         ("550e8400-e29b-41d4-a716-446655440000", []),
     ],
 )  # fmt: skip
