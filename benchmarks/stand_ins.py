@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from fault_proxy import FAULTS, HARMLESS, FaultProxy
+from labelling_server import answered, kept
 from large_stand_in import MODEL, StandIn
 from personal_lines import harmless_lines, personal_lines
 
@@ -17,6 +18,8 @@ __all__ = [
     "MODEL",
     "FaultProxy",
     "StandIn",
+    "answered",
     "harmless_lines",
+    "kept",
     "personal_lines",
 ]

@@ -2,18 +2,21 @@
 
     python labelling_server.py DELAY_S LOG
 
-Prints its address; adds a line to LOG for every answer that was written to the last byte.
+Prints its address; adds to LOG the question of every answer that was written to the last byte.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import sys
 import time
 from pathlib import Path
 
 from large_stand_in import StandIn
+
+from sparrowlm.cooperation.large.cache import request_key
 
 
 def labelled(body):
@@ -41,8 +44,28 @@ class LoggingStandIn(StandIn):
 
     async def _respond(self, reader, writer, head, content):
         await super()._respond(reader, writer, head, content)
-        self.log.write(hashlib.sha256(content).hexdigest() + "\n")
+        self.log.write(content.decode() + "\n")
         self.log.flush()
+
+
+def answered(log, url):
+    """Return the cache's keys of the questions in a log, in order."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return [request_key(url, "/chat/completions", json.loads(line)) for line in lines]
+
+
+def kept(output):
+    """Return the keys of the answers that a labelling has in its cache."""
+    path = output.with_name(output.name + ".state") / "answers.sqlite"
+    if not path.exists():
+        return set()
+    connection = sqlite3.connect(path)
+    try:
+        return {row[0] for row in connection.execute("SELECT key FROM answers")}
+    except sqlite3.OperationalError:
+        return set()  # killed before the table was made
+    finally:
+        connection.close()
 
 
 def main():

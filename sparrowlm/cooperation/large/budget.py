@@ -168,7 +168,7 @@ class Ledger:
     def __init__(
         self,
         budget: Budget,
-        path: Path | None = None,
+        path: Path | str | None = None,
         today: Callable[[], str] = lambda: datetime.now(UTC).date().isoformat(),
     ) -> None:
         self.budget = budget

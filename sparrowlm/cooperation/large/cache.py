@@ -39,7 +39,7 @@ class AnswerCache:
         ResourceError: it cannot be written.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | str | None = None) -> None:
         self._database = Database(path, _LAYOUT, waits_for_disk=False)
 
     def find(self, key: bytes) -> dict[str, Any] | None:

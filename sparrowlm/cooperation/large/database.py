@@ -26,7 +26,10 @@ class Database:
         ResourceError: it cannot be written.
     """
 
-    def __init__(self, path: Path | None, layout: str, *, waits_for_disk: bool = True) -> None:
+    def __init__(
+        self, path: Path | str | None, layout: str, *, waits_for_disk: bool = True
+    ) -> None:
+        path = None if path is None else Path(path)
         self._path = path
         self._lock = threading.Lock()
         with self._translated():
