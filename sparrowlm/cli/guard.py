@@ -13,8 +13,8 @@ from sparrowlm.foundation.messages import say
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 # What runs no model, or says about the compiled part what there is to say.
-_VERBS_WITHOUT_RUNNING = frozenset(("doctor", "info", "export", "self-test"))
-_VERBS_WITH_FILES = frozenset(("train", "score", "evaluate"))
+_VERBS_WITHOUT_RUNNING = frozenset(("doctor", "info", "export", "self-test", "label", "redact"))
+_VERBS_WITH_FILES = frozenset(("train", "score", "evaluate", "label", "redact"))
 _COMMANDS_FOR_PACKAGES = {
     "torch": "pip install torch --index-url https://download.pytorch.org/whl/cpu",
     "pyarrow": 'pip install "sparrowlm[parquet]"',
