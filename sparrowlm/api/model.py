@@ -74,6 +74,10 @@ class Model:
         """Return what the model takes on disk."""
         return self._files.num_bytes()
 
+    def checksum(self) -> str:
+        """Return a SHA-256 of what answers: equal for equal answers, whatever the figures say."""
+        return self._files.answers_checksum()
+
     @property
     def engine(self) -> Engine[Any]:
         """What gives the scores of ids (models that complete text); raises as next."""

@@ -1,0 +1,237 @@
+"""`sparrow cooperate` without its command line: calibrate, promise, measure, write."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sparrowlm.api.model import Model
+from sparrowlm.cooperation.asking import Answer, LargeModel
+from sparrowlm.cooperation.calibrating import (
+    Calibration,
+    CalibrationSettings,
+    calibrated,
+    large_answers,
+)
+from sparrowlm.cooperation.judged_rows import JudgedRow, judged_rows
+from sparrowlm.cooperation.local_large import LocalLarge
+from sparrowlm.cooperation.policy import Policy
+from sparrowlm.cooperation.promise import Promise, naive_threshold
+from sparrowlm.cooperation.trade_off import TradeOff, trade_off
+from sparrowlm.foundation import atomic
+from sparrowlm.foundation.errors import SettingError
+from sparrowlm.foundation.messages import say
+from sparrowlm.foundation.progress import Progress
+
+LARGE_DEADLINE_S = 24 * 3600.0
+_ADDRESSES = ("http://", "https://")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CooperationRequest:
+    """What is asked for.
+
+    Attributes:
+        model: directory or file of the small model.
+        data: labelled, not trained on.
+        settings: what is promised, and how.
+        large: directory or file of a larger model of the same task, or an address; None for none.
+        cost_per_call: of the large model, in any currency, >= 0.
+        trained_on: data that the model was trained on: rows that stand there are left out.
+        output: where the policy is written; None for nowhere.
+        report: where the page is written; None for nowhere.
+        encoding: of text files; None finds it for each.
+        open_address: opens a large model behind an address; None where none can be.
+    """
+
+    model: Path
+    data: Sequence[Path]
+    settings: CalibrationSettings = field(default_factory=CalibrationSettings)
+    large: str | None = None
+    cost_per_call: float = 0.0
+    trained_on: Sequence[Path] = ()
+    output: Path | None = None
+    report: Path | None = None
+    encoding: str | None = None
+    open_address: Callable[[str], LargeModel] | None = None
+
+
+def cooperate(request: CooperationRequest, progress: Progress) -> dict[str, Any]:
+    """Calibrate a model, prove a promise, measure what a large model is worth.
+
+    Args:
+        request: what is asked for.
+        progress: told about the stages and what is noteworthy.
+
+    Returns:
+        All figures, as JSON values.
+
+    Raises:
+        SparrowError: data, model, or promise are not possible; says why.
+    """
+    model = Model(request.model)
+    rows = _fresh_rows(model, request, progress)
+    answers = _large_answers(model, rows, request, progress)
+    calibration = calibrated(model, rows, request.settings, answers)
+    if request.settings.per_label and not calibration.policy.by_label:
+        progress.note(say("cooperation.promise-no-labels"))
+    trade = _trade_off(calibration, rows, model, request.cost_per_call)
+    policy = calibration.policy
+    if trade is not None:
+        policy = replace(policy, figures={**policy.figures, "trade_off": _short(trade)})
+    facts = cooperation_facts(replace(calibration, policy=policy), trade)
+    if request.output is not None:
+        policy.save(request.output)
+        facts["policy"] = str(request.output)
+    if request.report is not None:
+        from sparrowlm.cooperation.report import cooperation_page
+
+        atomic.write_text(request.report, cooperation_page(facts, request.model.name))
+    return facts
+
+
+def cooperation_facts(calibration: Calibration, trade: TradeOff | None) -> dict[str, Any]:
+    """Return everything that was calibrated, promised and measured, as JSON values."""
+    policy = calibration.policy
+    scores_B = calibration.scores_B
+    naive = naive_threshold(calibration.scored(), policy.settings.max_error)
+    facts: dict[str, Any] = {
+        **policy.figures,
+        "kind": policy.kind,
+        "ranker": policy.calibrator.ranker_way,
+        "scale": policy.calibrator.scale_way,
+        "promise": promise_facts(policy.promise, policy),
+        "naive_coverage": float((scores_B >= naive).mean()),
+        "reliability": _reliability(calibration),
+    }
+    if policy.by_label:
+        facts["by_label"] = {
+            label: None if one is None else promise_facts(one, policy)
+            for label, one in sorted(policy.by_label.items())
+        }
+        if policy.others is not None:
+            facts["others"] = promise_facts(policy.others, policy)
+        elif calibration.thresholds.has_refused_others:
+            facts["others"] = None
+    if trade is not None:
+        facts["trade_off"] = trade.as_json()
+    return facts
+
+
+def promise_facts(promise: Promise, policy: Policy) -> dict[str, Any]:
+    """Return a promise as JSON values, its threshold as a calibrated confidence too."""
+    is_always = promise.threshold == -math.inf
+    least = 0.0
+    if not is_always:
+        score = np.array([promise.threshold])
+        least = float(policy.calibrator.scale.probabilities(score)[0])
+    return {
+        "kind": promise.kind,
+        "max_error": promise.max_error,
+        "confidence": promise.confidence,
+        "threshold": None if is_always else promise.threshold,
+        "least_confidence": least,
+        "num_rows": promise.num_rows,
+        "num_answered": promise.num_answered,
+        "num_wrong": promise.num_wrong,
+        "coverage": promise.coverage,
+        "bound": promise.bound,
+    }
+
+
+def open_large(
+    received: str, cost: float, open_address: Callable[[str], LargeModel] | None
+) -> LargeModel:
+    """Open the large model that a user named.
+
+    Args:
+        received: an address, or a model directory or file.
+        cost: of one call of a local model.
+        open_address: opens what is behind an address.
+
+    Raises:
+        SettingError: an address, and nothing that opens it.
+        ModelError: there is no model.
+    """
+    if received.startswith(_ADDRESSES):
+        if open_address is None:
+            raise SettingError("cooperation.calibrate-address", received=received)
+        return open_address(received)
+    return LocalLarge(Model(Path(received)), cost)
+
+
+def _fresh_rows(model: Model, request: CooperationRequest, progress: Progress) -> list[JudgedRow]:
+    """Read the rows, without those that the model was trained on, where that can be known."""
+    rows = judged_rows(model, request.data, request.encoding)
+    if request.trained_on:
+        known = {row.question for row in judged_rows(model, request.trained_on, request.encoding)}
+        fresh = [row for row in rows if row.question not in known]
+        if len(fresh) < len(rows):
+            number = f"{len(rows) - len(fresh):,}"
+            progress.note(say("cooperation.calibrate-trained-on", number=number))
+        return fresh
+    evidence = str(model.info().get("data", {}).get("evidence", ""))
+    for path in request.data:
+        if path.name in evidence:
+            progress.note(say("cooperation.calibrate-same-name", file=path))
+    return rows
+
+
+def _large_answers(
+    model: Model, rows: Sequence[JudgedRow], request: CooperationRequest, progress: Progress
+) -> list[Answer] | None:
+    if request.large is None:
+        return None
+    large = open_large(request.large, request.cost_per_call, request.open_address)
+    progress.start(
+        say("cooperation.calibrate-asking"), len(rows), say("cooperation.calibrate-unit")
+    )
+    found: list[Answer] = []
+    deadline = time.monotonic() + LARGE_DEADLINE_S
+    for row in rows:
+        found += large_answers(large, model, [row], deadline)
+        progress.advance(1)
+    progress.finish()
+    return found
+
+
+def _trade_off(
+    calibration: Calibration, rows: Sequence[JudgedRow], model: Model, cost: float
+) -> TradeOff | None:
+    if calibration.large_is_right_B is None:
+        return None
+    policy = calibration.policy
+    if policy.by_label:
+        thresholds_B = np.array([policy.threshold(label) for label in calibration.labels])
+    else:
+        thresholds_B = np.full(len(rows), policy.promise.threshold)
+    return trade_off(
+        calibration.scores_B, calibration.is_right_B, calibration.large_is_right_B,
+        calibration.scores_B >= thresholds_B, cost,
+    )  # fmt: skip
+
+
+def _short(trade: TradeOff) -> dict[str, Any]:
+    curves = ("calls", "accuracy", "random_accuracy")
+    return {name: value for name, value in trade.as_json().items() if name not in curves}
+
+
+def _reliability(calibration: Calibration) -> list[list[float]]:
+    """Return mean confidence, share of right answers and their number, for every bin."""
+    from sparrowlm.tasks.calibration import confidence_bins
+
+    given_B = calibration.policy.calibrator.scale.probabilities(calibration.scores_B)
+    bins_B = confidence_bins(given_B)
+    found = []
+    for number in np.unique(bins_B):
+        own = bins_B == number
+        found.append([
+            float(given_B[own].mean()), float(calibration.is_right_B[own].mean()), int(own.sum())
+        ])  # fmt: skip
+    return found
