@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 _HALVINGS = 100
+_MOST_ANSWERS = 1_000_000
 
 
 def chance_of_so_few(num_errors: int, num_answers: int, error_rate: float) -> float:
@@ -67,7 +68,8 @@ def fewest_answers(max_error: float, confidence: float, error_rate: float = 0.0)
         error_rate: share of errors that will be observed, >= 0.
 
     Returns:
-        None where no number would do, because errors are as frequent as may be.
+        None where no number would do, because errors are as frequent as may be, or none below a
+        million.
     """
     if error_rate >= max_error:
         return None
@@ -79,6 +81,8 @@ def fewest_answers(max_error: float, confidence: float, error_rate: float = 0.0)
     high = math.ceil(math.log(1.0 - confidence) / math.log1p(-max_error))
     while not is_enough(high):
         high *= 2
+        if high > _MOST_ANSWERS:
+            return None
     low = high // 2
     # Not monotone by one or two, because errors are whole: a number that suffices is found.
     while high - low > 1:

@@ -39,12 +39,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from sparrowlm.cooperation.binomial import chance_of_so_few, fewest_answers, upper_bound
-from sparrowlm.foundation.array_types import Bool, Float64
+from sparrowlm.foundation.array_types import Bool, Float64, Int64
 from sparrowlm.foundation.errors import SettingError
 
 _GRID_STEP = 0.005
@@ -54,6 +54,7 @@ _SAFER = (0.25, 0.5)
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
+Integers = np.ndarray[Any, np.dtype[np.int64]]
 Kind = Literal["answered", "everything"]
 
 
@@ -149,19 +150,36 @@ class Scored:
             self.scores_B[chosen], self.is_wrong_B[chosen], None if large is None else large[chosen]
         )
 
-    def counts(self, threshold: float, kind: Kind) -> tuple[int, int, int]:
-        """Return how many answers a promise is about, how many are wrong, how many are small.
+    def counts(self, thresholds_T: Float64[np.ndarray, " thresholds"], kind: Kind) -> Counts:
+        """Count answers and errors at every threshold.
 
         Args:
-            threshold: least score of the small model's answers.
+            thresholds_T: least scores of the small model's answers.
             kind: of the promise.
         """
-        is_answered_B = self.scores_B >= threshold
-        num_answered = int(is_answered_B.sum())
-        num_wrong = int(self.is_wrong_B[is_answered_B].sum())
+        order_B = np.argsort(-self.scores_B, kind="stable")
+        small_T = np.searchsorted(-self.scores_B[order_B], -thresholds_T, side="right")
+        wrong_T = _sums(self.is_wrong_B[order_B])[small_T]
         if kind == "answered" or self.large_is_wrong_B is None:
-            return num_answered, num_wrong, num_answered
-        return len(self), num_wrong + int(self.large_is_wrong_B[~is_answered_B].sum()), num_answered
+            return Counts(small_T, small_T, wrong_T)
+        large = _sums(self.large_is_wrong_B[order_B])
+        return Counts(
+            small_T, np.full(len(small_T), len(self)), wrong_T + large[-1] - large[small_T]
+        )
+
+
+class Counts(NamedTuple):
+    """What lies above thresholds.
+
+    Attributes:
+        small_T: answers of the small model.
+        answers_T: answers that the promise is about.
+        wrong_T: of these, wrong ones.
+    """
+
+    small_T: Int64[np.ndarray, " thresholds"]
+    answers_T: Int64[np.ndarray, " thresholds"]
+    wrong_T: Int64[np.ndarray, " thresholds"]
 
 
 def promised(
@@ -181,24 +199,30 @@ def promised(
     delta = 1.0 - settings.confidence
     thresholds_T = _grid(scale.scores_B)
     parts_T = _parts(thresholds_T, scale, len(proof), settings, kind)
+    counts = proof.counts(thresholds_T, kind)
     best, level = None, 0.0
-    for threshold, part in zip(thresholds_T.tolist(), parts_T.tolist(), strict=True):
-        level += part * delta
+    for number in np.arange(len(thresholds_T)):
+        level += parts_T[number] * delta
         if level == 0.0:
             continue
-        num_answers, num_wrong, _small = proof.counts(threshold, kind)
+        num_answers, num_wrong = int(counts.answers_T[number]), int(counts.wrong_T[number])
         if chance_of_so_few(num_wrong, num_answers, settings.max_error) <= level:
-            best = threshold
+            best = number
         else:
             level = 0.0
     if best is None:
         return _refusal(proof, settings, kind)
-    num_answers, num_wrong, num_small = proof.counts(best, kind)
-    bound = upper_bound(num_wrong, num_answers, settings.confidence)
+    num_answers, num_wrong = int(counts.answers_T[best]), int(counts.wrong_T[best])
     return Promise(
-        kind, settings.max_error, settings.confidence, best, len(proof), num_small, num_wrong,
-        bound,
-    )  # fmt: skip
+        kind=kind,
+        max_error=settings.max_error,
+        confidence=settings.confidence,
+        threshold=float(thresholds_T[best]),
+        num_rows=len(proof),
+        num_answered=int(counts.small_T[best]),
+        num_wrong=num_wrong,
+        bound=upper_bound(num_wrong, num_answers, settings.confidence),
+    )
 
 
 def naive_threshold(rows: Scored, max_error: float) -> float:
@@ -232,22 +256,21 @@ def _parts(
     thresholds_T: Numbers, scale: Scored, num_rows: int, settings: PromiseSettings, kind: Kind
 ) -> Numbers:
     """Return the part of the level that each threshold brings; they add up to 1."""
-    answers_T = np.zeros(len(thresholds_T))
+    counts = scale.counts(thresholds_T, kind)
     chances_T = np.ones(len(thresholds_T))
-    for number, threshold in enumerate(thresholds_T.tolist()):
-        num_answers, num_wrong, num_small = scale.counts(threshold, kind)
-        answers_T[number] = num_small
-        if num_answers:
-            # One more error than was seen: none in a handful of rows is no sign of none.
-            rate = (num_wrong + 1) / (num_answers + 1)
-            expected = round(num_answers * num_rows / max(len(scale), 1))
-            wrong = math.ceil(rate * expected)
-            chances_T[number] = chance_of_so_few(wrong, expected, settings.max_error)
+    for number in np.flatnonzero(counts.answers_T):
+        answers, wrong = int(counts.answers_T[number]), int(counts.wrong_T[number])
+        # One more error than was seen: none in a handful of rows is no sign of none.
+        rate = (wrong + 1) / (answers + 1)
+        expected = round(answers * num_rows / len(scale))
+        chances_T[number] = chance_of_so_few(
+            math.ceil(rate * expected), expected, settings.max_error
+        )
     first = int(chances_T.argmin())
     parts_T = np.zeros(len(thresholds_T))
     parts_T[first] = _FIRST_PART
     for share in _SAFER:
-        place = int(np.searchsorted(answers_T, share * answers_T[first]))
+        place = int(np.searchsorted(counts.small_T, share * counts.small_T[first]))
         parts_T[min(place, first)] += (1.0 - _FIRST_PART) / len(_SAFER)
     return parts_T
 
@@ -255,18 +278,23 @@ def _parts(
 def _refusal(proof: Scored, settings: PromiseSettings, kind: Kind) -> Refusal:
     """Say how many rows it would take, by the errors among the surest answers."""
     fewest = fewest_answers(settings.max_error, settings.confidence) or 1
-    order_B = np.argsort(-proof.scores_B, kind="stable")
+    shares = np.linspace(0.05, 1.0, 20)
+    shares = shares[shares * len(proof) >= min(fewest, len(proof))]
+    if not len(proof):
+        return Refusal(0, 1.0, None)
+    counts = proof.counts(np.quantile(proof.scores_B, 1.0 - shares), kind)
     needed, error = None, 1.0
-    for share in np.linspace(0.05, 1.0, 20):
-        number = math.ceil(share * len(proof))
-        if number < min(fewest, len(proof)):
-            continue
-        threshold = float(proof.scores_B[order_B[number - 1]]) if len(proof) else math.inf
-        num_answers, num_wrong, _small = proof.counts(threshold, kind)
-        rate = num_wrong / max(num_answers, 1)
+    for answers, wrong in zip(counts.answers_T.tolist(), counts.wrong_T.tolist(), strict=True):
+        rate = wrong / answers
         error = min(error, rate)
         enough = fewest_answers(settings.max_error, settings.confidence, rate)
         if enough is not None:
-            rows = math.ceil(enough * len(proof) / max(num_answers, 1))
+            rows = math.ceil(enough * len(proof) / answers)
             needed = rows if needed is None else min(needed, rows)
     return Refusal(len(proof), error, needed)
+
+
+def _sums(flags_B: Flags) -> Integers:
+    """Return how many are true among the first n, for every n from 0."""
+    found_N: Integers = np.concatenate([[0], np.cumsum(flags_B)])
+    return found_N
