@@ -74,6 +74,11 @@ class Model:
         """Return what the model takes on disk."""
         return self._files.num_bytes()
 
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a text may have several labels; False of what is no classifier."""
+        return self.kind == "classify" and self._predictor.is_multi_label
+
     def checksum(self) -> str:
         """Return a SHA-256 of what answers: equal for equal answers, whatever the figures say."""
         return self._files.answers_checksum()

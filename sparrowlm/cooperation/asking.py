@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 Answer: TypeAlias = Any
 """A JSON value; equal answers are equal values.
@@ -62,6 +62,7 @@ class LargeAnswer:
     was_kept: bool = False
 
 
+@runtime_checkable
 class LargeModel(Protocol):
     """Anything that answers what the small model does not."""
 

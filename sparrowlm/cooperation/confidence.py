@@ -68,8 +68,7 @@ def confident_answers(model: Model, questions: Iterable[Question]) -> Iterator[C
 def answering(model: Model) -> Callable[[Iterable[Question]], Iterator[Confident]]:
     """Return what answers questions with a model; see confident_answers."""
     if model.kind == "classify":
-        is_multi_label = bool(model.info()["task"]["blend"]["multi_label"])
-        return lambda asked: _labels(model, asked, is_multi_label)
+        return lambda asked: _labels(model, asked)
     if model.kind in TAG_KINDS:
         return lambda asked: _spans(model, asked)
     if model.kind == "match":
@@ -104,8 +103,8 @@ def _alone(questions: Iterable[Question]) -> Iterator[str]:
         yield question.text
 
 
-def _labels(model: Model, questions: Iterable[Question], is_multi: bool) -> Iterator[Confident]:
-    make = _several_labels if is_multi else _one_label
+def _labels(model: Model, questions: Iterable[Question]) -> Iterator[Confident]:
+    make = _several_labels if model.is_multi_label else _one_label
     return (make(found) for found in model.predict_stream(_alone(questions)))
 
 

@@ -47,7 +47,7 @@ def judged_rows(
     with TemporaryDirectory() as workspace:
         examples = read_examples(paths, cast("TaskKind", task), Path(workspace), encoding)
     if model.kind == "classify":
-        is_multi_label = bool(model.info()["task"]["blend"]["multi_label"])
+        is_multi_label = model.is_multi_label
         rows = [_labels(one, is_multi_label) for one in examples if isinstance(one, LabelledText)]
     elif task == "match":
         pairs = [one for one in examples if isinstance(one, TextPair)]

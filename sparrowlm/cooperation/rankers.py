@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -72,6 +72,7 @@ def evidence_of(answers: Sequence[Confident], labels: Sequence[str] = ()) -> Evi
     return Evidence(confidence_B, signals_BF, logs_BL, chosen_B)
 
 
+@runtime_checkable
 class Ranker(Protocol):
     """Puts answers in order."""
 
