@@ -39,7 +39,7 @@ class ModelSettings:
 
 
 MODELS = {
-    "tiny": ModelSettings("linear", "250KB", 1.0),
+    "tiny": ModelSettings("linear", "320KB", 1.0),
     "small": ModelSettings("linear", "5MB", 1.5),
     "large": ModelSettings("auto", "12MB", 4.0),
 }

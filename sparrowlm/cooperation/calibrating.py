@@ -35,7 +35,7 @@ from sparrowlm.cooperation.promise import (
     Scored,
     promised,
 )
-from sparrowlm.foundation.errors import DataError
+from sparrowlm.foundation.errors import DataError, SettingError
 from sparrowlm.foundation.randomness import random_generator
 from sparrowlm.tasks.calibration import calibration_error, error_by_chance
 
@@ -130,6 +130,7 @@ def calibrated(
 
     Raises:
         DataError: too few rows, or too many errors, to promise anything; says how many it takes.
+        SettingError: a promise about everything without a large model, or by label.
     """
     settings = settings or CalibrationSettings()
     answers = list(confident_answers(model, [row.question for row in rows]))
@@ -183,7 +184,9 @@ def fitted_promise(
 ) -> FittedPromise:
     """Learn a calibrator and prove a promise; arguments and errors as in calibrated."""
     if settings.kind == "everything" and large_is_right_B is None:
-        raise DataError("cooperation.promise-no-large")
+        raise SettingError("cooperation.promise-no-large")
+    if settings.kind == "everything" and settings.per_label:
+        raise SettingError("cooperation.promise-whole-labels")
     _check_number(len(answers), settings.promise)
     judged = judged_answers(answers, truths, labels)
     scale_rows, proof_rows = divided(len(answers), settings.seed)

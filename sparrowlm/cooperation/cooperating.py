@@ -32,6 +32,8 @@ from sparrowlm.foundation.progress import Progress
 LARGE_DEADLINE_S = 24 * 3600.0
 _ADDRESSES = ("http://", "https://")
 
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class CooperationRequest:
@@ -81,7 +83,7 @@ def cooperate(request: CooperationRequest, progress: Progress) -> dict[str, Any]
     calibration = calibrated(model, rows, request.settings, answers)
     if request.settings.per_label and not calibration.policy.by_label:
         progress.note(say("cooperation.promise-no-labels"))
-    trade = _trade_off(calibration, rows, model, request.cost_per_call)
+    trade = _trade_off(calibration, request.cost_per_call)
     policy = calibration.policy
     if trade is not None:
         policy = replace(policy, figures={**policy.figures, "trade_off": _short(trade)})
@@ -100,6 +102,7 @@ def cooperation_facts(calibration: Calibration, trade: TradeOff | None) -> dict[
     """Return everything that was calibrated, promised and measured, as JSON values."""
     policy = calibration.policy
     scores_B = calibration.scores_B
+    is_given_B = scores_B >= _thresholds(calibration)
     naive = naive_threshold(calibration.scored(), policy.settings.max_error)
     facts: dict[str, Any] = {
         **policy.figures,
@@ -107,6 +110,7 @@ def cooperation_facts(calibration: Calibration, trade: TradeOff | None) -> dict[
         "ranker": policy.calibrator.ranker_way,
         "scale": policy.calibrator.scale_way,
         "promise": promise_facts(policy.promise, policy),
+        "coverage": float(is_given_B.mean()),
         "naive_coverage": float((scores_B >= naive).mean()),
         "reliability": _reliability(calibration),
     }
@@ -201,20 +205,20 @@ def _large_answers(
     return found
 
 
-def _trade_off(
-    calibration: Calibration, rows: Sequence[JudgedRow], model: Model, cost: float
-) -> TradeOff | None:
+def _trade_off(calibration: Calibration, cost: float) -> TradeOff | None:
     if calibration.large_is_right_B is None:
         return None
-    policy = calibration.policy
-    if policy.by_label:
-        thresholds_B = np.array([policy.threshold(label) for label in calibration.labels])
-    else:
-        thresholds_B = np.full(len(rows), policy.promise.threshold)
     return trade_off(
         calibration.scores_B, calibration.is_right_B, calibration.large_is_right_B,
-        calibration.scores_B >= thresholds_B, cost,
+        calibration.scores_B >= _thresholds(calibration), cost,
     )  # fmt: skip
+
+
+def _thresholds(calibration: Calibration) -> Numbers:
+    """Return the threshold of every row's answer."""
+    policy = calibration.policy
+    thresholds_B: Numbers = np.array([policy.threshold(label) for label in calibration.labels])
+    return thresholds_B
 
 
 def _short(trade: TradeOff) -> dict[str, Any]:

@@ -48,6 +48,9 @@ def promise_sentence(facts: Mapping[str, Any], language: Language | None = None)
         "rows": f"{promise['num_rows']:,}",
         "bound": percent(promise["bound"]),
     }
+    if "by_label" in facts:
+        fields["coverage"] = percent(round(facts["coverage"], 3))
+        return render("cooperation.promise-labels", fields, language)
     kind = promise["kind"]
     return render(f"cooperation.promise-{kind}", fields, language)
 

@@ -87,6 +87,7 @@ def test_cooperate_in_plain_words(sparrow, trained):
     lines = done.stdout.splitlines()
     assert "小模型独自回答" in lines[0]
     assert "8 %" in lines[0]
+    assert "每个标签" in lines[0]
     assert any(line.strip().startswith("好评：回答") for line in lines)
     done = sparrow("cooperate", "model", "--calibrate", "fresh.csv", "--max-error", "0.08")
     assert "With 90 % confidence, at most 8 % of the answers it gives are wrong" in done.stdout
@@ -107,7 +108,9 @@ def test_cooperate_says_what_is_wrong(sparrow, trained):
     assert "--max-error" in failed(*fresh, "--max-error", "5", code=2)
     assert "--confidence" in failed(*fresh, "--confidence", "high", code=2)
     assert "--calibrate" in failed(code=2)
-    assert "--large" in failed(*fresh, "--whole")
+    assert "--large" in failed(*fresh, "--whole", code=2)
+    both = ("--whole", "--per-label", "--large", "model")
+    assert "--per-label" in failed(*fresh, *both, code=2)
     assert "address" in failed(*fresh, "--large", "http://127.0.0.1:9/v1", code=2)
     assert "none.csv" in failed("--calibrate", "none.csv")
 

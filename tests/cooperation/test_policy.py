@@ -15,7 +15,7 @@ from sparrowlm.api.model import Model
 from sparrowlm.cooperation.calibrating import CalibrationSettings, fitted_promise
 from sparrowlm.cooperation.policy import Manners, Policy, load_policy
 from sparrowlm.cooperation.promise import PromiseSettings
-from sparrowlm.foundation.errors import DamagedFileError, DataError, ModelError
+from sparrowlm.foundation.errors import DamagedFileError, DataError, ModelError, SettingError
 
 
 def policy_of(checksum="0" * 64, **changes):
@@ -96,7 +96,7 @@ def test_too_few_rows_are_refused_with_the_number_it_takes():
     answers, truths = made_up(40)
     with pytest.raises(DataError, match=r"40 rows.*at least 65 rows"):
         fitted_promise(answers, truths, LABELS, CalibrationSettings())
-    with pytest.raises(DataError, match="large"):
+    with pytest.raises(SettingError, match="large"):
         fitted_promise(answers, truths, LABELS, CalibrationSettings(kind="everything"))
 
 
