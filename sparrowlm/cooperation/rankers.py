@@ -27,8 +27,8 @@ from sparrowlm.tasks.logistic import fitted_logistic
 
 _SMALLEST = 1e-9
 _RIDGE = 1.0
-_VECTOR_STEPS = 300
-_VECTOR_RATE = 0.02
+_VECTOR_STEPS = 150
+_VECTOR_RATE = 0.03
 _TEMPERATURE_HALVINGS = 60
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
