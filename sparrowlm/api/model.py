@@ -255,7 +255,9 @@ class Model:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """All labels that the model gives; raises as predict."""
+        """All labels that the model gives, also of pairs; raises as predict."""
+        if self.kind == "match":
+            return self._matcher.settings.labels
         return self._tagger.types if self.kind in TAG_KINDS else self._predictor.labels
 
     def next(self, text: str, k: int = 5) -> list[NextWord]:

@@ -24,6 +24,8 @@ def cooperate_command(  # noqa: PLR0913 - the dials, each with its default
     max_error: Annotated[str, Parameter(help=say("cli.cooperate-max-error"))] = "5%",
     confidence: Annotated[str, Parameter(help=say("cli.cooperate-confidence"))] = "90%",
     large: Annotated[str | None, Parameter(help=say("cli.cooperate-large"))] = None,
+    large_model: Annotated[str | None, Parameter(help=say("cli.cooperate-large-model"))] = None,
+    key_variable: Annotated[str | None, Parameter(help=say("cli.cooperate-key"))] = None,
     per_label: Annotated[bool, Parameter(negative="", help=say("cli.cooperate-per-label"))] = False,
     whole: Annotated[bool, Parameter(negative="", help=say("cli.cooperate-whole"))] = False,
     output: Annotated[
@@ -57,6 +59,7 @@ def cooperate_command(  # noqa: PLR0913 - the dials, each with its default
     request = CooperationRequest(
         model=model, data=calibrate, settings=settings, large=large, cost_per_call=cost_per_call,
         trained_on=trained_on, output=output, report=report, encoding=encoding,
+        large_model=large_model, key_variable=key_variable,
     )  # fmt: skip
     facts = cooperate(request, watching_progress())
     if json:

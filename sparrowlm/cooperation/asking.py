@@ -38,6 +38,7 @@ class LargeRequest:
         labels: that may be answered; () where the answer is not a label.
         answer: of the small model.
         confidence: that it is right, 0 to 1.
+        spans: labels that stretches of the text may have; () where none are looked for.
     """
 
     question: Question
@@ -45,6 +46,7 @@ class LargeRequest:
     labels: tuple[str, ...]
     answer: Answer
     confidence: float
+    spans: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

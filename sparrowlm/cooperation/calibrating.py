@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.api.model import Model
-from sparrowlm.cooperation.asking import Answer, LargeModel, LargeRequest, Question
+from sparrowlm.cooperation.asking import Answer
 from sparrowlm.cooperation.binomial import fewest_answers
 from sparrowlm.cooperation.calibrators import (
     Calibrator,
@@ -213,30 +213,6 @@ def fitted_promise(
     given_B = scale.probabilities(scores_B)
     figures = _figures(judged.evidence.confidence_B, given_B, judged.is_right_B, large_is_right_B)
     return FittedPromise(calibrator, found, thresholds, figures, scores_B, judged.is_right_B)
-
-
-def large_answers(
-    large: LargeModel, model: Model, rows: Sequence[JudgedRow], deadline: float
-) -> list[Answer]:
-    """Ask the large model every question of calibration rows.
-
-    Args:
-        large: the large model.
-        model: the small one, whose answers go along.
-        rows: questions.
-        deadline: of time.monotonic().
-
-    Raises:
-        SparrowError: a call failed.
-    """
-    answers = confident_answers(model, [row.question for row in rows])
-    pairs = zip(rows, answers, strict=True)
-    return [large.answer(_request(model, row.question, one), deadline).answer for row, one in pairs]
-
-
-def _request(model: Model, question: Question, answer: Confident) -> LargeRequest:
-    labels = tuple(answer.shares) or ((answer.label,) if answer.label else ())
-    return LargeRequest(question, model.kind, labels, answer.answer, answer.confidence)
 
 
 def divided(

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from sparrowlm.api.model import Model
-from sparrowlm.cooperation.asking import Answer, LargeModel, LargeRequest, Question
-from sparrowlm.cooperation.confidence import Confident, answering
+from sparrowlm.cooperation.asking import Answer, LargeModel, Question
+from sparrowlm.cooperation.confidence import Confident, answering, large_request
 from sparrowlm.cooperation.decision_log import DecisionLog, DecisionRecord, text_hash
 from sparrowlm.cooperation.decisions import (
     Decision,
@@ -187,11 +187,7 @@ class Cascade:
 
     def _call(self, decided: _Decided) -> _Called:
         assert self._large is not None  # noqa: S101 - only then is anything passed on
-        small = decided.small
-        labels = tuple(small.shares)
-        request = LargeRequest(
-            decided.question, self._model.kind, labels, small.answer, small.confidence
-        )
+        request = large_request(self._model, decided.question, decided.small)
         began = time.perf_counter()
         try:
             found = self._large.answer(request, time.monotonic() + self._deadline_s)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sparrowlm.api.model import TAG_KINDS, Model
-from sparrowlm.cooperation.asking import Answer, Question
+from sparrowlm.cooperation.asking import Answer, LargeRequest, Question
 from sparrowlm.foundation.errors import ModelError, SettingError
 
 _SMALLEST = 1e-9
@@ -76,6 +76,22 @@ def answering(model: Model) -> Callable[[Iterable[Question]], Iterator[Confident
     if model.kind in _NO_ANSWERS:
         raise ModelError("cooperation.calibrate-no-answers", kind=model.kind)
     return lambda asked: _texts(model, asked)
+
+
+def large_request(model: Model, question: Question, answer: Confident) -> LargeRequest:
+    """Return what a large model is asked where the small one is not sure.
+
+    Args:
+        model: the small one.
+        question: that it was asked.
+        answer: that it gave.
+    """
+    labels, spans = tuple(answer.shares), tuple[str, ...]()
+    if model.kind in TAG_KINDS:
+        spans = tuple(model.labels)
+    elif model.kind == "classify" or question.second is not None:
+        labels = tuple(model.labels)
+    return LargeRequest(question, model.kind, labels, answer.answer, answer.confidence, spans)
 
 
 def share_signals(shares: Sequence[float]) -> dict[str, float]:
@@ -142,7 +158,7 @@ def _spans(model: Model, questions: Iterable[Question]) -> Iterator[Confident]:
         # A word is a word: how segmenters name their stretches says nothing.
         spans = [[s.start, s.end, "" if is_segmenter else s.label] for s in found.spans]
         answer = {"intent": label or None, "spans": spans}
-        yield Confident(answer, confidence, signals, label)
+        yield Confident(answer, confidence, signals, label, shares)
 
 
 def _paired(model: Model, question: Question) -> Confident:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,24 +14,28 @@ from typing import Any
 import numpy as np
 
 from sparrowlm.api.model import Model
-from sparrowlm.cooperation.asking import Answer, LargeModel
+from sparrowlm.cooperation.asking import Answer, LargeAnswer, LargeModel, LargeRequest, Question
 from sparrowlm.cooperation.calibrating import (
     Calibration,
     CalibrationSettings,
     calibrated,
-    large_answers,
 )
+from sparrowlm.cooperation.confidence import confident_answers, large_request
 from sparrowlm.cooperation.judged_rows import JudgedRow, judged_rows
 from sparrowlm.cooperation.local_large import LocalLarge
 from sparrowlm.cooperation.policy import Policy
 from sparrowlm.cooperation.promise import Promise, naive_threshold
 from sparrowlm.cooperation.trade_off import TradeOff, trade_off
 from sparrowlm.foundation import atomic
-from sparrowlm.foundation.errors import SettingError
+from sparrowlm.foundation.errors import SparrowError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 
-LARGE_DEADLINE_S = 24 * 3600.0
+_CALL_DEADLINE_S = 120.0
+_CALLS_AT_ONCE = 4
+# One call in twenty may fail before the figures say nothing any more.
+_MOST_FAILURES = 0.05
+_FEWEST_CALLS = 20
 _ADDRESSES = ("http://", "https://")
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
@@ -49,7 +55,8 @@ class CooperationRequest:
         output: where the policy is written; None for nowhere.
         report: where the page is written; None for nowhere.
         encoding: of text files; None finds it for each.
-        open_address: opens a large model behind an address; None where none can be.
+        large_model: the name that an address knows the large model by; None takes its first.
+        key_variable: environment variable that holds the key of an address; None for no key.
     """
 
     model: Path
@@ -61,7 +68,8 @@ class CooperationRequest:
     output: Path | None = None
     report: Path | None = None
     encoding: str | None = None
-    open_address: Callable[[str], LargeModel] | None = None
+    large_model: str | None = None
+    key_variable: str | None = None
 
 
 def cooperate(request: CooperationRequest, progress: Progress) -> dict[str, Any]:
@@ -149,25 +157,28 @@ def promise_facts(promise: Promise, policy: Policy) -> dict[str, Any]:
     }
 
 
-def open_large(
-    received: str, cost: float, open_address: Callable[[str], LargeModel] | None
-) -> LargeModel:
-    """Open the large model that a user named.
+@contextmanager
+def opened_large(
+    received: str, cost: float, model: str | None = None, key_variable: str | None = None
+) -> Iterator[LargeModel]:
+    """Yield the large model that a user named, and close it afterwards.
 
     Args:
         received: an address, or a model directory or file.
-        cost: of one call of a local model.
-        open_address: opens what is behind an address.
+        cost: of one call, >= 0.
+        model: the name that the server knows it by; None takes the server's first.
+        key_variable: environment variable that holds the server's key; None for no key.
 
     Raises:
-        SettingError: an address, and nothing that opens it.
-        ModelError: there is no model.
+        SparrowError: there is no model, or it cannot be asked.
     """
     if received.startswith(_ADDRESSES):
-        if open_address is None:
-            raise SettingError("cooperation.calibrate-address", received=received)
-        return open_address(received)
-    return LocalLarge(Model(Path(received)), cost)
+        from sparrowlm.cooperation.addressed_large import open_address
+
+        with open_address(received, model, key_variable, cost) as large:
+            yield large
+    else:
+        yield LocalLarge(Model(Path(received)), cost)
 
 
 def _fresh_rows(model: Model, request: CooperationRequest, progress: Progress) -> list[JudgedRow]:
@@ -192,16 +203,57 @@ def _large_answers(
 ) -> list[Answer] | None:
     if request.large is None:
         return None
-    large = open_large(request.large, request.cost_per_call, request.open_address)
-    progress.start(
-        say("cooperation.calibrate-asking"), len(rows), say("cooperation.calibrate-unit")
-    )
+    where = request.large, request.cost_per_call, request.large_model, request.key_variable
+    with opened_large(*where) as large:
+        questions = [row.question for row in rows]
+        progress.start(
+            say("cooperation.calibrate-asking"), len(rows), say("cooperation.calibrate-unit")
+        )
+        found = asked_answers(model, large, questions, progress)
+        progress.finish()
+    return found
+
+
+def asked_answers(
+    model: Model, large: LargeModel, questions: Sequence[Question], progress: Progress
+) -> list[Answer]:
+    """Ask the large model everything.
+
+    Args:
+        model: the small one, whose answers go along.
+        large: the large one, asked from several threads.
+        questions: what is asked.
+        progress: told about every answer.
+
+    Returns:
+        One answer a question; None where the call failed: that is no right answer.
+
+    Raises:
+        SparrowError: the first call failed, or too many did.
+    """
+    small = confident_answers(model, questions)
+    requests = [
+        large_request(model, question, one) for question, one in zip(questions, small, strict=True)
+    ]
     found: list[Answer] = []
-    deadline = time.monotonic() + LARGE_DEADLINE_S
-    for row in rows:
-        found += large_answers(large, model, [row], deadline)
-        progress.advance(1)
-    progress.finish()
+    num_failed = 0
+
+    def ask(request: LargeRequest) -> LargeAnswer | SparrowError:
+        try:
+            return large.answer(request, time.monotonic() + _CALL_DEADLINE_S)
+        except SparrowError as error:
+            return error
+
+    with ThreadPoolExecutor(_CALLS_AT_ONCE, thread_name_prefix="large") as pool:
+        for start in range(0, len(requests), _FEWEST_CALLS):
+            # Few at a time: where nothing works, hardly anything is sent.
+            for result in pool.map(ask, requests[start : start + _FEWEST_CALLS]):
+                if isinstance(result, SparrowError):
+                    num_failed += 1
+                    if not found or num_failed > max(_MOST_FAILURES * len(found), 1):
+                        raise result
+                found.append(None if isinstance(result, SparrowError) else result.answer)
+                progress.advance(1)
     return found
 
 

@@ -7,6 +7,7 @@ import random
 import shutil
 
 import pytest
+from large_stand_in import StandIn
 
 import sparrowlm as sp
 from sparrowlm.api.model import Model
@@ -111,7 +112,7 @@ def test_cooperate_says_what_is_wrong(sparrow, trained):
     assert "--large" in failed(*fresh, "--whole", code=2)
     both = ("--whole", "--per-label", "--large", "model")
     assert "--per-label" in failed(*fresh, *both, code=2)
-    assert "address" in failed(*fresh, "--large", "http://127.0.0.1:9/v1", code=2)
+    assert "127.0.0.1:9" in failed(*fresh, "--large", "http://127.0.0.1:9/v1")
     assert "none.csv" in failed("--calibrate", "none.csv")
 
 
@@ -126,3 +127,22 @@ def test_cooperate_tells_of_rows_that_were_trained_on(sparrow, trained):
     assert json.loads(done.stdout)["num_rows"] == 800
     done = sparrow("cooperate", "model", "--calibrate", "train.csv", "--max-error", "30%")
     assert "same name" in done.stderr
+
+
+def test_cooperate_asks_an_address(sparrow, trained):
+    def knows_the_words(body):
+        text = body["messages"][-1]["content"]
+        found = [label for label, words in WORDS.items() if any(word in text for word in words)]
+        return json.dumps({"label": (found or ["好评"])[0]}, ensure_ascii=False)
+
+    write(trained / "few.csv", rows(300, 4))
+    with StandIn(answer=knows_the_words) as server:
+        done = sparrow(
+            "cooperate", "model", "--calibrate", "few.csv", "--max-error", "10%", "--json",
+            "--large", server.url, "--cost-per-call", "0.01",
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(server.bodies) == 300
+    trade = json.loads(done.stdout)["trade_off"]
+    assert trade["large_accuracy"] > 0.85
+    assert trade["cost_per_1000_without"] == pytest.approx(10)
