@@ -142,7 +142,7 @@ def test_cooperate_asks_an_address(sparrow, trained):
             "--large", server.url, "--cost-per-call", "0.01",
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert len(server.bodies) == 300
+    assert len(server.bodies) == 1 + 300  # its models, then every row once
     trade = json.loads(done.stdout)["trade_off"]
     assert trade["large_accuracy"] > 0.85
     assert trade["cost_per_1000_without"] == pytest.approx(10)
