@@ -51,6 +51,7 @@ from sparrowlm.tasks.calibration import calibration_error
 
 _ACCURACIES = (0.95, 0.98, 0.99)
 _OVERHEAD_TEXTS = 500
+PAIRS = (("tenth", "large"), ("tiny", "large"), ("small", "large"))
 
 
 def main() -> None:
@@ -97,7 +98,7 @@ def measured(name: str, folder: Path, num_splits: int, settings: PromiseSettings
         **splits(judged, num_splits, settings),
         "overhead_ms": overhead(models["small"], pool, folder),
     }  # fmt: skip
-    for pair in (("tiny", "small"), ("tiny", "large"), ("small", "large")):
+    for pair in PAIRS:
         facts["-".join(pair)] = routed(answers[pair[0]], right[pair[0]], right[pair[1]])
     return facts
 
@@ -219,7 +220,7 @@ def overhead(model: Model, pool: Sequence[tuple[str, str]], folder: Path) -> flo
 def report(found: dict[str, dict[str, Any]]) -> None:
     """Print the tables as Markdown."""
     print(
-        "\n| set (texts, rows) | tiny / small / large | ECE raw → calibrated | coverage at"
+        "\n| set (texts, rows) | tenth / tiny / small / large | ECE raw → calibrated | coverage at"
         " 95 / 98 / 99 % | broken naive → proven | exact naive → proven | coverage naive → proven"
         " | ratio | overhead p95 |"
     )
@@ -246,7 +247,7 @@ def report(found: dict[str, dict[str, Any]]) -> None:
     )
     print("\n| set | pair | gap | APGR | calls for 50 / 80 / 95 % of the gap |\n|" + "---|" * 5)
     for name, one in found.items():
-        for pair in ("tiny-small", "tiny-large", "small-large"):
+        for pair in map("-".join, PAIRS):
             routing = one[pair]
             if routing["average_gap_recovered"] is None:
                 print(f"| {name} | {pair} | {routing['gap']:+.3f} | – | – |")

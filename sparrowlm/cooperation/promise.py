@@ -44,6 +44,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from sparrowlm.cooperation.binomial import chance_of_so_few, fewest_answers, upper_bound
+from sparrowlm.cooperation.scales import fitted_platt
 from sparrowlm.foundation.array_types import Bool, Float64, Int64
 from sparrowlm.foundation.errors import SettingError
 
@@ -257,15 +258,12 @@ def _parts(
 ) -> Numbers:
     """Return the part of the level that each threshold brings; they add up to 1."""
     counts = scale.counts(thresholds_T, kind)
+    rates_T = _expected_wrong(scale, counts) / np.maximum(counts.answers_T, 1)
     chances_T = np.ones(len(thresholds_T))
     for number in np.flatnonzero(counts.answers_T):
-        answers, wrong = int(counts.answers_T[number]), int(counts.wrong_T[number])
-        # One more error than was seen: none in a handful of rows is no sign of none.
-        rate = (wrong + 1) / (answers + 1)
-        expected = round(answers * num_rows / len(scale))
-        chances_T[number] = chance_of_so_few(
-            math.ceil(rate * expected), expected, settings.max_error
-        )
+        num_answers = round(int(counts.answers_T[number]) * num_rows / len(scale))
+        num_wrong = math.ceil(float(rates_T[number]) * num_answers)
+        chances_T[number] = chance_of_so_few(num_wrong, num_answers, settings.max_error)
     first = int(chances_T.argmin())
     parts_T = np.zeros(len(thresholds_T))
     parts_T[first] = _FIRST_PART
@@ -273,6 +271,20 @@ def _parts(
         place = int(np.searchsorted(counts.small_T, share * counts.small_T[first]))
         parts_T[min(place, first)] += (1.0 - _FIRST_PART) / len(_SAFER)
     return parts_T
+
+
+def _expected_wrong(scale: Scored, counts: Counts) -> Numbers:
+    """Return the errors expected at every threshold: few rows say more by a curve than counted."""
+    if not len(scale):
+        return np.zeros(len(counts.small_T))
+    order_B = np.argsort(-scale.scores_B, kind="stable")
+    curve = fitted_platt(scale.scores_B, ~scale.is_wrong_B)
+    expected_N = np.concatenate(
+        [[0.0], np.cumsum(1.0 - curve.probabilities(scale.scores_B[order_B]))]
+    )
+    counted_N = _sums(scale.is_wrong_B[order_B])
+    found_T: Numbers = expected_N[counts.small_T] + counts.wrong_T - counted_N[counts.small_T]
+    return found_T
 
 
 def _refusal(proof: Scored, settings: PromiseSettings, kind: Kind) -> Refusal:
