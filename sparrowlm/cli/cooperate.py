@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from sparrowlm.cli.output import JsonFlag, ModelPath, write_json, write_line
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.messages import say
+
+if TYPE_CHECKING:
+    from sparrowlm.cooperation.calibrating import CalibrationSettings
 
 _MOST_LABELS = 20
 
@@ -43,19 +46,11 @@ def cooperate_command(  # noqa: PLR0913 - the dials, each with its default
     """Prove a promise and print it in plain words."""
     if not calibrate:
         raise SettingError("cli.cooperate-no-data")
-    from sparrowlm.cooperation.calibrating import CalibrationSettings
     from sparrowlm.cooperation.cooperating import CooperationRequest, cooperate
-    from sparrowlm.cooperation.policy import Manners
-    from sparrowlm.cooperation.promise import PromiseSettings
     from sparrowlm.foundation.progress import watching_progress
 
-    promise = PromiseSettings(
-        share_of(max_error, "--max-error"), share_of(confidence, "--confidence")
-    )
-    settings = CalibrationSettings(
-        promise=promise, kind="everything" if whole else "answered", per_label=per_label,
-        manners=Manners(asks_first=ask_first),
-    )  # fmt: skip
+    shares = share_of(max_error, "--max-error"), share_of(confidence, "--confidence")
+    settings = _settings(shares, whole=whole, per_label=per_label, ask_first=ask_first)
     request = CooperationRequest(
         model=model, data=calibrate, settings=settings, large=large, cost_per_call=cost_per_call,
         trained_on=trained_on, output=output, report=report, encoding=encoding,
@@ -66,6 +61,19 @@ def cooperate_command(  # noqa: PLR0913 - the dials, each with its default
         write_json(facts)
     else:
         _write(facts)
+
+
+def _settings(
+    shares: tuple[float, float], *, whole: bool, per_label: bool, ask_first: bool
+) -> CalibrationSettings:
+    from sparrowlm.cooperation.calibrating import CalibrationSettings
+    from sparrowlm.cooperation.policy import Manners
+    from sparrowlm.cooperation.promise import PromiseSettings
+
+    return CalibrationSettings(
+        promise=PromiseSettings(*shares), kind="everything" if whole else "answered",
+        per_label=per_label, manners=Manners(asks_first=ask_first),
+    )  # fmt: skip
 
 
 def share_of(received: str, name: str) -> float:

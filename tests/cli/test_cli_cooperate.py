@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from large_stand_in import StandIn
@@ -77,6 +81,32 @@ def test_cooperate_from_rows_to_a_policy_that_answers(sparrow, trained):
     assert len(sure) > 300
     assert sum(sure) / len(sure) > 0.92
     assert not cascade.answer("房间很一般").is_sure
+
+
+def test_cooperate_and_a_cascade_need_no_torch(sparrow, trained):
+    done = sparrow(
+        "cooperate", "model", "--calibrate", "fresh.csv", "--max-error", "8%", "-o", "policy.json",
+        "--large", "model",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    code = """
+import sys
+from pathlib import Path
+sys.modules["torch"] = None  # whoever imports it fails
+from sparrowlm import cli
+from sparrowlm.api.model import Model
+from sparrowlm.cooperation.cascade import Cascade
+from sparrowlm.cooperation.policy import load_policy
+print(Cascade(Model(Path("model")), load_policy(Path("policy.json"))).answer("很满意").answer)
+sys.argv = ["sparrow", "cooperate", "model", "--calibrate", "fresh.csv", "--max-error", "8%"]
+cli.main()
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, encoding="utf-8",
+        cwd=trained, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("好评\n")
 
 
 def test_cooperate_in_plain_words(sparrow, trained):
