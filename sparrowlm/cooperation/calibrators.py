@@ -24,6 +24,8 @@ _FOLDS = 5
 _RANKER_GAIN = 0.05
 _SCALE_GAIN = 0.01
 _FEWEST_TO_LEARN = 50
+# Vector scaling learns two numbers for every label.
+_ROWS_A_LABEL = 20
 _SMALLEST = 1e-9
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
@@ -121,7 +123,7 @@ def chosen_ranker(judged: Judged, seed: int = 0) -> tuple[str, Ranker]:
         return "raw", rankers.fitted_raw(judged)
     losses: dict[str, float] = {}
     for way, fitted in rankers.FITTED.items():
-        if way in ("temperature", "vector") and not _has_shares(judged):
+        if not _can_learn(way, judged):
             continue
         scores_B = np.zeros(len(judged.is_right_B))
         given_B = np.zeros(len(judged.is_right_B))
@@ -177,8 +179,13 @@ def _known(true: Sequence[Answer], places: Mapping[str, int]) -> int:
     return places.get(first, -1) if isinstance(first, str) else -1
 
 
-def _has_shares(judged: Judged) -> bool:
-    return judged.evidence.logs_BL.shape[1] > 1 and bool((judged.true_B >= 0).any())
+def _can_learn(way: str, judged: Judged) -> bool:
+    """Say whether the rows hold what a way learns from, and enough of it."""
+    num_rows, num_labels = judged.evidence.logs_BL.shape
+    if way == "vector" and num_rows < _ROWS_A_LABEL * num_labels:
+        return False
+    needs_shares = way in ("temperature", "vector")
+    return not needs_shares or (num_labels > 1 and bool((judged.true_B >= 0).any()))
 
 
 def _simplest(losses: Mapping[str, float], gain: float) -> str:
