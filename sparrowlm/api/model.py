@@ -76,6 +76,15 @@ class Model:
         return self._files.num_bytes()
 
     @property
+    def is_multi_label(self) -> bool:
+        """Whether a text may have several labels; False of what is no classifier."""
+        return self.kind == "classify" and self._predictor.is_multi_label
+
+    def checksum(self) -> str:
+        """Return a SHA-256 of what answers: equal for equal answers, whatever the figures say."""
+        return self._files.answers_checksum()
+
+    @property
     def engine(self) -> Engine[Any]:
         """What gives the scores of ids (models that complete text); raises as next."""
         return self._loaded.engine
@@ -273,7 +282,9 @@ class Model:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """All labels that the model gives; raises as predict."""
+        """All labels that the model gives, also of pairs; raises as predict."""
+        if self.kind == "match":
+            return self._matcher.settings.labels
         return self._tagger.types if self.kind in TAG_KINDS else self._predictor.labels
 
     def next(self, text: str, k: int = 5) -> list[NextWord]:

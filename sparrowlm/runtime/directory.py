@@ -100,6 +100,16 @@ class ModelFiles(ABC):
     def num_bytes(self) -> int:
         """Return how much the files of the model take together."""
 
+    def answers_checksum(self) -> str:
+        """Return a SHA-256 of everything that decides what the model answers.
+
+        Figures, dates and the recipe are left out: they change nothing.
+        """
+        files = {name: entry["sha256"] for name, entry in self.manifest["files"].items()}
+        parts = [self.manifest["kind"], files, self.manifest.get("task")]
+        text = json.dumps(parts, ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
     def read_json(self, name: str) -> dict[str, Any]:
         """Return the content of a file that holds one JSON object.
 

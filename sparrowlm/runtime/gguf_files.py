@@ -70,6 +70,10 @@ class GgufModelFiles(ModelFiles):
         """Return how much the file takes."""
         return len(self.file.content)
 
+    def answers_checksum(self) -> str:
+        """Return the SHA-256 of the whole file; see ModelFiles.answers_checksum."""
+        return hashlib.sha256(self.file.content.data).hexdigest()
+
     def _manifest(self) -> dict[str, Any]:
         text = self.file.settings.get(MANIFEST_KEY, "{}")
         try:
