@@ -19,7 +19,17 @@ from sparrowlm.privacy.words import Words
 _MOST_GROUPS = 6
 _MOST_DIGITS = 22
 # What may stand between two groups of one number.
-_GROUPS = re.compile(r"[0-9](?<![0-9A-Za-z_].)[0-9]*(?:(?: ?- ?|  ?)[0-9]+)*[Xx]?(?![0-9A-Za-z_])")
+_GROUPS = re.compile(
+    r"[0-9](?<![0-9].)[0-9]*(?:(?: ?- ?|  ?)[0-9]+)*(?:[Xx](?![A-Za-z]))?(?![0-9])"
+)
+# Letters right before a number that leave it one: "tel13812345678", and not "SN13812345678".
+_BEFORE = frozenset((
+    "tel", "phone", "mobile", "mob", "cell", "call", "sms", "whatsapp", "wx", "vx", "wechat",
+    "weixin", "qq", "user", "name", "m", "t", "p",
+))  # fmt: skip
+_WORD_BEFORE = re.compile(r"(?:^|[^0-9A-Za-z_])([A-Za-z]{0,8})_?$")
+_WORD_AFTER = re.compile(r"_?[A-Za-z]{0,8}(?![0-9A-Za-z_])")
+_REACH = 10
 _FEWEST_DIGITS = 10
 _GROUP = re.compile(r"([0-9]+[Xx]?)([ -]*)")
 Groups = list[tuple[int, int, str, str]]
@@ -34,15 +44,34 @@ def numbers_of_groups(window: Window) -> Iterator[Item]:
         if end - start < _FEWEST_DIGITS:
             continue
         if run[0][:-1].isdecimal():
-            found = _kind(run[0], [end - start], words, start)
-            if found is not None:
-                yield _item(window, start, end, *found)
-            continue
-        groups = [
-            (start + g.start(1), start + g.end(1), g[1], g[2]) for g in _GROUP.finditer(run[0])
-        ]
-        for first, last, kind, certainty in _numbers(groups, words):
-            yield _item(window, first, last, kind, certainty)
+            kind = _kind(run[0], [end - start], words, start)
+            found = [] if kind is None else [(start, end, *kind)]
+        else:
+            groups = [
+                (start + g.start(1), start + g.end(1), g[1], g[2]) for g in _GROUP.finditer(run[0])
+            ]
+            found = list(_numbers(groups, words))
+        for first, last, name, certainty in found:
+            if _stands_alone(window.text, first, last, name):
+                yield _item(window, first, last, name, certainty)
+
+
+def _stands_alone(text: str, start: int, end: int, kind: Kind) -> bool:
+    """Say whether what touches a number leaves it one: it is no part of a code or a fraction."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    if before == "." and text[start - 2 : start - 1].isdecimal():
+        return False
+    touches_before = before.isascii() and (before.isalpha() or before == "_")
+    touches_after = after.isascii() and (after.isalpha() or after == "_")
+    if not touches_before and not touches_after:
+        return True
+    word = _WORD_BEFORE.search(text, max(start - _REACH, 0), start) if touches_before else None
+    if (touches_before and word is None) or (
+        touches_after and _WORD_AFTER.match(text, end) is None
+    ):
+        return False
+    letters = "" if word is None else word[1].casefold()
+    return kind == "id_card" or not letters or letters in _BEFORE
 
 
 def _numbers(groups: Groups, words: Words) -> Iterator[tuple[int, int, Kind, int]]:

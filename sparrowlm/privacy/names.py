@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
 from typing import Any
 
 from sparrowlm.privacy.finding import NamesIn
@@ -22,25 +23,26 @@ _LEAST_PROBABILITY = 0.5
 
 
 def names_by(
-    predict: Callable[[str], Iterable[Any]], kinds: Mapping[str, Kind] | None = None
+    predict: Callable[[list[str]], Iterable[Any]], kinds: Mapping[str, Kind] | None = None
 ) -> NamesIn:
-    """Return a finder of names out of a tagger's predictions.
+    """Return a finder of names out of a tagger's predictions, asked line by line.
 
     Args:
-        predict: returns one prediction with spans (start, end, label, probability) for a text, as
-            Model.predict of a tagger does.
+        predict: returns one prediction with spans (start, end, label, probability) for each text,
+            as Model.predict of a tagger does.
         kinds: what its labels mean; None knows the usual ones. Other labels are passed over.
     """
     meanings = _KINDS if kinds is None else kinds
 
     def names_in(text: str) -> list[Item]:
-        found = []
-        for prediction in predict(text):
-            for span in prediction.spans:
-                kind = meanings.get(span.label.casefold())
-                if kind is not None and span.probability >= _LEAST_PROBABILITY:
-                    found.append(Item(span.start, span.end, kind, "", 1))
-        return found
+        lines = text.splitlines(keepends=True)
+        starts = [0, *accumulate(map(len, lines))]
+        return [
+            Item(start + span.start, start + span.end, meanings[span.label.casefold()], "", 1)
+            for start, prediction in zip(starts, predict(lines), strict=False)
+            for span in prediction.spans
+            if span.label.casefold() in meanings and span.probability >= _LEAST_PROBABILITY
+        ]
 
     return names_in
 

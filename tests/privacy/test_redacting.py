@@ -89,12 +89,14 @@ def span(start, end, label, probability=0.9):
 
 
 def test_redacting_names_come_from_a_tagger():
-    def predict(text):
+    def predict(lines):
         spans = [span(0, 2, "PER"), span(3, 5, "LOC"), span(6, 8, "ORG"), span(8, 9, "TIME")]
-        return [SimpleNamespace(spans=[*spans, span(9, 10, "PER", 0.1)])]
+        spans.append(span(9, 10, "PER", 0.1))
+        return [SimpleNamespace(spans=spans if line.startswith("张三") else []) for line in lines]
 
     text = "张三在北京的腾讯工作了"
-    assert redactor(names_in=names_by(predict)).redact(text).text == "[姓名]在[地址]的[机构]工作了"
+    masked = redactor(names_in=names_by(predict)).redact(f"好\n\n{text}\n{text}").text
+    assert masked == "好\n\n" + "\n".join(["[姓名]在[地址]的[机构]工作了"] * 2)
     other = redactor("surrogate", names_in=names_by(predict)).redact(text).text
     assert "张三" not in other and "北京" not in other and "腾讯" not in other
     assert knows_names(["PER"]) and not knows_names(["time", "money"])
