@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +17,8 @@ from sparrowlm.foundation.errors import DependencyError, SettingError
 from sparrowlm.foundation.messages import say
 
 if TYPE_CHECKING:
+    from sparrowlm.api.model import Model
+    from sparrowlm.cooperation.cascade import Cascade
     from sparrowlm.serving.answers.service import Service
     from sparrowlm.serving.settings import ServerSettings
 
@@ -60,6 +65,23 @@ class ServeOptions:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CooperationOptions:
+    """Who answers what the small models are not sure of."""
+
+    policy: Annotated[_Names, _many("cli.serve-policy")] = ()
+    large: Annotated[str | None, Parameter(help=say("cli.serve-large"))] = None
+    large_model: Annotated[str | None, Parameter(help=say("cli.cooperate-large-model"))] = None
+    key_variable: Annotated[str | None, Parameter(help=say("cli.cooperate-key"))] = None
+    cost_per_call: Annotated[float, Parameter(help=say("cli.cooperate-cost"))] = 0.0
+    deadline: Annotated[float, Parameter(help=say("cli.serve-deadline"))] = 60.0
+    decisions: Annotated[Path | None, Parameter(help=say("cli.serve-decisions"))] = None
+    decisions_keep_text: Annotated[
+        bool, Parameter(negative="", help=say("cli.serve-decisions-text"))
+    ] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
 class KeyOptions:
     """A new key."""
 
@@ -83,11 +105,13 @@ def serve_command(
     *models: Annotated[str, Parameter(name="MODEL", help=say("cli.serve-models"))],
     options: ServeOptions | None = None,
     key: KeyOptions | None = None,
+    cooperation: CooperationOptions | None = None,
     file: BatchOptions | None = None,
     json: JsonFlag = False,
 ) -> int | None:
     """Answer over HTTP, until Ctrl-C."""
     options, key, file = options or ServeOptions(), key or KeyOptions(), file or BatchOptions()
+    cooperation = cooperation or CooperationOptions()
     _check_installed()
     if key.new_key is not None:
         _make_key(key, options, is_json=json)
@@ -95,11 +119,59 @@ def serve_command(
     if not models:
         raise SettingError("cli.serve-no-models")
     settings = options.settings()
-    service = _service(models, settings, options.chat_format)
-    if file.batch is not None:
-        return _answer_file(service, file)
-    _serve(service, settings, is_json=json)
+    with ExitStack() as opened:
+        cascades = _cascades(cooperation, models, opened)
+        service = _service(models, settings, options.chat_format, cascades)
+        if file.batch is not None:
+            return _answer_file(service, file)
+        _serve(service, settings, is_json=json)
     return None
+
+
+def _cascades(
+    options: CooperationOptions, models: tuple[str, ...], opened: ExitStack
+) -> dict[str, Callable[[Model], Cascade]]:
+    """Return what makes a cascade of each model that has a policy.
+
+    Args:
+        options: policies, large model, log.
+        models: of the command line.
+        opened: closes the large model and the log.
+
+    Raises:
+        SettingError: a policy names no model, or there is a large model and no policy.
+        SparrowError: policy, large model or log cannot be opened.
+    """
+    if not options.policy:
+        if options.large is not None:
+            raise SettingError("cli.serve-large-without-policy")
+        return {}
+    from sparrowlm.cooperation.cascade import Cascade
+    from sparrowlm.cooperation.cooperating import opened_large
+    from sparrowlm.cooperation.decision_log import DecisionLog
+    from sparrowlm.cooperation.policy import load_policy
+    from sparrowlm.serving.shelf import named_paths
+
+    names = list(named_paths(list(models)))
+    large = log = None
+    if options.large is not None:
+        where = options.large, options.cost_per_call, options.large_model, options.key_variable
+        large = opened.enter_context(opened_large(*where))
+    if options.decisions is not None:
+        made = DecisionLog(options.decisions, keeps_text=options.decisions_keep_text)
+        log = opened.enter_context(made)
+    cascades: dict[str, Callable[[Model], Cascade]] = {}
+    for word in options.policy:
+        name, is_named, path = word.partition("=")
+        if not is_named and len(names) == 1:
+            name, path = names[0], word
+        if name not in names:
+            raise SettingError("cli.serve-policy-name", received=word, known=", ".join(names))
+        policy = load_policy(Path(path))
+        cascades[name] = partial(
+            Cascade, policy=policy, large=large, log=log, deadline_s=options.deadline
+        )
+    return cascades
 
 
 def _check_installed() -> None:
@@ -132,13 +204,18 @@ def _make_key(key: KeyOptions, options: ServeOptions, *, is_json: bool) -> None:
     sys.stderr.write(say("cli.serve-key-made", name=name, path=options.keys) + "\n")
 
 
-def _service(models: tuple[str, ...], settings: ServerSettings, chat_format: str) -> Service:
+def _service(
+    models: tuple[str, ...],
+    settings: ServerSettings,
+    chat_format: str,
+    cascades: dict[str, Callable[[Model], Cascade]],
+) -> Service:
     from sparrowlm.serving.answers.service import Service
     from sparrowlm.serving.chat_format import chat_format as format_of
     from sparrowlm.serving.shelf import Shelf, named_paths
 
     paths = named_paths(list(models))
-    shelf = Shelf(paths, settings.limits.waiting, settings.memory_bytes)
+    shelf = Shelf(paths, settings.limits.waiting, settings.memory_bytes, cascades)
     return Service(shelf=shelf, limits=settings.limits, chat=format_of(chat_format))
 
 

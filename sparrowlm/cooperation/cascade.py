@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -68,8 +68,17 @@ class CascadeAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Decided:
-    """A question halfway."""
+class Decided:
+    """A question halfway: the small model has answered, and it is decided what is done.
+
+    Attributes:
+        question: that was asked.
+        small: answer of the small model, its confidence calibrated.
+        inputs: what the decision depended on.
+        decision: what is done, and why.
+        small_ms: that the small model took.
+        router_ms: that deciding took.
+    """
 
     question: Question
     small: Confident
@@ -132,11 +141,29 @@ class Cascade:
         Raises:
             SettingError: a pair for a model that judges none.
         """
-        asked = _question(question)
+        return self.end(self.begin([question])[0])
+
+    def begin(self, questions: Sequence[Question | str]) -> list[Decided]:
+        """Let the small model answer, and decide: all that needs the small model.
+
+        Args:
+            questions: as in answer.
+
+        Raises:
+            SettingError: as answer.
+        """
+        asked = [_question(one) for one in questions]
         began = time.perf_counter()
-        small = next(self._answering([asked]))
-        small_ms = _ms_since(began)
-        decided = self._decide(asked, small, small_ms)
+        smalls = list(self._answering(asked))
+        small_ms = _ms_since(began) / max(len(asked), 1)
+        return [self._decide(*pair, small_ms) for pair in zip(asked, smalls, strict=True)]
+
+    def end(self, decided: Decided) -> CascadeAnswer:
+        """Do what was decided: call the large model where it is to be called, and write the log.
+
+        Args:
+            decided: by begin; may be ended in another thread.
+        """
         called = self._call(decided) if decided.decision.action == "escalate" else _Called()
         return self._finish(decided, called)
 
@@ -162,18 +189,14 @@ class Cascade:
                 yield from self._batch(batch, pool)
 
     def _batch(self, batch: list[Question], pool: ThreadPoolExecutor) -> Iterator[CascadeAnswer]:
-        began = time.perf_counter()
-        smalls = list(self._answering(batch))
-        small_ms = _ms_since(began) / len(batch)
-        started: list[tuple[_Decided, Future[_Called] | None]] = []
-        for question, small in zip(batch, smalls, strict=True):
-            decided = self._decide(question, small, small_ms)
+        started: list[tuple[Decided, Future[_Called] | None]] = []
+        for decided in self.begin(batch):
             is_call = decided.decision.action == "escalate"
             started.append((decided, pool.submit(self._call, decided) if is_call else None))
         for decided, future in started:
             yield self._finish(decided, _Called() if future is None else future.result())
 
-    def _decide(self, question: Question, small: Confident, small_ms: float) -> _Decided:
+    def _decide(self, question: Question, small: Confident, small_ms: float) -> Decided:
         began = time.perf_counter()
         answer, score = self.policy.calibrator.calibrated(small)
         with self._lock:
@@ -183,9 +206,9 @@ class Cascade:
             )  # fmt: skip
             decision = decide(inputs, self.policy)
             self.num_calls += decision.action == "escalate"
-        return _Decided(question, answer, inputs, decision, small_ms, _ms_since(began))
+        return Decided(question, answer, inputs, decision, small_ms, _ms_since(began))
 
-    def _call(self, decided: _Decided) -> _Called:
+    def _call(self, decided: Decided) -> _Called:
         assert self._large is not None  # noqa: S101 - only then is anything passed on
         request = large_request(self._model, decided.question, decided.small)
         began = time.perf_counter()
@@ -197,7 +220,7 @@ class Cascade:
             self.cost += found.cost
         return _Called(found.answer, found.cost, None, _ms_since(began))
 
-    def _finish(self, decided: _Decided, called: _Called) -> CascadeAnswer:
+    def _finish(self, decided: Decided, called: _Called) -> CascadeAnswer:
         began = time.perf_counter()
         answer, answered_by, is_sure = self._chosen(decided, called)
         found = CascadeAnswer(
@@ -217,7 +240,7 @@ class Cascade:
             self._log.write(self._record(decided, called, found, self._log))
         return found
 
-    def _chosen(self, decided: _Decided, called: _Called) -> tuple[Answer, str, bool]:
+    def _chosen(self, decided: Decided, called: _Called) -> tuple[Answer, str, bool]:
         """Return the answer, who gave it, and whether the promise is about it."""
         action = decided.decision.action
         if action == "answer":
@@ -229,7 +252,7 @@ class Cascade:
         return None, "nobody", False
 
     def _record(
-        self, decided: _Decided, called: _Called, found: CascadeAnswer, log: DecisionLog
+        self, decided: Decided, called: _Called, found: CascadeAnswer, log: DecisionLog
     ) -> DecisionRecord:
         question = decided.question
         text = question.text if question.second is None else f"{question.text}\t{question.second}"

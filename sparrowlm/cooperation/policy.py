@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from sparrowlm.api.model import Model
 from sparrowlm.cooperation.calibrators import Calibrator
 from sparrowlm.cooperation.promise import Promise, PromiseSettings
@@ -84,6 +86,17 @@ class Policy:
             return self.promise.threshold
         promise = self.by_label.get(label, self.others)
         return math.inf if promise is None else promise.threshold
+
+    def least_confidence(self, label: str) -> float:
+        """Return the threshold of a label as a calibrated confidence; 1 where none is enough.
+
+        Args:
+            label: of the answer.
+        """
+        threshold = self.threshold(label)
+        if math.isinf(threshold):
+            return 0.0 if threshold < 0 else 1.0
+        return float(self.calibrator.scale.probabilities(np.array([threshold]))[0])
 
     def with_manners(self, **changes: Any) -> Policy:  # noqa: ANN401 - fields of Manners
         """Return a policy with other manners: all that may change without calibrating anew."""

@@ -75,7 +75,9 @@ class Application:
             await self._dispatch(exchange)
         except SparrowError as error:
             if exchange.status:
-                raise
+                _LOGGER.error("answer broke off: %s, %s", exchange.scope["path"][:100], error.code)
+                exchange.abort()
+                return
             await exchange.refuse(error)
         except ClientGone:
             raise

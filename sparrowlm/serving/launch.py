@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 from collections.abc import Callable
@@ -106,7 +107,13 @@ def run_server(
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.private_key,
     )
+    # What goes wrong is answered or raised; a line for every malformed request would fill a disk.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     server = _Server(config, application, ready)
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    except SystemExit:
+        if application.failure is None:
+            raise
     if application.failure is not None:
         raise application.failure

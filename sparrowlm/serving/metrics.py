@@ -21,6 +21,8 @@ class Metrics:
         tokens_read: of prompts, by model.
         tokens_written: of answers, by model.
         dropped: requests whose client had gone.
+        decisions: of cascades, by model, action and who answered.
+        large_cost: of calls to large models, by model.
     """
 
     def __init__(self) -> None:
@@ -37,6 +39,10 @@ class Metrics:
         self.tokens_read = self._counter("prompt_tokens", "Tokens of prompts", "model")
         self.tokens_written = self._counter("output_tokens", "Tokens of answers", "model")
         self.dropped = self._counter("dropped_requests", "Requests whose client had gone")
+        self.decisions = self._counter(
+            "decisions", "Decisions of cascades", "model", "action", "answered_by"
+        )
+        self.large_cost = self._counter("large_cost", "Cost of large models", "model")
         self._waiting = self._gauge("waiting_requests", "Requests that wait", "model")
         self._writing = self._gauge("texts_writing", "Texts being written", "model")
         self._loaded = self._gauge("model_bytes", "Size of models in memory", "model")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sparrowlm.api.model import Model
+from sparrowlm.cooperation.cascade import Cascade
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.runtime.batching import BatchDecoder
 from sparrowlm.runtime.gguf_files import model_files
@@ -29,6 +30,7 @@ class ServedModel:
         name: by which clients ask for it.
         model: itself.
         worker: its thread.
+        cascade: that passes on what the model is not sure of; None where it answers everything.
         num_users: requests that are being answered.
         used_at: when it was asked last.
     """
@@ -36,6 +38,7 @@ class ServedModel:
     name: str
     model: Model
     worker: ModelWorker
+    cascade: Cascade | None = None
     num_users: int = 0
     used_at: float = field(default_factory=time.monotonic)
 
@@ -53,13 +56,18 @@ class Shelf:
         most_waiting: requests that may wait for one model.
         memory_bytes: that loaded models may take together, by the size of their files; None for no
             limit. One model is always loaded, whatever its size.
+        cascades: name -> what makes a cascade of a loaded model.
 
     Raises:
         ModelError: there is no model in a path.
     """
 
     def __init__(
-        self, paths: Mapping[str, Path], most_waiting: int, memory_bytes: int | None = None
+        self,
+        paths: Mapping[str, Path],
+        most_waiting: int,
+        memory_bytes: int | None = None,
+        cascades: Mapping[str, Callable[[Model], Cascade]] | None = None,
     ) -> None:
         self.paths = dict(paths)
         # Read now, so that what is missing is known before anybody asks.
@@ -68,6 +76,7 @@ class Shelf:
         }
         self._most_waiting = most_waiting
         self._memory_bytes = memory_bytes
+        self._cascades = cascades or {}
         self._loaded: dict[str, ServedModel] = {}
         self._locks = {name: asyncio.Lock() for name in self.paths}
 
@@ -151,7 +160,9 @@ class Shelf:
         decoder = None
         if model.kind in WRITERS:
             decoder = BatchDecoder(model.engine, model.codec)
-        return ServedModel(name, model, ModelWorker(name, decoder, self._most_waiting))
+        make = self._cascades.get(name)
+        cascade = None if make is None else make(model)
+        return ServedModel(name, model, ModelWorker(name, decoder, self._most_waiting), cascade)
 
     def _make_room(self, num_bytes: int) -> None:
         """Put away what was not used for longest, until another model has room."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sparrowlm.serving.access import Caller
 from sparrowlm.serving.answers.service import Chunks, Json, Service
-from sparrowlm.serving.answers.texts import AnswerInTexts, answer_chat
+from sparrowlm.serving.answers.texts import AnswerInTexts, text_answer
 from sparrowlm.serving.complaints import Refusal
 from sparrowlm.serving.wire.sampling import StreamOptions
 from sparrowlm.serving.wire.texts import ChatRequest, ResponsesRequest
@@ -36,7 +36,7 @@ async def answer_responses(
         stream_options=StreamOptions(include_usage=True),
         **shared,
     )
-    return AnswerInItems(request, await answer_chat(service, caller, chat))
+    return AnswerInItems(request, text_answer(service, caller, chat))
 
 
 @dataclass(frozen=True)

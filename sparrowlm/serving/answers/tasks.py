@@ -10,8 +10,11 @@ from typing import TypeVar
 import numpy as np
 
 from sparrowlm.api.model import TAG_KINDS
+from sparrowlm.cooperation.asking import Question
+from sparrowlm.cooperation.cascade import Cascade
 from sparrowlm.runtime.next_words import NextWord
 from sparrowlm.serving.access import Caller
+from sparrowlm.serving.answers.cooperation import cooperative_answers, decision_json
 from sparrowlm.serving.answers.service import Json, Service
 from sparrowlm.serving.complaints import Refusal
 from sparrowlm.serving.shelf import WRITERS, ServedModel
@@ -114,6 +117,8 @@ async def answer_classify(service: Service, caller: Caller, request: ClassifyReq
             return found
 
         data = await _done(service, caller, served, classify, texts)
+        if served.cascade is not None and request.cooperate:
+            await _put_decisions(service, served, served.cascade, list(map(Question, texts)), data)
     return _listed(served, data)
 
 
@@ -134,7 +139,21 @@ async def answer_tag(service: Service, caller: Caller, request: TagRequest) -> J
             return found
 
         data = await _done(service, caller, served, tag, texts)
+        if served.cascade is not None and request.cooperate:
+            await _put_decisions(service, served, served.cascade, list(map(Question, texts)), data)
     return _listed(served, data)
+
+
+def _put_spans(fields: Json, given: Json | None) -> None:
+    """Replace a tagger's answer by the large model's, or by none."""
+    spans = [] if given is None else given["spans"]
+    fields["spans"] = [
+        {"start": start, "end": end, "label": label, "text": fields["text"][start:end]}
+        for start, end, label in spans
+    ]
+    if "intent" in fields:
+        fields["intent"] = None if given is None else given["intent"]
+        del fields["intent_probability"]
 
 
 async def answer_match(service: Service, caller: Caller, request: MatchRequest) -> Json:
@@ -163,6 +182,10 @@ async def answer_match(service: Service, caller: Caller, request: MatchRequest) 
         data = await _done(
             service, caller, served, match, [text for pair in pairs for text in pair]
         )
+        if served.cascade is not None and request.cooperate:
+            await _put_decisions(
+                service, served, served.cascade, [Question(*p) for p in pairs], data
+            )
     return _listed(served, data)
 
 
@@ -260,6 +283,33 @@ async def _done(
     result = await served.worker.call(function)
     service.count_tokens(caller, served.name, sum(map(len, texts)), 0)
     return result
+
+
+async def _put_decisions(
+    service: Service,
+    served: ServedModel,
+    cascade: Cascade,
+    questions: Sequence[Question],
+    data: list[Json],
+) -> None:
+    """Add what was decided to the small model's answers, and put the large one's in their place."""
+    together = await cooperative_answers(service, served, cascade, questions)
+    for fields, (decided, answer) in zip(data, together, strict=True):
+        fields["decision"] = decision_json(cascade, decided, answer)
+        if answer.answered_by == "small":
+            continue
+        if "spans" in fields:
+            _put_spans(fields, answer.answer)
+        elif "is_same" in fields:
+            is_same = answer.answer == served.model.labels[1]
+            fields |= {
+                "label": answer.answer,
+                "is_same": None if answer.answer is None else is_same,
+            }
+        else:
+            several = answer.answer if isinstance(answer.answer, list) else [answer.answer]
+            labels = [] if answer.answer is None else several
+            fields |= {"label": (labels or [None])[0], "labels": labels}
 
 
 def _several(given: str | list[str]) -> list[str]:

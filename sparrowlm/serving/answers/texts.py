@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sparrowlm.runtime.batching import Event, Task
 from sparrowlm.serving.access import Caller
+from sparrowlm.serving.answers.cooperation import AnswerInOneText, answer_chat_together
 from sparrowlm.serving.answers.service import Chunks, Json, Service
 from sparrowlm.serving.complaints import Refusal
 from sparrowlm.serving.shelf import WRITERS, ServedModel
@@ -60,7 +61,9 @@ CHAT = Wording("chat.completion", "chat.completion.chunk", "chatcmpl", is_chat=T
 COMPLETION = Wording("text_completion", "text_completion", "cmpl", is_chat=False)
 
 
-async def answer_chat(service: Service, caller: Caller, request: ChatRequest) -> AnswerInTexts:
+async def answer_chat(
+    service: Service, caller: Caller, request: ChatRequest
+) -> AnswerInTexts | AnswerInOneText:
     """Begin to answer a chat.
 
     Args:
@@ -71,6 +74,13 @@ async def answer_chat(service: Service, caller: Caller, request: ChatRequest) ->
     Raises:
         Refusal, SparrowError: it cannot be answered.
     """
+    if request.cooperate:
+        return await answer_chat_together(service, caller, request)
+    return text_answer(service, caller, request)
+
+
+def text_answer(service: Service, caller: Caller, request: ChatRequest) -> AnswerInTexts:
+    """Begin to answer a chat by the model alone; see answer_chat."""
     if request.top_logprobs and not request.logprobs:
         raise Refusal(400, "serving.logprobs-first", param="top_logprobs")
     given = request.max_completion_tokens

@@ -44,6 +44,8 @@ class ClassifyRequest(Struct, kw_only=True):
         explain: whether the telling words come with each label.
         k: how many probabilities come with each text.
         floor: whether the answer of the n-grams alone comes beside each, where there is one.
+        cooperate: whether what the model is not sure of goes on to the large one, where the server
+            has a policy for this model.
     """
 
     input: Texts
@@ -51,6 +53,7 @@ class ClassifyRequest(Struct, kw_only=True):
     explain: bool = False
     floor: bool = False
     k: Annotated[int, Meta(ge=1, le=1000)] = 5
+    cooperate: bool = True
 
 
 class TagRequest(Struct, kw_only=True):
@@ -59,10 +62,13 @@ class TagRequest(Struct, kw_only=True):
     Attributes:
         model: its name.
         input: one text or several.
+        cooperate: whether what the model is not sure of goes on to the large one, where the server
+            has a policy for this model.
     """
 
     input: Texts
     model: str = ""
+    cooperate: bool = True
 
 
 class MatchRequest(Struct, kw_only=True):
@@ -75,6 +81,8 @@ class MatchRequest(Struct, kw_only=True):
         pairs: instead of these: pairs of texts.
         question: instead of all these: what is searched for.
         k: answers to a question.
+        cooperate: whether what the model is not sure of goes on to the large one, where the server
+            has a policy for this model.
     """
 
     model: str = ""
@@ -85,6 +93,7 @@ class MatchRequest(Struct, kw_only=True):
     )
     question: str | None = None
     k: Annotated[int, Meta(ge=1, le=100)] = 3
+    cooperate: bool = True
 
     def texts(self) -> list[tuple[str, str]]:
         """Return the pairs.

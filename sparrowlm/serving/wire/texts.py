@@ -70,12 +70,15 @@ class ChatRequest(SamplingFields, kw_only=True):
         max_completion_tokens: OpenAI's newer name of max_tokens.
         logprobs: whether log-probabilities of the tokens are wanted.
         top_logprobs: how many of the likeliest tokens come with each.
+        cooperate: whether the policy of this model decides who answers; the answer is then the
+            likeliest text, as it was calibrated, and comes whole.
     """
 
     messages: Annotated[list[Message], Meta(min_length=1, max_length=_MOST_MESSAGES)]
     max_completion_tokens: Count | None = None
     logprobs: bool | None = None
     top_logprobs: Alternatives | None = None
+    cooperate: bool = False
 
 
 class CompletionRequest(SamplingFields, kw_only=True):
