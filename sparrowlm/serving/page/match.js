@@ -1,0 +1,94 @@
+// Match: do two texts mean the same; which stored answer belongs to a question.
+import { bar } from "./bars.js";
+import { decisionTrace } from "./decision.js";
+import { button, element, isBegin, unique, wellFormed } from "./elements.js";
+import { Notice } from "./notices.js";
+import { ask } from "./server.js";
+import { percent } from "./words.js";
+
+const NUM_ANSWERS = 5;
+
+/** Make the view. */
+export function match(model) {
+  const [pair, search] = [compared(model), searched(model)];
+  return { element: element("div.view.match", {}, pair, search), leave() {} };
+}
+
+function compared(model) {
+  const [first, second] = [field("first-text"), field("second-text")];
+  return part("match-heading", "match-begin", [first, second], async () => {
+    const question = {
+      model: model.id, first: wellFormed(first.value), second: wellFormed(second.value),
+    };
+    const { data } = await ask("/v1/match", question);
+    return data.map((one) =>
+      element(
+        "div.card", {},
+        element(
+          "p", {}, element("span.big", { word: one.is_same ? "same" : "not-same" }), " ",
+          element("span.share", {}, percent(one.probability)),
+        ),
+        bar(one.probability), decisionTrace(one.decision),
+      ),
+    );
+  });
+}
+
+function searched(model) {
+  const question = field("question");
+  return part("search-heading", "search-begin", [question], async () => {
+    const asked = { model: model.id, question: wellFormed(question.value), k: NUM_ANSWERS };
+    const { data } = await ask("/v1/match", asked);
+    return data.map(({ answers, is_known: isKnown, decision }) =>
+      element(
+        "div.card", {}, isKnown ? null : element("p.quiet", { word: "not-known" }),
+        element("ol.answers", {}, ...answers.map(answer)), decisionTrace(decision),
+      ),
+    );
+  });
+}
+
+function answer(one) {
+  const { probability, score, question } = one;
+  const text = one.answer ?? one.text ?? "";
+  const share = probability ?? score;
+  return element(
+    "li", {}, element("bdi.name", {}, text),
+    question ? element("bdi.quiet.small", {}, question) : null,
+    Number.isFinite(share) ? element("span.share", {}, percent(share)) : null,
+    Number.isFinite(share) ? bar(share) : null,
+  );
+}
+
+function field(word) {
+  return element("textarea", { rows: 2, id: unique("match"), label: word, placeholder: word, dir: "auto" });
+}
+
+function part(heading, begin, fields, answers) {
+  const notice = new Notice();
+  const results = element("div.results", { role: "region", label: "results", "aria-live": "polite" });
+  const start = async () => {
+    notice.clear();
+    const empty = fields.find((one) => !one.value.trim());
+    if (empty) {
+      notice.tell("nothing-written");
+      empty.focus();
+      return;
+    }
+    try {
+      results.replaceChildren(...(await answers()));
+    } catch (error) {
+      notice.trouble(error);
+    }
+  };
+  const press = (event) => {
+    if (!isBegin(event)) return;
+    event.preventDefault();
+    start();
+  };
+  return element(
+    "section.part", { on: { keydown: press } }, element("h2", { word: heading }),
+    element("div.pair", {}, ...fields),
+    element("div.tools", {}, button(begin, start, { kind: "button.main" })), notice.element, results,
+  );
+}
