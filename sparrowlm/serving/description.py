@@ -91,9 +91,9 @@ def _describe_fields(schema: dict[str, Any], kind: type[Any]) -> None:
 
 
 def _meanings(text: str) -> dict[str, str]:
-    """Return what the part "Attributes:" of a docstring says about each name.
+    r"""Return what the part "Attributes:" of a docstring says about each name.
 
-    >>> _meanings("A box.\\n\\n    Attributes:\\n        size: how\\n            large.\\n")
+    >>> _meanings("A box.\n\n    Attributes:\n        size: how\n            large.\n")
     {'size': 'how large.'}
     """
     part = text.partition("Attributes:\n")[2]

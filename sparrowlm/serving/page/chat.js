@@ -1,6 +1,6 @@
 // Chat: what was said stands on the page alone; every question brings all of it.
 import { decisionTrace } from "./decision.js";
-import { button, copied, element, isComposing, wellFormed } from "./elements.js";
+import { button, copied, element, follow, isComposing, wellFormed } from "./elements.js";
 import { Notice } from "./notices.js";
 import { Sampling } from "./sampling.js";
 import { isStopped, streamed } from "./server.js";
@@ -102,7 +102,7 @@ class Chat {
       if (!piece) continue;
       first_ms ||= performance.now();
       message.content += piece;
-      message.words.append(piece);
+      follow(this.#list, () => message.words.append(piece));
     }
     if (decision) message.item.append(decisionTrace(decision));
     const passed_ms = performance.now() - first_ms;

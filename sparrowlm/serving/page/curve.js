@@ -2,7 +2,8 @@
 import { drawn, element } from "./elements.js";
 import { say } from "./words.js";
 
-const [WIDTH, HEIGHT] = [720, 260];
+const HEIGHT = 260;
+const [NARROWEST, WIDEST] = [300, 800];
 const [LEFT, RIGHT, TOP, BOTTOM] = [48, 12, 10, 34];
 const KINDS = { train_nats: "train", held_out_nats: "held-out" };
 
@@ -22,7 +23,8 @@ function figure(stage, points) {
   );
   const title = element("figcaption", {}, element("ul.key", {}, ...key));
   const known = ["pretraining", "labels"].includes(stage);
-  if (stage) title.prepend(element("strong", known ? { word: `stage-${stage}` } : {}, known ? null : stage));
+  const name = known ? element("strong", { word: `stage-${stage}` }) : element("strong", {}, stage);
+  if (stage) title.prepend(name);
   return element("figure", {}, title, chart(points, shown), element("p.tiny.axis", { word: "axes" }));
 }
 
@@ -30,12 +32,14 @@ function chart(points, shown) {
   const values = points.flatMap((one) => shown.map((name) => one[name])).filter(Number.isFinite);
   const across = ticks(0, Math.max(...points.map((one) => one.seconds)));
   const up = ticks(Math.min(...values), Math.max(...values));
-  const x = placed(across, LEFT, WIDTH - RIGHT);
+  // Drawn as wide as it is shown, so that its words have the size of other words.
+  const width = Math.min(Math.max(document.body.clientWidth - 40, NARROWEST), WIDEST);
+  const x = placed(across, LEFT, width - RIGHT);
   const y = placed(up, HEIGHT - BOTTOM, TOP);
   const lines = shown.map((name) => line(points, name, x, y));
   return drawn(
-    "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": described(points, shown) },
-    ...up.map((value) => rule(y(value), value)),
+    "svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": described(points, shown) },
+    ...up.map((value) => rule(y(value), value, width)),
     ...across.map((value) =>
       drawn("text", { x: x(value), y: HEIGHT - 12, "text-anchor": "middle" }, String(value)),
     ),
@@ -49,9 +53,9 @@ function described(points, shown) {
   return say("curve-label", { first: first[name]?.toFixed(2), last: last[name]?.toFixed(2) });
 }
 
-function rule(y, value) {
+function rule(y, value, width) {
   const text = drawn("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, String(value));
-  return drawn("g", {}, drawn("path", { class: "grid", d: `M${LEFT} ${y}H${WIDTH - RIGHT}` }), text);
+  return drawn("g", {}, drawn("path", { class: "grid", d: `M${LEFT} ${y}H${width - RIGHT}` }), text);
 }
 
 function line(points, name, x, y) {

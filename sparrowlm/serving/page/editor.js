@@ -47,7 +47,7 @@ export class Editor extends EventTarget {
     let place = 0;
     for (const cell of cells) {
       if (cell.start < place || text.slice(cell.start, cell.end) !== cell.text) continue;
-      parts.push(text.slice(place, cell.start), this.#span(cell));
+      parts.push(text.slice(place, cell.start) + this.#space(cell), this.#span(cell));
       place = cell.end;
     }
     // A last line that is empty has a height of its own only with something in it.
@@ -92,12 +92,17 @@ export class Editor extends EventTarget {
     this.#alternatives.close();
   }
 
+  /** Return the space that a token begins with: colour belongs to the word alone. */
+  #space(cell) {
+    return /^\s*(?=\S)/.exec(cell.text)?.[0] ?? "";
+  }
+
   #span(cell) {
     const kind = cell.isOwn ? "span.cell.own" : "span.cell";
     const bits = -cell.logprob / Math.LN2;
     // 12 bits: a word of which one in four thousand would have been as likely.
     const span = element(kind, { style: { "--surprise": Math.min(bits / 12, 1).toFixed(3) } });
-    span.textContent = cell.text;
+    span.textContent = cell.text.slice(this.#space(cell).length);
     this.#spans.set(cell, span);
     return span;
   }
@@ -122,6 +127,8 @@ export class Editor extends EventTarget {
     } else if (event.altKey && event.key === "ArrowDown") {
       event.preventDefault();
       this.open();
+    } else if (event.key === "Escape") {
+      this.close();
     }
   }
 

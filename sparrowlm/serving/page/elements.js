@@ -62,6 +62,14 @@ export const isComposing = (event) => event.isComposing || event.keyCode === 229
 export const isBegin = (event) =>
   event.key === "Enter" && (event.ctrlKey || event.metaKey) && !isComposing(event);
 
+/** Change a part of the page that grows at its end; whoever reads along there goes on doing so. */
+export function follow(part, change) {
+  const before = part.getBoundingClientRect().bottom;
+  change();
+  const grown = part.getBoundingClientRect().bottom - before;
+  if (grown > 0 && before < innerHeight + grown) scrollBy(0, grown);
+}
+
 /** Put text on the clipboard; returns whether that was allowed. */
 export async function copied(text) {
   try {

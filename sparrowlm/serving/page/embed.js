@@ -35,10 +35,10 @@ function matrix(texts, table) {
   const rows = texts.map((text, place) =>
     element(
       "tr", {},
-      element("th", { scope: "row" }, element("span.quiet", {}, `${place + 1} `), element("bdi", {}, text)),
-      ...table[place].map((value) =>
-        element("td", { style: { "--near": Math.min(Math.max(value, 0), 1).toFixed(3) } }, number(value, 2)),
+      element(
+        "th", { scope: "row" }, element("span.quiet", {}, `${place + 1} `), element("bdi", {}, text),
       ),
+      ...table[place].map(near),
     ),
   );
   return element(
@@ -50,6 +50,11 @@ function matrix(texts, table) {
   );
 }
 
+function near(value) {
+  const share = Math.min(Math.max(value, 0), 1).toFixed(3);
+  return element("td", { style: { "--near": share } }, number(value, 2));
+}
+
 function pairs(texts, table) {
   const all = [];
   for (let a = 0; a < texts.length; a += 1) {
@@ -57,8 +62,8 @@ function pairs(texts, table) {
   }
   if (!all.length) return element("p.quiet.small", {}, say("one-line"));
   all.sort((one, other) => other[0] - one[0]);
-  const near = all.filter(([value], place) => !place || value > 0);
-  const items = near.slice(0, NUM_PAIRS).map(([value, first, second]) =>
+  const close = all.filter(([value], place) => !place || value > 0);
+  const items = close.slice(0, NUM_PAIRS).map(([value, first, second]) =>
     element(
       "li", {}, element("span.share", {}, number(value, 2)),
       element("bdi", {}, first), element("span.quiet", {}, " ≈ "), element("bdi", {}, second),

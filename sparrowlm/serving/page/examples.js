@@ -39,7 +39,8 @@ function curl(path, method, model) {
 const quoted = (word) => `'${word.replaceAll("'", "'\\''")}'`;
 
 function python(path, model) {
-  const head = `from openai import OpenAI\n\nclient = OpenAI(base_url=${literal(`${location.origin}/v1`)}, api_key="-")\n`;
+  const address = literal(`${location.origin}/v1`);
+  const head = `from openai import OpenAI\n\nclient = OpenAI(base_url=${address}, api_key="-")\n`;
   if (path === "/v1/models") return `${head}print([model.id for model in client.models.list()])`;
   if (!CALLS[path]) return null;
   const [call, shown] = CALLS[path];

@@ -10,8 +10,9 @@ const NUM_ANSWERS = 5;
 
 /** Make the view. */
 export function match(model) {
-  const [pair, search] = [compared(model), searched(model)];
-  return { element: element("div.view.match", {}, pair, search), leave() {} };
+  // A model that was trained on pairs alone has nothing to search in.
+  const search = model.info?.measured?.search ? searched(model) : null;
+  return { element: element("div.view.match", {}, search, compared(model)), leave() {} };
 }
 
 function compared(model) {
@@ -49,14 +50,10 @@ function searched(model) {
 }
 
 function answer(one) {
-  const { probability, score, question } = one;
-  const text = one.answer ?? one.text ?? "";
-  const share = probability ?? score;
+  const { probability: share, question } = one;
   return element(
-    "li", {}, element("bdi.name", {}, text),
-    question ? element("bdi.quiet.small", {}, question) : null,
-    Number.isFinite(share) ? element("span.share", {}, percent(share)) : null,
-    Number.isFinite(share) ? bar(share) : null,
+    "li", {}, element("bdi.name", {}, one.answer),
+    element("bdi.quiet.small", {}, question), element("span.share", {}, percent(share)), bar(share),
   );
 }
 

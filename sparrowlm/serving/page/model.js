@@ -8,7 +8,9 @@ import { duration, language, number, say, size } from "./words.js";
 const MOST_LABELS = 60;
 const PARTS = { ngram: "part-ngram", neural: "part-neural", mixture: "part-mixture" };
 const JUDGED = { model: "part-model", floor: "part-floor", encoder: "part-neural" };
-const FIGURES = ["accuracy", "span_f1", "macro_f1", "sentence_accuracy", "intent_accuracy"];
+const FIGURES = [
+  "accuracy", "f1", "hit_at_1", "span_f1", "macro_f1", "sentence_accuracy", "intent_accuracy",
+];
 
 /** Make the view. */
 export function describe(model) {

@@ -78,6 +78,7 @@ class Page {
 
   async #load(name) {
     at("models").value = name;
+    at("view").replaceChildren();
     const model = await get(`/v1/models/${encodeURIComponent(name)}`);
     for (const made of this.#made.values()) made.leave();
     this.#made.clear();

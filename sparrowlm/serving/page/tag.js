@@ -63,7 +63,7 @@ function spanText(text, spans, labels) {
     return element(
       `span.span.colour${colour < 0 ? NUM_COLOURS - 1 : colour}`, {},
       element("bdi", {}, piece),
-      element("small", { title: percent(span.probability) }, ` ${span.label} `,
+      element("small", { title: percent(span.probability) }, `${span.label} `,
         element("span.share", {}, percent(span.probability))),
     );
   });

@@ -87,7 +87,9 @@ export function size(bytes) {
   return `${number(bytes / 1000 ** place, place ? 1 : 0)} ${["B", "kB", "MB", "GB"][place]}`;
 }
 
-/** Return a duration in milliseconds or seconds. */
+/** Return a duration in milliseconds, seconds or minutes. */
 export function duration(ms) {
+  const seconds = Math.round(ms / 1000);
+  if (seconds >= 120) return say("minutes", { minutes: Math.floor(seconds / 60), seconds: seconds % 60 });
   return ms < 1000 ? `${number(ms, ms < 10 ? 1 : 0)} ms` : `${number(ms / 1000, 1)} s`;
 }

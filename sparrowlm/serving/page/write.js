@@ -1,6 +1,6 @@
 // Write: the model goes on with a text, and every token can be looked into.
 import { Editor } from "./editor.js";
-import { button, copied, element, isBegin, latest, wellFormed } from "./elements.js";
+import { button, copied, element, follow, isBegin, latest, wellFormed } from "./elements.js";
 import { NextWords, joined } from "./next_words.js";
 import { Notice } from "./notices.js";
 import { remember, remembered } from "./preferences.js";
@@ -147,7 +147,7 @@ class Write {
   #paint() {
     this.painting ??= requestAnimationFrame(() => {
       this.painting = null;
-      this.#editor.render();
+      follow(this.#editor.element, () => this.#editor.render());
       this.#editor.put();
     });
   }
