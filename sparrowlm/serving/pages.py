@@ -19,6 +19,7 @@ _FILES = {
     "/": "index.html",
     "/docs": "docs.html",
     "/favicon.svg": "sparrow.svg",
+    "/page/below.svg": "below.svg",
     **{f"/page/{name}.js": f"{name}.js" for name in _SCRIPTS},
     **{f"/page/{name}.css": f"{name}.css" for name in _STYLES},
 }

@@ -83,6 +83,6 @@ function name({ text, isEnd }) {
   if (isEnd) return element("span.name.quiet", { word: "end-of-text" });
   const shown = text.replaceAll("\n", "↵").replaceAll("\t", "⇥");
   const space = /^ */.exec(shown)[0];
-  const dots = space ? element("span.quiet", { "aria-hidden": "true" }, "·".repeat(space.length)) : null;
-  return element("bdi.name", {}, dots, shown.slice(space.length));
+  const dots = element("span.quiet", { "aria-hidden": "true" }, "·".repeat(space.length));
+  return element("bdi.name", {}, space ? dots : null, shown.slice(space.length));
 }

@@ -28,7 +28,7 @@ function block(lines) {
   const line = lines.shift();
   const heading = HEADING.exec(line);
   if (!line.trim()) return [];
-  if (heading) return [element(`h${Math.min(heading[1].length + 1, 5)}`, {}, ...inline(heading[2]))];
+  if (heading) return [element(`h${heading[1].length + 1}`, {}, ...inline(heading[2]))];
   if (RULE.test(line)) return [element("hr")];
   if (line.startsWith("```")) return [fence(lines)];
   if (line.startsWith("|")) return [table([line, ...taken(lines, (next) => next.startsWith("|"))])];
@@ -56,7 +56,8 @@ function list(lines) {
 
 function cells(line) {
   const inner = line.trim().replace(/^\||\|$/g, "");
-  return inner.replaceAll("\\|", "\u0000").split("|").map((cell) => cell.replaceAll("\u0000", "|").trim());
+  const parts = inner.replaceAll("\\|", "\u0000").split("|");
+  return parts.map((cell) => cell.replaceAll("\u0000", "|").trim());
 }
 
 function table(lines) {
@@ -69,7 +70,7 @@ function table(lines) {
     element(
       "tr", {},
       ...row.map((cell, place) =>
-        place ? element("td", {}, ...inline(cell)) : element("th", { scope: "row" }, ...inline(cell)),
+        element(place ? "td" : "th", { scope: place ? null : "row" }, ...inline(cell)),
       ),
     ),
   );

@@ -25,8 +25,9 @@ class Chat {
     });
     this.send = button("send", () => this.#say(), { kind: "button.main" });
     this.halt = button("stop-writing", () => this.#stop(), { disabled: true });
-    this.again = button("regenerate", () => this.#again(), { kind: "button.plain", disabled: true });
-    this.empty = button("new-chat", () => this.#clear(), { kind: "button.plain" });
+    const kind = "button.plain";
+    this.again = button("regenerate", () => this.#again(), { kind, disabled: true });
+    this.empty = button("new-chat", () => this.#clear(), { kind });
     this.element = element(
       "div.view.chat", {}, this.#list,
       element("div.composer", {}, this.field),
@@ -74,7 +75,9 @@ class Chat {
 
   async #answer() {
     this.#notice.clear();
-    const messages = this.#said.map(({ role, content }) => ({ role, content: wellFormed(content) }));
+    const messages = this.#said.map(({ role, content }) => ({
+      role, content: wellFormed(content),
+    }));
     const running = (this.#running = new AbortController());
     this.#show(true);
     const message = this.#add("assistant", "");
@@ -167,7 +170,9 @@ class Chat {
     };
     const form = element(
       "div.edit", {}, field,
-      element("div.row", {}, button("keep", keep, { kind: "button.main" }), button("cancel", close)),
+      element(
+        "div.row", {}, button("keep", keep, { kind: "button.main" }), button("cancel", close),
+      ),
     );
     message.words.replaceWith(form);
     message.tools.hidden = true;

@@ -13,7 +13,8 @@ const [LEAST_SHOWN, LEAST_SHARE] = [3, 0.01];
 
 /** Make the view. */
 export function classify(model) {
-  const lines = new Lines({ hint: "classify-hint", begin: "classify-begin" }, async (texts, signal) => {
+  const words = { hint: "classify-hint", begin: "classify-begin" };
+  const lines = new Lines(words, async (texts, signal) => {
     const question = { model: model.id, input: texts, explain: true, floor: true, k: NUM_LABELS };
     const { data } = await ask("/v1/classify", question, signal);
     const records = data.map(({ index, ...one }) => ({ text: texts[index], ...one }));

@@ -17,7 +17,8 @@ export function curves(curve) {
 }
 
 function figure(stage, points) {
-  const shown = Object.keys(KINDS).filter((name) => points.some((one) => Number.isFinite(one[name])));
+  const isKnown = (name) => points.some((one) => Number.isFinite(one[name]));
+  const shown = Object.keys(KINDS).filter(isKnown);
   const key = shown.map((name) =>
     element(`li.${KINDS[name]}`, {}, element("i"), element("span", { word: KINDS[name] })),
   );
@@ -25,7 +26,8 @@ function figure(stage, points) {
   const known = ["pretraining", "labels"].includes(stage);
   const name = known ? element("strong", { word: `stage-${stage}` }) : element("strong", {}, stage);
   if (stage) title.prepend(name);
-  return element("figure", {}, title, chart(points, shown), element("p.tiny.axis", { word: "axes" }));
+  const axes = element("p.tiny.axis", { word: "axes" });
+  return element("figure", {}, title, chart(points, shown), axes);
 }
 
 function chart(points, shown) {
@@ -37,8 +39,9 @@ function chart(points, shown) {
   const x = placed(across, LEFT, width - RIGHT);
   const y = placed(up, HEIGHT - BOTTOM, TOP);
   const lines = shown.map((name) => line(points, name, x, y));
+  const viewBox = `0 0 ${width} ${HEIGHT}`;
   return drawn(
-    "svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": described(points, shown) },
+    "svg", { viewBox, role: "img", "aria-label": described(points, shown) },
     ...up.map((value) => rule(y(value), value, width)),
     ...across.map((value) =>
       drawn("text", { x: x(value), y: HEIGHT - 12, "text-anchor": "middle" }, String(value)),
@@ -55,7 +58,8 @@ function described(points, shown) {
 
 function rule(y, value, width) {
   const text = drawn("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, String(value));
-  return drawn("g", {}, drawn("path", { class: "grid", d: `M${LEFT} ${y}H${width - RIGHT}` }), text);
+  const path = drawn("path", { class: "grid", d: `M${LEFT} ${y}H${width - RIGHT}` });
+  return drawn("g", {}, path, text);
 }
 
 function line(points, name, x, y) {
@@ -77,5 +81,6 @@ export function ticks(least, most) {
   const step = [1, 2, 5, 10].map((times) => times * power).find((one) => span / one <= 6);
   const [first, last] = [Math.floor(least / step), Math.ceil(most / step)];
   const count = Math.max(last, first + 1) - first + 1;
-  return Array.from({ length: count }, (_none, place) => Number((step * (first + place)).toPrecision(10)));
+  const value = (place) => Number((step * (first + place)).toPrecision(10));
+  return Array.from({ length: count }, (_none, place) => value(place));
 }

@@ -29,7 +29,7 @@ function step(word, said, isTaken) {
   return element(`li.step${isTaken ? ".taken" : ""}`, {}, name, what);
 }
 
-const failure = (decision) => (decision.answered_by === "nobody" ? (decision.failure ?? null) : null);
+const failure = ({ answered_by: by, failure: told }) => (by === "nobody" ? (told ?? null) : null);
 
 function sentence({ confidence, threshold, action, answered_by: by }) {
   const fields = { confidence: percent(confidence), threshold: percent(threshold) };

@@ -8,7 +8,7 @@ import { bindPage, language, speak, tell } from "./words.js";
 
 const at = (name) => document.getElementById(name);
 
-function operation(path, method, found, parts, model) {
+function operation({ path, method, found }, parts, model) {
   const schema = found.requestBody?.content["application/json"].schema;
   const fields = schema ? fieldsOf(schema, parts) : [];
   return element(
@@ -33,7 +33,10 @@ function table(fields) {
   );
   return element(
     "div.scroll", { tabindex: "0", role: "region", label: "field" },
-    element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows)),
+    element(
+      "table", {},
+      element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows),
+    ),
   );
 }
 
@@ -60,8 +63,8 @@ function examples(path, method, model) {
 
 async function start() {
   applyTheme(remembered("theme", "system"));
-  speak(preferredLanguage());
   bindPage();
+  speak(preferredLanguage());
   at("address").textContent = location.origin;
   at("skip").addEventListener("click", () => at("view").focus());
   at("language").addEventListener("click", () => {
@@ -82,7 +85,8 @@ async function start() {
 }
 
 async function list() {
-  const [{ paths, components }, models] = await Promise.all([get("/openapi.json"), get("/v1/models")]);
+  const asked = [get("/openapi.json"), get("/v1/models")];
+  const [{ paths, components }, models] = await Promise.all(asked);
   const model = models.data[0]?.id ?? "MODEL";
   const all = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, found]) => ({ path, method, found })),
@@ -92,7 +96,7 @@ async function list() {
   );
   at("endpoints").append(element("ol", {}, ...links));
   at("operations").append(
-    ...all.map(({ path, method, found }) => operation(path, method, found, components.schemas, model)),
+    ...all.map((one) => operation(one, components.schemas, model)),
   );
   if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
 }

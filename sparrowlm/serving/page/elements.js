@@ -19,7 +19,7 @@ export function element(kind, traits = {}, ...content) {
   const { on = {}, style = {}, word, label, hint, placeholder, fields, ...attributes } = traits;
   for (const [name, value] of Object.entries(attributes)) {
     if (value === true) made.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
+    else if (value !== false && (value ?? null) !== null) made.setAttribute(name, value);
   }
   for (const [name, value] of Object.entries(style)) made.style.setProperty(name, value);
   for (const [name, listener] of Object.entries(on)) made.addEventListener(name, listener);

@@ -36,7 +36,8 @@ function matrix(texts, table) {
     element(
       "tr", {},
       element(
-        "th", { scope: "row" }, element("span.quiet", {}, `${place + 1} `), element("bdi", {}, text),
+        "th", { scope: "row" },
+        element("span.quiet", {}, `${place + 1} `), element("bdi", {}, text),
       ),
       ...table[place].map(near),
     ),
@@ -45,7 +46,8 @@ function matrix(texts, table) {
     "div.scroll", { tabindex: "0", role: "region", label: "matrix" },
     element(
       "table.matrix", {}, element("caption.tiny", { word: "matrix" }),
-      element("thead", {}, element("tr", {}, element("td"), ...heads)), element("tbody", {}, ...rows),
+      element("thead", {}, element("tr", {}, element("td"), ...heads)),
+      element("tbody", {}, ...rows),
     ),
   );
 }
@@ -70,6 +72,7 @@ function pairs(texts, table) {
     ),
   );
   return element(
-    "section.nearest", {}, element("h3.tiny", { word: "nearest" }), element("ol.pairs", {}, ...items),
+    "section.nearest", {},
+    element("h3.tiny", { word: "nearest" }), element("ol.pairs", {}, ...items),
   );
 }

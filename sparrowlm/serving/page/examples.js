@@ -32,7 +32,8 @@ function curl(path, method, model) {
     return `curl ${quoted(address + query)}`;
   }
   const body = JSON.stringify({ model, ...BODIES[path] });
-  return `curl ${quoted(address)} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(body)}`;
+  const kind = "-H 'Content-Type: application/json'";
+  return `curl ${quoted(address)} \\\n  ${kind} \\\n  -d ${quoted(body)}`;
 }
 
 /** Return a word as a shell reads it; names of models may hold anything. */
@@ -49,5 +50,5 @@ function python(path, model) {
   return `${head}answer = ${call}(\n${lines.join("\n")}\n)\nprint(answer.${shown})`;
 }
 
-/** Return a value as Python writes it; texts, numbers, lists and objects are the same as in JSON. */
+/** Return a value as Python writes it: texts, numbers, lists and objects are as in JSON. */
 const literal = (value) => JSON.stringify(value);

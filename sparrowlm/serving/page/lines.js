@@ -19,7 +19,7 @@ export class Lines {
     });
     this.begin = button(words.begin, () => this.start(), { kind: "button.main" });
     this.files = element("span.files");
-    this.results = element("div.results", { role: "region", label: "results", "aria-live": "polite" });
+    this.results = resultsPlace();
     const tools = element("div.tools", {}, this.begin, this.files);
     this.parts = [this.field, tools, this.#notice.element, this.results];
   }
@@ -68,6 +68,11 @@ export class Lines {
   leave() {
     this.#running?.abort();
   }
+}
+
+/** Return a place for what comes back; what is put there is read aloud. */
+export function resultsPlace() {
+  return element("div.results", { role: "region", label: "results", "aria-live": "polite" });
 }
 
 /** Return records as lines of JSON. */

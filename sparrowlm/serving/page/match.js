@@ -1,7 +1,8 @@
 // Match: do two texts mean the same; which stored answer belongs to a question.
 import { bar } from "./bars.js";
 import { decisionTrace } from "./decision.js";
-import { button, element, isBegin, unique, wellFormed } from "./elements.js";
+import { button, element, isBegin, wellFormed } from "./elements.js";
+import { resultsPlace } from "./lines.js";
 import { Notice } from "./notices.js";
 import { ask } from "./server.js";
 import { percent } from "./words.js";
@@ -27,7 +28,9 @@ function compared(model) {
         "div.card", {},
         element(
           "p", {}, element("span.big", { word: one.is_same ? "same" : "not-same" }), " ",
-          element("span.share", {}, percent(one.probability)),
+          element("span.share", {
+            word: "same-share", fields: { share: percent(one.probability) },
+          }),
         ),
         bar(one.probability), decisionTrace(one.decision),
       ),
@@ -52,18 +55,20 @@ function searched(model) {
 function answer(one) {
   const { probability: share, question } = one;
   return element(
-    "li", {}, element("bdi.name", {}, one.answer),
-    element("bdi.quiet.small", {}, question), element("span.share", {}, percent(share)), bar(share),
+    "li", {},
+    element("p", {}, element("bdi.name", {}, one.answer)), bar(share),
+    element("span.share", {}, percent(share)),
+    element("p.quiet.small", {}, element("bdi", {}, question)),
   );
 }
 
 function field(word) {
-  return element("textarea", { rows: 2, id: unique("match"), label: word, placeholder: word, dir: "auto" });
+  return element("textarea", { rows: 2, label: word, placeholder: word, dir: "auto" });
 }
 
 function part(heading, begin, fields, answers) {
   const notice = new Notice();
-  const results = element("div.results", { role: "region", label: "results", "aria-live": "polite" });
+  const results = resultsPlace();
   const start = async () => {
     notice.clear();
     const empty = fields.find((one) => !one.value.trim());
@@ -86,6 +91,7 @@ function part(heading, begin, fields, answers) {
   return element(
     "section.part", { on: { keydown: press } }, element("h2", { word: heading }),
     element("div.pair", {}, ...fields),
-    element("div.tools", {}, button(begin, start, { kind: "button.main" })), notice.element, results,
+    element("div.tools", {}, button(begin, start, { kind: "button.main" })), notice.element,
+    results,
   );
 }

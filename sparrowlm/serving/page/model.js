@@ -29,7 +29,8 @@ function sections(model) {
 }
 
 function section(heading, ...content) {
-  return content.length ? element("section", {}, element("h2", { word: heading }), ...content) : null;
+  if (!content.length) return null;
+  return element("section", {}, element("h2", { word: heading }), ...content);
 }
 
 /** Return the name of a kind of model in the page's language. */
@@ -84,7 +85,7 @@ function judged(held) {
   const rows = parts.map(([part, word]) =>
     element(
       "tr", {}, element("th", { scope: "row", word }),
-      ...names.map((name) => element("td", {}, figure(held[part], name))),
+      ...names.map((name) => element("td", {}, ...figure(held[part], name))),
     ),
   );
   return section(
@@ -98,10 +99,10 @@ function judged(held) {
 
 function figure(found, name) {
   const value = found[name];
-  if (!Number.isFinite(value)) return "–";
-  const between = found[`${name}_interval`];
-  if (!between) return `${number(100 * value, 1)}%`;
-  return `${number(100 * value, 1)}% (${between.map((end) => number(100 * end, 1)).join("–")})`;
+  if (!Number.isFinite(value)) return ["–"];
+  const share = `${number(100 * value, 1)}%`;
+  const between = found[`${name}_interval`]?.map((end) => number(100 * end, 1)).join("–");
+  return between ? [share, " ", element("span.range", {}, `(${between})`)] : [share];
 }
 
 function labels(task) {
@@ -116,6 +117,7 @@ function card(source) {
   if (!source) return null;
   const parts = cardParts(halfOf(source, language()));
   return element(
-    "details.card-text", {}, element("summary", { word: "card" }), element("div.prose", {}, ...parts),
+    "details.card-text", {},
+    element("summary", { word: "card" }), element("div.prose", {}, ...parts),
   );
 }

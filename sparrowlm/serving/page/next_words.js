@@ -47,7 +47,8 @@ export class NextWords {
   }
 
   async #ask(signal, before) {
-    const question = { model: this.#model.id, input: wellFormed(before), k: NUM_WORDS, floor: true };
+    const input = wellFormed(before);
+    const question = { model: this.#model.id, input, k: NUM_WORDS, floor: true };
     try {
       const found = await ask("/v1/next", question, signal);
       this.#show(found.data, found.floor ?? null);
@@ -64,7 +65,8 @@ export class NextWords {
     this.#floor.replaceChildren(
       ...(floor ?? []).map((one) =>
         element(
-          "li", {}, element("bdi", {}, one.word), element("span.share", {}, percent(one.probability)),
+          "li", {}, element("bdi", {}, one.word),
+          element("span.share", {}, percent(one.probability)),
         ),
       ),
     );

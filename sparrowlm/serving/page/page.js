@@ -29,8 +29,8 @@ class Page {
   #view = "";
 
   async start() {
-    speak(preferredLanguage());
     bindPage();
+    speak(preferredLanguage());
     at("language").addEventListener("click", () => this.#speak(language() === "zh" ? "en" : "zh"));
     at("theme").addEventListener("click", () => this.#dye());
     at("keys").addEventListener("click", showKeys);
@@ -101,8 +101,9 @@ class Page {
   #tellModel() {
     if (!this.#model) return;
     const { kind, info } = this.#model;
-    const parameters = info.parameters ? say("parameters", { count: number(info.parameters) }) : null;
-    at("about").textContent = [kindName(kind), size(info.bytes), parameters].filter(Boolean).join(" · ");
+    const parts = [kindName(kind), size(info.bytes)];
+    if (info.parameters) parts.push(say("parameters", { count: number(info.parameters) }));
+    at("about").textContent = parts.join(" · ");
   }
 
   #show(name) {

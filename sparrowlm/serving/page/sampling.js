@@ -36,11 +36,9 @@ export class Sampling {
   /** Return the fields of a request. Throws Trouble where the form makes no sense. */
   fields() {
     const found = {};
-    for (const [name] of DIALS) {
-      const input = this.#fields.get(name);
-      if (input.value === "") continue;
-      if (!input.checkValidity()) throw new Trouble(`${say(name)}: ${input.validationMessage}`);
-      found[name] = Number(input.value);
+    for (const dial of DIALS) {
+      const value = this.#value(dial);
+      if (value !== null) found[dial[0]] = value;
     }
     const stops = this.#fields.get("stop").value.split("\n").filter((line) => line !== "");
     // Line breaks cannot stand in a line of their own: they are written as \n.
@@ -48,6 +46,16 @@ export class Sampling {
     const format = this.#format();
     if (format) found.response_format = format;
     return found;
+  }
+
+  #value([name, least, most, step]) {
+    const { value, validity } = this.#fields.get(name);
+    const isOutside = validity.rangeUnderflow || validity.rangeOverflow;
+    // Steps are for the arrows; only whole numbers must be whole.
+    if (validity.badInput || isOutside || (step === 1 && validity.stepMismatch)) {
+      throw new Trouble(say("no-number", { name: say(name), least, most }));
+    }
+    return value === "" ? null : Number(value);
   }
 
   #format() {
@@ -66,7 +74,7 @@ export class Sampling {
 
   #dial(name, least, most, step, otherwise) {
     const input = element("input", {
-      type: "number", min: least, max: most, step: name === "temperature" ? "any" : step,
+      type: "number", min: least, max: most, step,
       id: unique(name), placeholder: "unset", inputmode: "decimal", autocomplete: "off",
     });
     input.value = this.#chosen[name] ?? otherwise;

@@ -30,13 +30,14 @@ function typeOf(schema, parts, depth = 0) {
   if (found !== schema && depth > 1) return schema.$ref.split("/").at(-1);
   if (found.enum || found.anyOf) return typeOf(found, parts, depth + 1);
   const type = found.type ?? "any";
-  if (type === "array") return `[${found.items ? typeOf(found.items, parts, depth + 1) : "any"}, …]`;
+  if (type === "array") return `[${typeOf(found.items ?? {}, parts, depth + 1)}, …]`;
   if (type === "object" && found.properties) return `{${Object.keys(found.properties).join(", ")}}`;
   return type + range(found);
 }
 
 function several(kinds, parts, depth) {
-  const all = kinds.filter((one) => one.type !== "null").map((one) => typeOf(one, parts, depth + 1));
+  const given = kinds.filter((one) => one.type !== "null");
+  const all = given.map((one) => typeOf(one, parts, depth + 1));
   return [...new Set(all)].join(" | ");
 }
 

@@ -26,7 +26,9 @@ export function tag(model) {
 
 function rowsOf({ text, spans, intent }) {
   if (!spans.length) return [[text, "", "", "", "", "", intent]];
-  return spans.map((one) => [text, one.start, one.end, one.label, one.text, one.probability, intent]);
+  return spans.map((one) => [
+    text, one.start, one.end, one.label, one.text, one.probability, intent,
+  ]);
 }
 
 function card(one, labels) {
@@ -43,7 +45,8 @@ function card(one, labels) {
 
 function intent({ intent: name, intent_probability: share }) {
   return element(
-    "p.intent", {}, element("span.tiny", { word: "intent" }), " ", element("bdi.big", {}, name), " ",
+    "p.intent", {},
+    element("span.tiny", { word: "intent" }), " ", element("bdi.big", {}, name), " ",
     element("span.share", {}, percent(share)), bar(share),
   );
 }

@@ -3,7 +3,9 @@ import { english } from "./words_en.js";
 import { chinese } from "./words_zh.js";
 
 const LANGUAGES = { en: english, zh: chinese };
-const PLACES = { label: "aria-label", hint: "title", placeholder: "placeholder" };
+const PLACES = new Map([
+  ["label", "aria-label"], ["hint", "title"], ["placeholder", "placeholder"],
+]);
 const bound = new WeakMap();
 let current = english;
 
@@ -41,7 +43,7 @@ function put(node) {
     // Fields may be made anew for each language.
     const values = typeof fields === "function" ? fields() : fields;
     if (place === "word") node.textContent = say(key, values);
-    else node.setAttribute(PLACES[place], say(key, values));
+    else node.setAttribute(PLACES.get(place), say(key, values));
   }
 }
 
@@ -53,6 +55,7 @@ export function speak(name) {
   current = LANGUAGES[name] ?? english;
   document.documentElement.lang = name === "zh" ? "zh-CN" : "en";
   for (const node of document.querySelectorAll("[data-said]")) if (bound.has(node)) put(node);
+  delete document.documentElement.dataset.unsaid;
   document.dispatchEvent(new CustomEvent("language"));
 }
 
@@ -90,6 +93,7 @@ export function size(bytes) {
 /** Return a duration in milliseconds, seconds or minutes. */
 export function duration(ms) {
   const seconds = Math.round(ms / 1000);
-  if (seconds >= 120) return say("minutes", { minutes: Math.floor(seconds / 60), seconds: seconds % 60 });
+  const minutes = Math.floor(seconds / 60);
+  if (minutes >= 2) return say("minutes", { minutes, seconds: seconds % 60 });
   return ms < 1000 ? `${number(ms, ms < 10 ? 1 : 0)} ms` : `${number(ms / 1000, 1)} s`;
 }

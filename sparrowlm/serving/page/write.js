@@ -48,11 +48,12 @@ class Write {
   #makeTools() {
     this.begin = button("continue", () => this.#write(), { kind: "button.main" });
     this.halt = button("stop-writing", () => this.#stop(), { disabled: true });
-    this.back = button("undo", () => this.#editor.step(true), { kind: "button.plain", disabled: true });
-    this.copy = button("copy", () => this.#copy(), { kind: "button.plain" });
-    this.empty = button("clear", () => this.#clear(), { kind: "button.plain" });
+    const kind = "button.plain";
+    this.back = button("undo", () => this.#editor.step(true), { kind, disabled: true });
+    this.copy = button("copy", () => this.#copy(), { kind });
+    this.empty = button("clear", () => this.#clear(), { kind });
     this.colours = button("surprise", () => this.#colour(!this.isColoured), {
-      kind: "button.plain", hint: "surprise-hint", "aria-pressed": "false",
+      kind, hint: "surprise-hint", "aria-pressed": "false",
     });
     this.tools = element(
       "div.tools", {}, this.begin, this.halt, this.back, this.copy, this.empty, this.colours,

@@ -3,6 +3,8 @@
 
 const BYTES = /^bytes:((?:\\x[0-9a-f]{2})+)$/;
 const END = "<|document|>";
+// A field of the browser keeps no carriage return: with one in the text, places would not agree.
+const kept = (text) => text.replaceAll("\r", "");
 
 function bytesOf(name) {
   const found = BYTES.exec(name);
@@ -25,8 +27,9 @@ export class CellReader {
       if (name === END) return;
       const logprob = logprobs.token_logprobs[place] ?? 0;
       const top = logprobs.top_logprobs[place] ?? {};
-      const cell = (this.#open ??= { text: "", logprob: 0, alternatives: listed(name, logprob, top) });
-      cell.text += this.#decoder.decode(bytesOf(name), { stream: true });
+      this.#open ??= { text: "", logprob: 0, alternatives: listed(name, logprob, top) };
+      const cell = this.#open;
+      cell.text += kept(this.#decoder.decode(bytesOf(name), { stream: true }));
       cell.logprob += logprob;
       if (cell.text === "") return;
       cells.push(cell);
@@ -123,8 +126,9 @@ export class WrittenText {
 
   /** Put text and the cells that it consists of at the end. */
   append(text, cells) {
-    this.text += text;
-    for (const cell of cells) this.#place(cell, this.#next ?? this.text.length - text.length);
+    const start = this.text.length;
+    this.text += kept(text);
+    for (const cell of cells) this.#place(cell, this.#next ?? start);
   }
 
   /** Put the cells of the whole text in place of those that are there. */
