@@ -468,22 +468,17 @@ def test_the_description_can_be_copied(browser, served):
         compile(code, "example", "exec")
 
 
-def test_a_text_without_carriage_returns_keeps_its_places(browser, served):
+def test_carriage_returns_move_no_places(browser, served):
     whole = "The\r\ncat\rsat"
+    form = {"response_format": {"type": "choices", "choices": [whole]}}
+    answer = served.ask("/v1/completions", model="mixed", max_tokens=100, **form)
+    assert answer["choices"][0]["text"] == whole
+
+    def with_form(route):
+        route.continue_(post_data=json.dumps({**route.request.post_data_json, **form}))
+
     with reading(browser, served.address) as reader:
         reader.open("mixed", "write")
-        reader.page.select_option("[id^=form-]", "choices")
-        reader.page.evaluate("document.querySelector('.settings').open = true")
-        reader.set("max_tokens", 100)
-        form = {"response_format": {"type": "choices", "choices": [whole]}}
-        reader.page.route("**/v1/completions", lambda route: _with(route, form))
-        reader.page.fill(".form textarea", "x")
+        reader.page.route("**/v1/completions", with_form)
         assert reader.write("") == "The\ncatsat"
         assert "".join(reader.cells()) == "The\ncatsat"
-        assert served.ask("/v1/completions", model="mixed", max_tokens=100, **form)["choices"][0][
-            "text"
-        ] == whole  # fmt: skip
-
-
-def _with(route, form):
-    route.continue_(post_data=json.dumps({**route.request.post_data_json, **form}))
