@@ -11,6 +11,8 @@ export class Editor extends EventTarget {
   #mirror = element("div.mirror", { "aria-hidden": "true" });
   #alternatives = new Alternatives((cell, one) => this.#choose(cell, one));
   #spans = new Map();
+  #drawn = [];
+  #rest = document.createTextNode("");
   #editedAt_ms = 0;
   #marked = null;
 
@@ -42,17 +44,35 @@ export class Editor extends EventTarget {
   render() {
     const { text, cells } = this.written;
     if (this.field.value !== text) this.field.value = text;
-    this.#spans.clear();
     const parts = [];
     let place = 0;
     for (const cell of cells) {
       if (cell.start < place || text.slice(cell.start, cell.end) !== cell.text) continue;
-      parts.push(text.slice(place, cell.start) + this.#space(cell), this.#span(cell));
+      parts.push({ cell, before: text.slice(place, cell.start) + this.#space(cell) });
       place = cell.end;
     }
     // A last line that is empty has a height of its own only with something in it.
-    parts.push(`${text.slice(place)}\u200b`);
-    this.#mirror.replaceChildren(...parts);
+    this.#draw(parts, `${text.slice(place)}\u200b`);
+  }
+
+  /** Draw the copy of the text; what is drawn already and still so is left alone. */
+  #draw(parts, rest) {
+    let same = 0;
+    const isSame = ({ cell, before }, old) => old?.cell === cell && old.before === before;
+    while (same < parts.length && isSame(parts[same], this.#drawn[same])) same += 1;
+    for (const old of this.#drawn.splice(same)) {
+      this.#spans.delete(old.cell);
+      old.span.remove();
+      old.text.remove();
+    }
+    this.#rest.remove();
+    for (const { cell, before } of parts.slice(same)) {
+      const [text, span] = [document.createTextNode(before), this.#span(cell)];
+      this.#drawn.push({ cell, before, text, span });
+      this.#mirror.append(text, span);
+    }
+    this.#rest.data = rest;
+    this.#mirror.append(this.#rest);
   }
 
   /** Put the caret somewhere; without a place, at the end. */

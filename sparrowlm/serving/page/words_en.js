@@ -79,6 +79,7 @@ export const english = {
   "copy": "Copy",
   "copied": "Copied.",
   "not-copied": "The browser does not allow copying here.",
+  "ended-here": "The model would end the text here.",
   "clear": "Clear",
   "surprise": "Surprise",
   "surprise-hint": "Colour every token by how little the model expected it",

@@ -79,6 +79,7 @@ export const chinese = {
   "copy": "复制",
   "copied": "已复制。",
   "not-copied": "浏览器不允许在此复制。",
+  "ended-here": "模型认为文本到此结束。",
   "clear": "清空",
   "surprise": "意外程度",
   "surprise-hint": "按模型对每个词元的意外程度着色",

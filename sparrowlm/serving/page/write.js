@@ -114,7 +114,8 @@ class Write {
         ...this.#sampling.fields(), model: this.model.id, logprobs: NUM_ALTERNATIVES,
         prompt: wellFormed(this.#editor.written.text),
       };
-      await this.#receive(question, running.signal);
+      const num_signs = await this.#receive(question, running.signal);
+      if (num_signs === 0) this.#notice.tell("ended-here");
     } catch (error) {
       this.#notice.trouble(error);
     }
@@ -125,15 +126,16 @@ class Write {
     const { written } = this.#editor;
     const reader = new CellReader();
     const asked_ms = performance.now();
-    let [first_ms, count] = [0, 0];
+    let [first_ms, count, num_signs] = [0, 0, 0];
     written.begin();
     try {
       for await (const chunk of streamed("/v1/completions", question, signal)) {
         // What had arrived before the reader stopped may still be in the queue.
-        if (signal.aborted) return;
+        if (signal.aborted) return null;
         const [choice] = chunk.choices;
         if (!choice) continue;
         first_ms ||= performance.now();
+        num_signs += choice.text.length;
         count += choice.logprobs?.tokens.length ?? 0;
         written.append(choice.text, choice.logprobs ? reader.read(choice.logprobs) : []);
         this.#paint();
@@ -142,6 +144,7 @@ class Write {
     } finally {
       if (!signal.aborted) written.end();
     }
+    return num_signs;
   }
 
   /** Show what came, once for each picture of the screen. */
