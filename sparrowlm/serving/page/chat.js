@@ -130,6 +130,7 @@ class Chat {
     this.send.disabled = isRunning;
     this.halt.disabled = !isRunning;
     this.again.disabled = isRunning || !this.#said.some(({ role }) => role === "user");
+    this.element.classList.toggle("running", isRunning);
     if (hadFocus) (isRunning ? this.halt : this.send).focus();
   }
 

@@ -72,7 +72,7 @@ export const english = {
   "no-json": "The schema is no JSON: {reason}",
   "writing": "Text",
   "writing-hint": "Begin a text. The model goes on with it.",
-  "write-keys": "Ctrl ⏎ continues · Alt 1…9 takes a word · Alt ↓ shows what else could stand at the caret · click a written word for the same",
+  "write-keys": "Ctrl ⏎ continues · Alt 1…9 takes a word · Alt ↓ or a click shows what else could stand there",
   "continue": "Continue",
   "stop-writing": "Stop",
   "undo": "Undo",

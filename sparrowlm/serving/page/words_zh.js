@@ -72,7 +72,7 @@ export const chinese = {
   "no-json": "模式不是 JSON：{reason}",
   "writing": "文本",
   "writing-hint": "写个开头，模型会接着写。",
-  "write-keys": "Ctrl ⏎ 续写 · Alt 1…9 采用词语 · Alt ↓ 查看光标处的其他可能 · 点击写出的词也可查看",
+  "write-keys": "Ctrl ⏎ 续写 · Alt 1…9 采用词语 · Alt ↓ 或点击词语查看其他可能",
   "continue": "续写",
   "stop-writing": "停止",
   "undo": "撤销",
