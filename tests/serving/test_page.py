@@ -487,3 +487,50 @@ def test_carriage_returns_move_no_places(browser, served):
         reader.page.route("**/v1/completions", with_form)
         assert reader.write("") == "The\ncatsat"
         assert "".join(reader.cells()) == "The\ncatsat"
+
+
+def test_the_floor_stands_beside_the_tagger(browser, served):
+    def span(text, label):
+        start = "去北京 now".index(text)
+        return {"start": start, "end": start + len(text), "label": label, "text": text,
+                "probability": 0.5}  # fmt: skip
+
+    item = {
+        "index": 0, "text": "去北京 now", "spans": [span("北京", "LOC")],
+        "floor": {"spans": [span("now", "TIME")]},
+    }  # fmt: skip
+    with reading(browser, served.address) as reader:
+        page = reader.page
+        page.route("**/v1/tag", lambda route: route.fulfill(json={"data": [item]}))
+        reader.open("tags", "tag")
+        page.fill(".lines", item["text"])
+        page.keyboard.press("Control+Enter")
+        page.wait_for_selector(".beside .span")
+        assert page.locator(".card > .marked .span bdi").all_text_contents() == ["北京"]
+        assert page.locator(".beside .span bdi").all_text_contents() == ["now"]
+
+
+def test_an_answer_is_given_anew_to_all_that_was_said(browser, served):
+    asked = []
+
+    def seen(route):
+        asked.append(route.request.post_data_json["messages"])
+        route.continue_()
+
+    with reading(browser, served.address) as reader:
+        page = reader.page
+        page.route("**/v1/chat/completions", seen)
+        reader.open("mixed", "chat")
+        for text in ("The cat", "The dog"):
+            page.fill(".composer textarea", text)
+            page.keyboard.press("Enter")
+            page.wait_for_selector(".chat .main:enabled")
+        page.click("text=Answer anew")
+        page.wait_for_selector(".chat .main:enabled")
+        roles = [[one["role"] for one in messages] for messages in asked]
+        whole = ["user", "assistant", "user"]
+        assert roles == [["user"], whole, whole]
+        assert asked[1] == asked[2]
+        assert page.locator(".said > li").count() == 4
+        page.click("text=New chat")
+        assert page.locator(".said > li").count() == 0
