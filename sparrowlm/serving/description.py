@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -43,6 +44,8 @@ def description() -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(
         kinds, ref_template="#/components/schemas/{name}"
     )
+    for kind in _structures():
+        _describe_fields(components.get(kind.__name__, {}), kind)
     paths: dict[str, Any] = {
         path: {"post": _operation(route.summary, schema)}
         for (path, route), schema in zip(ROUTES.items(), schemas, strict=True)
@@ -63,6 +66,39 @@ def description() -> dict[str, Any]:
         },
         "security": [{}, {"key": []}],
     }
+
+
+def _structures() -> list[type[Any]]:
+    """Return every type that a schema is made of."""
+    found: list[type[Any]] = []
+    waiting: list[type[Any]] = [msgspec.Struct]
+    while waiting:
+        waiting += (kinds := waiting.pop().__subclasses__())
+        found += kinds
+    return [kind for kind in found if kind.__module__.startswith("sparrowlm.serving.wire.")]
+
+
+def _describe_fields(schema: dict[str, Any], kind: type[Any]) -> None:
+    """Give each field of a schema what the docstrings of its type, and of those above, say."""
+    summary = (kind.__doc__ or "").partition("\n")[0]
+    if "description" in schema:
+        schema["description"] = summary
+    names = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
+    for above in reversed(kind.__mro__):
+        for name, meaning in _meanings(above.__doc__ or "").items():
+            if name in names and "properties" in schema:
+                schema["properties"][names[name]]["description"] = meaning
+
+
+def _meanings(text: str) -> dict[str, str]:
+    r"""Return what the part "Attributes:" of a docstring says about each name.
+
+    >>> _meanings("A box.\n\n    Attributes:\n        size: how\n            large.\n")
+    {'size': 'how large.'}
+    """
+    part = text.partition("Attributes:\n")[2]
+    entries = re.findall(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", part, re.MULTILINE)
+    return {name: " ".join(meaning.split()) for name, meaning in entries}
 
 
 def _operation(summary: str, schema: dict[str, Any]) -> dict[str, Any]:

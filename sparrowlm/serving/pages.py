@@ -8,13 +8,20 @@ from importlib.resources import files
 
 _FOLDER = files("sparrowlm.serving") / "page"
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_SCRIPTS = (
+    "alternatives", "bars", "card", "chat", "classify", "curve", "decision", "docs", "editor",
+    "elements", "embed", "events", "examples", "key", "lines", "marked_text", "match", "model",
+    "next_words", "notices", "page", "preferences", "sampling", "schemas", "server", "tag", "words",
+    "words_en", "words_zh", "write", "written",
+)  # fmt: skip
+_STYLES = ("docs", "page", "views")
 _FILES = {
     "/": "index.html",
     "/docs": "docs.html",
-    "/page/page.css": "page.css",
-    "/page/page.js": "page.js",
-    "/page/docs.js": "docs.js",
     "/favicon.svg": "sparrow.svg",
+    "/page/below.svg": "below.svg",
+    **{f"/page/{name}.js": f"{name}.js" for name in _SCRIPTS},
+    **{f"/page/{name}.css": f"{name}.css" for name in _STYLES},
 }
 
 
@@ -38,7 +45,9 @@ def page_headers() -> dict[str, str]:
     return {
         "content-security-policy": (
             "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
-            "frame-ancestors 'none'; object-src 'none'"
+            "frame-ancestors 'none'; object-src 'none'; "
+            # Nothing is ever read as HTML: the browser itself forbids it.
+            "require-trusted-types-for 'script'; trusted-types 'none'"
         ),
         "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
