@@ -10,6 +10,9 @@
 # the CPU build comes from. Behind a mirror:       make demo TORCH_INDEX=https://mirror/whl/cpu
 # Where the usual index already serves CPU builds: make demo TORCH_INDEX=
 
+# What does not depend on one another is installed side by side.
+MAKEFLAGS += --jobs=2
+
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= torch==2.13.0
