@@ -76,13 +76,16 @@ class FaultProxy(LoopThread):
 
     async def _upstream(self, head, body):
         reader, writer = await asyncio.open_connection("127.0.0.1", self.upstream.port)
-        writer.write(head + body)
-        start = await reader.readuntil(b"\r\n\r\n")
-        sizes = [x for x in start.split(b"\r\n") if x.lower().startswith(b"content-length")]
-        content = await (
-            reader.readexactly(int(sizes[0].split(b":")[1])) if sizes else reader.read()
-        )
-        writer.close()
+        self.watch(writer)
+        try:
+            writer.write(head + body)
+            start = await reader.readuntil(b"\r\n\r\n")
+            sizes = [x for x in start.split(b"\r\n") if x.lower().startswith(b"content-length")]
+            content = await (
+                reader.readexactly(int(sizes[0].split(b":")[1])) if sizes else reader.read()
+            )
+        finally:
+            writer.close()
         return start + content
 
     async def _spoilt(self, writer, fault, start, content):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-import weakref
 
 
 class LoopThread:
@@ -16,7 +15,7 @@ class LoopThread:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._tasks = set()
-        self._writers = weakref.WeakSet()
+        self._transports = set()
         self.port = 0
         asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
 
@@ -27,7 +26,7 @@ class LoopThread:
     async def _accept(self, reader, writer):
         task = asyncio.current_task()
         self._tasks.add(task)
-        self._writers.add(writer)
+        self.watch(writer)
         try:
             await self.serve(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -36,6 +35,10 @@ class LoopThread:
             self._tasks.discard(task)
             with contextlib.suppress(ConnectionError):
                 writer.close()
+
+    def watch(self, writer):
+        """Remember a connection, so that none is left open at the end."""
+        self._transports.add(writer.transport)
 
     async def serve(self, reader, writer):
         raise NotImplementedError
@@ -50,10 +53,10 @@ class LoopThread:
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            for writer in self._writers:
-                writer.transport.abort()
+            for transport in self._transports:
+                transport.abort()
             # Sockets are closed in the loop's next rounds.
-            for _round in range(3):
+            for _round in range(10):
                 await asyncio.sleep(0)
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result()

@@ -278,13 +278,13 @@ def _short(trade: TradeOff) -> dict[str, Any]:
     return {name: value for name, value in trade.as_json().items() if name not in curves}
 
 
-def _reliability(calibration: Calibration) -> list[list[float]]:
+def _reliability(calibration: Calibration) -> list[list[float | int]]:
     """Return mean confidence, share of right answers and their number, for every bin."""
     from sparrowlm.tasks.calibration import confidence_bins
 
     given_B = calibration.policy.calibrator.scale.probabilities(calibration.scores_B)
     bins_B = confidence_bins(given_B)
-    found = []
+    found: list[list[float | int]] = []
     for number in np.unique(bins_B):
         own = bins_B == number
         found.append([

@@ -11,6 +11,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from running_server import named, running, write_models
 
+# Started by their tests, each in an environment of its own.
+collect_ignore = ["clients"]
+
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):

@@ -64,7 +64,7 @@ def main(address, stories, vectors):
     first = legacy.choices[0].logprobs
     assert len(first.tokens) == len(first.token_logprobs) == len(first.text_offset)
     answer = client.responses.create(model=stories, input="The cat", max_output_tokens=5)
-    assert answer.output_text and answer.usage.output_tokens == 5
+    assert answer.output_text and 1 <= answer.usage.output_tokens <= 5
     kinds = [e.type for e in client.responses.create(
         model=stories, input="The cat", max_output_tokens=5, stream=True)]  # fmt: skip
     assert kinds[0] == "response.created" and kinds[-1] in (
