@@ -29,6 +29,7 @@ from sparrowlm.serving.description import description
 from sparrowlm.serving.routes import ROUTES
 
 if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
     from schemathesis import Case
 
 _AT_ONCE = 16
@@ -101,30 +102,37 @@ def body_of(chosen: random.Random) -> bytes:
 def described_requests(count: int) -> list[tuple[str, bytes]]:
     """Return requests made by schemathesis, half of them against the description."""
     import schemathesis
-    from hypothesis import HealthCheck, Phase, given, settings
 
     schema = schemathesis.openapi.from_dict(description())
     modes = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
     found: list[tuple[str, bytes]] = []
     for path in ROUTES:
         for mode in modes:
+            strategy = schema[path]["POST"].as_strategy(generation_mode=mode)
+            each = max(1, count // len(ROUTES) // 2)
+            found += [(path, body) for body in made_bodies(strategy, each)]
+    return found
 
-            @settings(
-                max_examples=max(1, count // len(ROUTES) // 2), database=None, deadline=None,
-                phases=[Phase.generate], suppress_health_check=list(HealthCheck),
-            )  # fmt: skip
-            @given(case=schema[path]["POST"].as_strategy(generation_mode=mode))
-            def make(case: Case, path: str = path) -> None:
-                body = case.body
-                if isinstance(body, dict):
-                    body = {"max_tokens": 3, **body}
-                try:
-                    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-                except TypeError:
-                    content = b""
-                found.append((path, content))
 
-            make()
+def made_bodies(strategy: SearchStrategy[Case], count: int) -> list[bytes]:
+    """Return so many bodies of a strategy."""
+    from hypothesis import HealthCheck, Phase, given, settings
+
+    found: list[bytes] = []
+
+    @settings(
+        max_examples=count, database=None, deadline=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=strategy)
+    def make(case: Case) -> None:
+        body = {"max_tokens": 3, **case.body} if isinstance(case.body, dict) else case.body
+        try:
+            found.append(body if isinstance(body, bytes) else json.dumps(body).encode())
+        except TypeError:  # what stands for no body at all
+            found.append(b"")
+
+    make()
     return found
 
 
@@ -235,13 +243,13 @@ async def attack(server: Server, requests: list[tuple[str, bytes]]) -> tuple[Cou
     began = time.monotonic()
 
     async def work() -> None:
-        for number, (path, content) in enumerate(waiting):
+        for path, content in waiting:
             status = await ask(server, path, content)
             statuses[status] += 1
-            if status >= 500 or status == -1:
+            if status >= 500 or status <= 0:
                 print(status, path, content[:300], flush=True)
-            if number % 5000 == 0:
-                done = sum(statuses.values())
+            done = sum(statuses.values())
+            if done % 5000 == 0:
                 print(f"{done:,} after {time.monotonic() - began:.0f} s: {dict(statuses)},"
                       f" {server.memory_mb():.0f} MB", flush=True)  # fmt: skip
 

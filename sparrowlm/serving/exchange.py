@@ -62,6 +62,9 @@ class Exchange:
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         self.status = 0
+        # Of the request's body: a connection that is closed before it is read is reset.
+        length = self.headers.get("content-length", "0")
+        self._has_unread = length != "0" or "transfer-encoding" in self.headers
 
     def add_header(self, name: str, value: str) -> None:
         """Add a header to the answer that is to come."""
@@ -91,6 +94,7 @@ class Exchange:
                     if total > most:
                         raise Refusal(413, "serving.body-too-long", received=total, most=most)
                     if not message.get("more_body", False):
+                        self._has_unread = False
                         return b"".join(pieces)
         except TimeoutError as error:
             seconds = self._limits.body_seconds
@@ -141,8 +145,9 @@ class Exchange:
         if status in (408, 413):
             self.add_header("connection", "close")
         await self._start(status, [])
-        await self._push(content, more=status == 413)
-        if status == 413:
+        lingers = self._has_unread
+        await self._push(content, more=lingers)
+        if lingers:
             await self._linger()
             await self._push(b"", more=False)
 

@@ -127,6 +127,13 @@ def test_a_body_without_end_is_cut_off(server):
     _assert_answers(server)
 
 
+def test_a_refusal_is_heard_by_a_client_that_is_still_sending(server):
+    with server.client() as client:
+        for path, status in (("/nothing", 404), ("/v1/models", 405), (_CHAT, 400)):
+            for _time in range(10):
+                assert client.post(path, content=b"a" * 1_000_000).status_code == status
+
+
 def test_headers_without_end_are_cut_off(server):
     with _connected(server) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n")
