@@ -36,7 +36,7 @@ from sparrowlm.text.tokenizers import TokenCodec
 MOST_TEXTS = 64
 # Prompts are read in pieces, so that texts in the making wait no longer than for one of them.
 _PROMPT_PIECE = 64
-_KEPT_GUIDES = 32
+_KEPT_GUIDES = 8
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -152,6 +152,11 @@ class BatchDecoder:
     def num_writing(self) -> int:
         """How many texts are being written."""
         return len(self._rows)
+
+    @property
+    def longest_token_bytes(self) -> int:
+        """How many bytes the longest token stands for, >= 1."""
+        return max(1, int(self._characters.lengths_V.max()))
 
     def has_work(self) -> bool:
         """Say whether another step does anything."""

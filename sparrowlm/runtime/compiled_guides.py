@@ -14,7 +14,7 @@ from sparrowlm.text.patterns.automaton import DEAD, NEVER
 from sparrowlm.text.tokenizers import SEPARATOR_ID
 
 _FULL = -2
-_MASK_BYTES = 16 * 1024 * 1024
+_MASK_BYTES = 4 * 1024 * 1024
 
 
 def pattern_guide(automaton: Automaton, characters: WholeCharacters) -> TextGuide:

@@ -11,8 +11,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from sparrowlm.foundation.memory import give_memory_back
 from sparrowlm.runtime.batching import BatchDecoder, Event, Task, Writing
 from sparrowlm.serving.complaints import Refusal
 
@@ -21,6 +23,11 @@ _SHORT_PROMPT = 2000
 
 # Nobody reads fifty pieces a second, and every piece costs as much as drawing a token.
 _HAND_OVER_SECONDS = 0.02
+
+# One at a time: encoding takes about a hundred bytes for every token.
+ENCODING = ThreadPoolExecutor(1, thread_name_prefix="sparrow-encoding")
+# Without work, after which memory is given back.
+_REST_SECONDS = 1.0
 
 _Result = TypeVar("_Result")
 
@@ -93,6 +100,7 @@ class ModelWorker:
         self._streams: dict[Writing, Stream] = {}
         self._pending: dict[Stream, list[Event | BaseException]] = {}
         self._handed_over_at = 0.0
+        self._has_worked = False
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name=f"sparrow-{name}", daemon=True)
         self._thread.start()
@@ -137,7 +145,7 @@ class ModelWorker:
             raise RuntimeError("a model that writes no text was asked for some")
         if len(task.prompt) <= _SHORT_PROMPT and task.settings.pattern is None:
             return decoder.prepare(task)
-        return await asyncio.get_running_loop().run_in_executor(None, decoder.prepare, task)
+        return await asyncio.get_running_loop().run_in_executor(ENCODING, decoder.prepare, task)
 
     def start(self, writing: Writing) -> Stream:
         """Let a prepared task begin as soon as there is room.
@@ -199,6 +207,7 @@ class ModelWorker:
 
     def _run(self) -> None:
         while self._wait():
+            self._has_worked = True
             if self._calls:
                 self._calls.popleft()()
             if self.decoder is not None and self.decoder.has_work():
@@ -210,7 +219,9 @@ class ModelWorker:
             while not (self._new or self._calls or self._has_texts()):
                 if self._is_closing:
                     return False
-                self._changed.wait()
+                if not self._changed.wait(_REST_SECONDS if self._has_worked else None):
+                    self._has_worked = False
+                    give_memory_back()
             while self._new and self.decoder is not None:
                 stream = self._new.popleft()
                 self._streams[stream.writing] = stream

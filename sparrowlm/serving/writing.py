@@ -12,7 +12,7 @@ from sparrowlm.runtime.batching import Event, Task
 from sparrowlm.serving.complaints import Refusal
 from sparrowlm.serving.settings import Limits
 from sparrowlm.serving.shelf import ServedModel
-from sparrowlm.serving.worker import Stream
+from sparrowlm.serving.worker import ENCODING, Stream
 
 
 @dataclass(eq=False)
@@ -109,6 +109,8 @@ async def begin_texts(served: ServedModel, tasks: Sequence[Task], limits: Limits
     texts = Texts([])
     try:
         for task in tasks:
+            if isinstance(task.prompt, str):
+                _check_length(task.prompt, served, limits, "prompt")
             writing = await served.worker.prepare(task)
             received = writing.num_prompt_tokens
             if received > limits.prompt_tokens:
@@ -121,6 +123,50 @@ async def begin_texts(served: ServedModel, tasks: Sequence[Task], limits: Limits
         texts.cancel()
         raise
     return texts
+
+
+async def check_prompt(limits: Limits, served: ServedModel, text: str, param: str) -> None:
+    """Refuse a text that the model would read for too long.
+
+    Args:
+        limits: of prompts.
+        served: a model that writes.
+        text: any.
+        param: name of the field.
+
+    Raises:
+        Refusal: it has too many tokens.
+    """
+    most = limits.prompt_tokens
+    if 4 * len(text) <= most:  # a character has at most four bytes, and a token at least one
+        return
+    _check_length(text, served, limits, param)
+    ids = await encoded(served, text)
+    if len(ids) > most:
+        raise Refusal(400, "serving.too-many", param=param, received=len(ids), most=most)
+
+
+async def encoded(served: ServedModel, text: str) -> list[int]:
+    """Return the ids of a text that may be long, beside the event loop.
+
+    Args:
+        served: a model that writes.
+        text: any.
+    """
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(ENCODING, served.model.codec.encode, text)
+
+
+def _check_length(text: str, served: ServedModel, limits: Limits, param: str) -> None:
+    """Refuse at once what has too many tokens even if all were the longest."""
+    decoder = served.worker.decoder
+    if decoder is None:
+        return
+    fewest = len(text.encode()) // decoder.longest_token_bytes
+    if fewest > limits.prompt_tokens:
+        raise Refusal(
+            400, "serving.too-many", param=param, received=fewest, most=limits.prompt_tokens
+        )
 
 
 def _check_sizes(tasks: Sequence[Task], limits: Limits) -> None:

@@ -205,3 +205,20 @@ def _assert_answers(server) -> None:
 def _resident_bytes(server) -> int:
     lines = Path(f"/proc/{server.process.pid}/status").read_text("ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def test_texts_that_take_too_long_are_refused(server):
+    with server.client() as client:
+        for path, body in (
+            ("/v1/classify", {"input": "a b " * 1000, "explain": True}),
+            ("/v1/next", {"model": "quick", "input": "The cat " * 10_000}),
+            ("/v1/completions", {"model": "quick", "prompt": "The cat " * 10_000}),
+            ("/v1/completions", {"model": "quick", "prompt": [5] * 20_000}),
+        ):
+            began = time.monotonic()
+            answer = client.post(path, json=body)
+            assert answer.status_code == 400, answer.text
+            assert answer.json()["error"]["param"]
+            assert time.monotonic() - began < 2
+        long = client.post("/tokenize", json={"model": "quick", "prompt": "The cat " * 100_000})
+        assert long.json()["count"] > 700_000

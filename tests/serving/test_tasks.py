@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 
 import numpy as np
 import pytest
@@ -95,6 +96,7 @@ def test_counters_count(server):
     with server.client() as client:
         before = client.get("/metrics").text
         server.ask("/v1/completions", model="quick", prompt="The cat", max_tokens=5, seed=1)
+        time.sleep(0.2)  # a request is counted when all of its answer is sent
         after = client.get("/metrics").text
     written = 'sparrow_output_tokens_total{model="quick"}'
     assert counted(after, written) - counted(before, written) == 5

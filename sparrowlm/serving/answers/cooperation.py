@@ -15,6 +15,7 @@ from sparrowlm.serving.complaints import Refusal
 from sparrowlm.serving.shelf import WRITERS, ServedModel
 from sparrowlm.serving.wire.choices import answer_head, usage_of
 from sparrowlm.serving.wire.texts import ChatRequest
+from sparrowlm.serving.writing import check_prompt
 
 _CALLS_AT_ONCE = 16
 # Dials of a chat that a calibrated answer has no room for.
@@ -121,6 +122,7 @@ class AnswerInOneText:
             cascade = served.cascade
             if cascade is None:
                 raise Refusal(400, "serving.no-policy", param="cooperate", name=served.name)
+            await check_prompt(self._service.limits, served, prompt, "messages")
             asked = [Question(prompt)]
             [(decided, answer)] = await cooperative_answers(self._service, served, cascade, asked)
             codec = served.model.codec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -28,10 +29,12 @@ from sparrowlm.serving.wire.tasks import (
     TagRequest,
     TokenizeRequest,
 )
+from sparrowlm.serving.writing import check_prompt, encoded
 from sparrowlm.text.tokenizers.codec import SEPARATOR, SEPARATOR_ID
 
 _Result = TypeVar("_Result")
 _REASONS = 8
+_LONGEST_EXPLAINED = 2000
 
 
 async def answer_embeddings(service: Service, caller: Caller, request: EmbeddingsRequest) -> Json:
@@ -91,6 +94,12 @@ def _check_ids(ids: Sequence[int], vocab_size: int, param: str) -> None:
 async def answer_classify(service: Service, caller: Caller, request: ClassifyRequest) -> Json:
     """Give texts their labels; see answer_embeddings."""
     texts = _several(request.input)
+    longest = max(map(len, texts))
+    if request.explain and longest > _LONGEST_EXPLAINED:
+        # Every word is hidden in turn: twice as long takes four times as long.
+        raise Refusal(
+            400, "serving.too-long", param="explain", received=longest, most=_LONGEST_EXPLAINED
+        )
     async with service.shelf.use(request.model, ("classify",)) as served:
         _check_kind(served, ("classify",))
 
@@ -194,6 +203,7 @@ async def answer_next(service: Service, caller: Caller, request: NextRequest) ->
     async with service.shelf.use(request.model, WRITERS) as served:
         if not served.writes:
             raise _wrong_kind(served, "model")
+        await check_prompt(service.limits, served, request.input, "input")
 
         def words() -> tuple[list[Json], list[Json] | None]:
             floor = served.model.floor_words if request.floor else None
@@ -221,7 +231,9 @@ async def answer_tokenize(service: Service, _caller: Caller, request: TokenizeRe
             raise _wrong_kind(served, "model")
         codec = served.model.codec
         # Clients ask for the id of the separator by its name, which a text can never have.
-        ids = [SEPARATOR_ID] if text == SEPARATOR else codec.encode(text)
+        ids = [SEPARATOR_ID]
+        if text != SEPARATOR:
+            ids = await encoded(served, text)
         if request.add_special_tokens and text != SEPARATOR:
             ids = [SEPARATOR_ID, *ids]
     found: Json = {"tokens": ids, "count": len(ids), "max_model_len": _context(served, service)}
@@ -238,7 +250,7 @@ async def answer_detokenize(service: Service, _caller: Caller, request: Detokeni
             raise _wrong_kind(served, "model")
         codec = served.model.codec
         _check_ids(request.tokens, codec.vocab_size, "tokens")
-        text = codec.decode(request.tokens)
+        text = await asyncio.to_thread(codec.decode, request.tokens)
     return {"prompt": text, "content": text}
 
 
