@@ -78,7 +78,8 @@ class AddressedLarge:
         # Every question is a conversation of its own: nothing of one is kept for the next.
         asked = MaskedLarge(self._client) if self._masks else self._client
         found = asked.ask(chat)
-        return LargeAnswer(read(found), self._cost_of(found, chat), found.is_from_cache)
+        cost = answer_cost(self._client, found, chat, self._cost)
+        return LargeAnswer(read(found), cost, found.is_from_cache)
 
     @property
     def mean_cost(self) -> float:
@@ -89,17 +90,24 @@ class AddressedLarge:
         spent = ledger.spent()
         return spent.cost / spent.calls if spent.calls else self._cost
 
-    def _cost_of(self, found: Answer, chat: ChatRequest) -> float:
-        """Return what an answer cost; where the server did not count, the most it can have."""
-        if found.is_from_cache:
-            return 0.0
-        ledger = self._client.ledger
-        if ledger is None or ledger.budget.prices == Prices():
-            return self._cost
-        tokens = chat.most_tokens()
-        if found.usage is not None:
-            tokens = found.usage.num_read, found.usage.num_written
-        return ledger.budget.prices.cost_nano(*tokens) / NANO
+
+def answer_cost(client: Client, found: Answer, chat: ChatRequest, per_call: float) -> float:
+    """Return what an answer cost; where the server did not count, the most it can have.
+
+    Args:
+        client: that asked; where its ledger has prices, tokens cost.
+        found: the answer.
+        chat: what was asked.
+        per_call: of a call, where there are no prices.
+    """
+    if found.is_from_cache:
+        return 0.0
+    if client.ledger is None or client.ledger.budget.prices == Prices():
+        return per_call
+    tokens = chat.most_tokens()
+    if found.usage is not None:
+        tokens = found.usage.num_read, found.usage.num_written
+    return client.ledger.budget.prices.cost_nano(*tokens) / NANO
 
 
 def open_address(

@@ -19,9 +19,9 @@ from typing import Any, Literal, NamedTuple
 from sparrowlm.cooperation.asking import Answer
 from sparrowlm.cooperation.decision_log import DecisionRecord
 from sparrowlm.privacy import Redactor
+from sparrowlm.privacy.redacting import Spans, moved_spans, replaced
 
 Form = Literal["label", "labels", "spans"]
-Spans = list[tuple[int, int, str]]
 PROVENANCE = "harvest"
 _POLICY_SIGNS = 12
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -172,7 +172,7 @@ def without_personal(text: str, spans: Spans, redactor: Redactor | None) -> tupl
 
     Args:
         text: any text.
-        spans: (start, end, label); one that ends within something personal takes it in whole.
+        spans: (start, end, label); see moved_spans.
         redactor: None leaves everything.
 
     Returns:
@@ -180,31 +180,12 @@ def without_personal(text: str, spans: Spans, redactor: Redactor | None) -> tupl
     """
     if redactor is None:
         return text, spans
-    items = redactor.redact(text).items
+    items = list(redactor.redact(text).items)
     if items:
         # The text decides, not the user's language: the same log always gives the same rows.
         redactor = replace(redactor, language="zh" if _CHINESE.search(text) else "en")
     instead = [redactor.instead(item) for item in items]
-    parts, done, moved = [], 0, list[tuple[int, int, int, int]]()
-    for item, other in zip(items, instead, strict=True):
-        parts += [text[done : item.start], other]
-        end = sum(map(len, parts))
-        moved.append((item.start, item.end, end - len(other), end))
-        done = item.end
-    parts.append(text[done:])
-
-    def place(at: int, *, is_end: bool) -> int:
-        shift = 0
-        for start, end, new_start, new_end in moved:
-            if at <= start:
-                break
-            if at < end:
-                return new_end if is_end else new_start
-            shift = new_end - end
-        return at + shift
-
-    found = [(place(a, is_end=False), place(b, is_end=True), label) for a, b, label in spans]
-    return "".join(parts), [span for span in found if span[0] < span[1]]
+    return replaced(text, items, instead), moved_spans(spans, items, instead)
 
 
 def stripped(text: str, spans: Spans) -> tuple[str, Spans]:
