@@ -41,6 +41,7 @@ class SamplingOptions:
     pattern: Annotated[str | None, Parameter(help=say("cli.generate-pattern"))] = None
     json_schema: Annotated[str | None, Parameter(help=say("cli.generate-json-schema"))] = None
     grammar: Annotated[Path | None, Parameter(help=say("cli.generate-grammar"))] = None
+    draft: Annotated[Path | None, Parameter(help=say("cli.generate-draft"))] = None
 
     def dials(self) -> dict[str, Any]:
         """Return them as the API takes them."""
@@ -121,6 +122,8 @@ def _write_tokens(model: api.Model, prompt: str, options: SamplingOptions, likel
         SettingError: more than one text is asked for.
     """
     dials = options.dials()
+    if dials.pop("draft") is not None:
+        raise SettingError("cli.generate-draft-tokens")
     if (num_samples := dials.pop("num_samples")) != 1:
         raise SettingError(
             "runtime.setting-range", name="num_samples", received=num_samples, allowed="1"
