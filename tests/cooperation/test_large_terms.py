@@ -9,19 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from large_stand_in import StandIn
+from small_policies import policy_of
 from small_understanding import LABELS, small_classifier
 
 from sparrowlm.api.model import Model
 from sparrowlm.cooperation.asking import Question
-from sparrowlm.cooperation.calibrators import Calibrator
 from sparrowlm.cooperation.cascade import Cascade
 from sparrowlm.cooperation.cooperating import asked_answers, opened_large
 from sparrowlm.cooperation.large import Budget, Caps, LargeFailure, Patience, Prices
 from sparrowlm.cooperation.large_terms import LargeTerms
-from sparrowlm.cooperation.policy import Policy
-from sparrowlm.cooperation.promise import Promise, PromiseSettings
-from sparrowlm.cooperation.rankers import RawRanker
-from sparrowlm.cooperation.scales import PlattScale
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.progress import SilentProgress
 
@@ -48,11 +44,7 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def policy(model):
     """Passes everything on."""
-    promise = Promise("answered", 0.05, 0.9, 1e9, 100, 0, 0, 0.0)
-    return Policy(
-        model_checksum=model.checksum(), kind=model.kind, settings=PromiseSettings(),
-        calibrator=Calibrator(RawRanker(), PlattScale()), promise=promise,
-    )  # fmt: skip
+    return policy_of(model, least=1e9)
 
 
 def asked(server, terms, model, policy, texts=TEXTS):

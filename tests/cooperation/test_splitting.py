@@ -10,15 +10,11 @@ from hypothesis import strategies as st
 from large_calls import settings
 from large_stand_in import StandIn
 from personal_lines import personal_lines
+from small_policies import policy_of
 from small_understanding import LABELS, small_classifier, small_encoder, small_tagger
 
 from sparrowlm.api.model import Model
-from sparrowlm.cooperation.calibrators import Calibrator
 from sparrowlm.cooperation.large import Budget, Caps, LargeModel, Ledger, Prices
-from sparrowlm.cooperation.policy import Policy
-from sparrowlm.cooperation.promise import Promise, PromiseSettings
-from sparrowlm.cooperation.rankers import RawRanker
-from sparrowlm.cooperation.scales import PlattScale
 from sparrowlm.cooperation.splitting import SplitSettings, Splitter
 from sparrowlm.cooperation.templates import Templates, load_templates
 from sparrowlm.foundation.errors import DataError, ModelError, SettingError
@@ -51,16 +47,6 @@ def tagger(tmp_path_factory):
 @pytest.fixture(scope="module")
 def intent(tagger):
     return tagger.predict(TEXT)[0].intent.label
-
-
-def policy_of(model, least=-1e9, **manners):
-    """Make the policy of a model that is sure of everything, or of nothing."""
-    promise = Promise("answered", 0.05, 0.9, least, 100, 50, 1, 0.04)
-    policy = Policy(
-        model_checksum=model.checksum(), kind=model.kind, settings=PromiseSettings(),
-        calibrator=Calibrator(RawRanker(), PlattScale()), promise=promise,
-    )  # fmt: skip
-    return policy.with_manners(closeness=2.0, **manners)
 
 
 def test_sure_and_written_beforehand_is_answered_here(tagger, intent, client, server):
