@@ -120,6 +120,8 @@ def label_command(
         say("cli.labelled", path=output, rows=report.num_rows, calls=report.calls,
             known=report.num_known, cost=f"{report.cost:.4f}")
     )  # fmt: skip
+    if ask.soft and report.num_certain == report.num_rows > 0:
+        write_line(say("cli.label-certain"))
     if report.num_failed:
         write_line(say("cli.label-failed", count=report.num_failed, path=f"{output}.failed.jsonl"))
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -135,3 +139,28 @@ def test_server_without_probabilities_gives_labels(tmp_path):
     with pytest.raises(SettingError, match="--soft"):
         LabelJob(list, (), prompt="{text}", is_soft=True)
     assert job.digest() != LabelJob(list, ("好", "坏")).digest()
+
+
+def test_command_says_where_a_server_tells_no_probabilities(tmp_path):
+    (tmp_path / "in.txt").write_text("房间很好\n很差\n", encoding="utf-8")
+
+    def run(*words):
+        command = [sys.executable, "-m", "sparrowlm", "label", *words]
+        return subprocess.run(
+            command, capture_output=True, text=True, encoding="utf-8", cwd=tmp_path, check=False,
+            env=os.environ | {"SPARROW_LANG": "en", "PYTHONPATH": str(Path(__file__).parents[2])},
+        )  # fmt: skip
+
+    with Choosing(answer=chosen) as server:
+        asked = ("--large", server.url, "--model", "m", "--labels", "好", "坏", "--soft")
+        done = run("in.txt", *asked, "-o", "told.jsonl")
+        assert done.returncode == 0, done.stderr
+        assert "probabilities" not in done.stdout
+        server.tells = False
+        done = run("in.txt", *asked, "-o", "silent.jsonl")
+        assert "told no probabilities" in done.stdout
+        made = run("--generate", "3", *asked, "-o", "made.jsonl")
+        assert made.returncode == 2
+        assert "--soft" in made.stderr
+    told = (tmp_path / "told.jsonl").read_text(encoding="utf-8")
+    assert all(len(json.loads(line)["probabilities"]) == 2 for line in told.splitlines())
