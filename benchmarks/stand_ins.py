@@ -11,6 +11,7 @@ from fault_proxy import FAULTS, HARMLESS, FaultProxy
 from labelling_server import answered, kept
 from large_stand_in import MODEL, StandIn
 from personal_lines import harmless_lines, personal_lines
+from token_by_token import choice_tokens
 
 __all__ = [
     "FAULTS",
@@ -19,6 +20,7 @@ __all__ = [
     "FaultProxy",
     "StandIn",
     "answered",
+    "choice_tokens",
     "harmless_lines",
     "kept",
     "personal_lines",

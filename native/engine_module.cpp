@@ -136,6 +136,17 @@ class NativeDecoder {
     return rows_of(std::move(logits));
   }
 
+  // How many ids may be read now and taken back.
+  std::size_t room_ahead(const engine::Session& session) const {
+    return decoder_->room_ahead(session);
+  }
+
+  // Takes the last ids back: of those read since room_ahead said that there was room for them.
+  void cut(engine::Session& session, std::size_t count) const {
+    if (count > session.length()) throw std::invalid_argument("more ids than were read");
+    decoder_->cut(session, count);
+  }
+
   // "absent", "passed" or "failed".
   std::string self_test() {
     nb::gil_scoped_release unlocked;
@@ -346,6 +357,8 @@ void define_engine(nb::module_& module) {
       .def("read", &NativeDecoder::read, nb::arg("session"), nb::arg("ids"),
            nb::arg("is_last_only") = true)
       .def("read_one_each", &NativeDecoder::read_one_each)
+      .def("room_ahead", &NativeDecoder::room_ahead)
+      .def("cut", &NativeDecoder::cut)
       .def("look_ahead", &NativeDecoder::look_ahead, nb::keep_alive<0, 1>(), nb::keep_alive<0, 2>())
       .def("read_ahead", &NativeDecoder::read_ahead)
       .def("self_test", &NativeDecoder::self_test)

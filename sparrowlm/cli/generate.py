@@ -41,10 +41,13 @@ class SamplingOptions:
     pattern: Annotated[str | None, Parameter(help=say("cli.generate-pattern"))] = None
     json_schema: Annotated[str | None, Parameter(help=say("cli.generate-json-schema"))] = None
     grammar: Annotated[Path | None, Parameter(help=say("cli.generate-grammar"))] = None
+    draft: Annotated[Path | None, Parameter(help=say("cli.generate-draft"))] = None
 
     def dials(self) -> dict[str, Any]:
         """Return them as the API takes them."""
         found = asdict(self)
+        if self.draft is None:
+            del found["draft"]
         if self.json_schema is not None:
             found["json_schema"] = _schema(self.json_schema)
         if self.grammar is not None:
@@ -121,6 +124,8 @@ def _write_tokens(model: api.Model, prompt: str, options: SamplingOptions, likel
         SettingError: more than one text is asked for.
     """
     dials = options.dials()
+    if "draft" in dials:
+        raise SettingError("cli.generate-draft-tokens")
     if (num_samples := dials.pop("num_samples")) != 1:
         raise SettingError(
             "runtime.setting-range", name="num_samples", received=num_samples, allowed="1"
@@ -131,7 +136,9 @@ def _write_tokens(model: api.Model, prompt: str, options: SamplingOptions, likel
 
 
 def _stream(model: api.Model, prompt: str, options: SamplingOptions) -> None:
+    dials = options.dials()
+    del dials["num_samples"]  # one, and a stream takes no number
     write_piece(prompt)
-    for piece in model.stream(prompt, **options.dials()):
+    for piece in model.stream(prompt, **dials):
         write_piece(piece)
     write_line("")

@@ -81,6 +81,7 @@ class AskOptions:
     prompt: Annotated[str, Parameter(help=say("cli.label-prompt"))] = ""
     generate: Annotated[int | None, Parameter(help=say("cli.label-generate"))] = None
     max_tokens: Annotated[int | None, Parameter(help=say("cli.label-max-tokens"))] = None
+    soft: Annotated[bool, Parameter(negative="", help=say("cli.label-soft"))] = False
     mask: Annotated[bool, Parameter(negative="", help=say("cli.label-mask"))] = False
     names: Annotated[Path | None, Parameter(help=say("cli.redact-names"))] = None
     text_field: Annotated[str | None, Parameter(help=say("cli.train-text-field"))] = None
@@ -119,6 +120,8 @@ def label_command(
         say("cli.labelled", path=output, rows=report.num_rows, calls=report.calls,
             known=report.num_known, cost=f"{report.cost:.4f}")
     )  # fmt: skip
+    if ask.soft and report.num_certain == report.num_rows > 0:
+        write_line(say("cli.label-certain"))
     if report.num_failed:
         write_line(say("cli.label-failed", count=report.num_failed, path=f"{output}.failed.jsonl"))
 
@@ -156,6 +159,8 @@ def _job(rows: Rows, ask: AskOptions) -> tuple[LabelJob | GenerateJob, int | Non
 
     labels = tuple(ask.labels or ())
     if ask.generate is not None:
+        if ask.soft:
+            raise SettingError("cli.label-soft-generate")
         made = GenerateJob(labels, ask.generate, ask.prompt, ask.max_tokens or 1024)
         return made, sum(1 for _work in made.works())
     schema = None
@@ -163,7 +168,7 @@ def _job(rows: Rows, ask: AskOptions) -> tuple[LabelJob | GenerateJob, int | Non
         if not ask.json_schema.is_file():
             raise SettingError("cli.label-no-schema", path=ask.json_schema)
         schema = read_json(ask.json_schema)
-    job = LabelJob(rows, labels, schema, ask.prompt, ask.max_tokens or 256)
+    job = LabelJob(rows, labels, schema, ask.prompt, ask.max_tokens or 256, ask.soft)
     is_file = rows.file is not None and str(rows.file) != "-"
     return job, sum(1 for _row in rows()) if is_file else None
 

@@ -14,14 +14,19 @@ from typing import Any
 from sparrowlm.cooperation.asking import LargeAnswer, LargeRequest
 from sparrowlm.cooperation.large import (
     Answer,
+    AnswerCache,
     ChatRequest,
     LargeFailure,
     LargeSettings,
+    Ledger,
     MaskedLarge,
     Message,
+    Patience,
+    Prices,
     key_from_environment,
 )
 from sparrowlm.cooperation.large import LargeModel as Client
+from sparrowlm.cooperation.large.budget import NANO
 from sparrowlm.foundation.errors import ModelError
 
 _MAX_TOKENS = 512
@@ -39,8 +44,9 @@ class AddressedLarge:
     """Asks a client of a large model; see asking.LargeModel.
 
     Args:
-        client: of an address.
-        cost: of one call that was sent, >= 0, in any currency.
+        client: of an address; its ledger binds what is spent, its cache what is asked again.
+        cost: of one call that was sent, >= 0, in any currency; where the client's ledger has
+            prices, what the tokens of the answer cost counts instead.
         masks: whether personal data is masked before it leaves.
     """
 
@@ -72,12 +78,47 @@ class AddressedLarge:
         # Every question is a conversation of its own: nothing of one is kept for the next.
         asked = MaskedLarge(self._client) if self._masks else self._client
         found = asked.ask(chat)
-        cost = 0.0 if found.is_from_cache else self._cost
+        cost = answer_cost(self._client, found, chat, self._cost)
         return LargeAnswer(read(found), cost, found.is_from_cache)
+
+    @property
+    def mean_cost(self) -> float:
+        """What a call has cost on average, failed ones included; else what one is said to cost."""
+        ledger = self._client.ledger
+        if ledger is None or ledger.budget.prices == Prices():
+            return self._cost
+        spent = ledger.spent()
+        return spent.cost / spent.calls if spent.calls else self._cost
+
+
+def answer_cost(client: Client, found: Answer, chat: ChatRequest, per_call: float) -> float:
+    """Return what an answer cost; where the server did not count, the most it can have.
+
+    Args:
+        client: that asked; where its ledger has prices, tokens cost.
+        found: the answer.
+        chat: what was asked.
+        per_call: of a call, where there are no prices.
+    """
+    if found.is_from_cache:
+        return 0.0
+    if client.ledger is None or client.ledger.budget.prices == Prices():
+        return per_call
+    tokens = chat.most_tokens()
+    if found.usage is not None:
+        tokens = found.usage.num_read, found.usage.num_written
+    return client.ledger.budget.prices.cost_nano(*tokens) / NANO
 
 
 def open_address(
-    url: str, model: str | None = None, key_variable: str | None = None, cost: float = 0.0
+    url: str,
+    model: str | None = None,
+    key_variable: str | None = None,
+    cost: float = 0.0,
+    *,
+    ledger: Ledger | None = None,
+    cache: AnswerCache | None = None,
+    patience: Patience | None = None,
 ) -> AddressedLarge:
     """Open a large model behind an OpenAI-style address.
 
@@ -85,7 +126,10 @@ def open_address(
         url: "http://host/v1".
         model: the name the server knows it by; None asks the server and takes the first.
         key_variable: environment variable that holds the key; None where the server wants none.
-        cost: of one call, >= 0, in any currency.
+        cost: of one call, >= 0, in any currency; see AddressedLarge.
+        ledger: caps and prices; None: no limit, and nothing is counted. Whoever gives it closes it.
+        cache: answers already paid for; None keeps none. Whoever gives it closes it.
+        patience: times; None for the usual ones.
 
     Raises:
         DependencyError: httpx2 is not installed.
@@ -93,13 +137,14 @@ def open_address(
         SettingError: address or key are none.
     """
     key = None if key_variable is None else key_from_environment(key_variable)
+    patience = Patience() if patience is None else patience
     if model is None:
-        with Client(LargeSettings(url, "-", key)) as client:
+        with Client(LargeSettings(url, "-", key, patience)) as client:
             names = client.models()
         if not names:
             raise ModelError("cooperation.cascade-no-models", received=url)
         model = names[0]
-    return AddressedLarge(Client(LargeSettings(url, model, key)), cost)
+    return AddressedLarge(Client(LargeSettings(url, model, key, patience), ledger, cache), cost)
 
 
 def _asked(request: LargeRequest) -> tuple[ChatRequest, Callable[[Answer], Any]]:

@@ -271,6 +271,7 @@ class Cascade:
             router_ms=round(found.router_ms, 4),
             text=text if log.keeps_text else None,
             answer=found.answer if log.keeps_text else None,
+            task=self._model.kind if log.keeps_text else None,
         )
 
 

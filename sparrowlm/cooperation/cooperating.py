@@ -22,12 +22,13 @@ from sparrowlm.cooperation.calibrating import (
 )
 from sparrowlm.cooperation.confidence import confident_answers, large_request
 from sparrowlm.cooperation.judged_rows import JudgedRow, judged_rows
+from sparrowlm.cooperation.large import Budget, LargeFailure
 from sparrowlm.cooperation.local_large import LocalLarge
 from sparrowlm.cooperation.policy import Policy
 from sparrowlm.cooperation.promise import Promise, naive_threshold
 from sparrowlm.cooperation.trade_off import TradeOff, trade_off
 from sparrowlm.foundation import atomic
-from sparrowlm.foundation.errors import SparrowError
+from sparrowlm.foundation.errors import SettingError, SparrowError
 from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 
@@ -57,6 +58,8 @@ class CooperationRequest:
         encoding: of text files; None finds it for each.
         large_model: the name that an address knows the large model by; None takes its first.
         key_variable: environment variable that holds the key of an address; None for no key.
+        budget: what may be spent at an address, and prices; None: no limit.
+        kept_in: file of an address's answers and of what was spent; None keeps nothing.
     """
 
     model: Path
@@ -70,6 +73,8 @@ class CooperationRequest:
     encoding: str | None = None
     large_model: str | None = None
     key_variable: str | None = None
+    budget: Budget | None = None
+    kept_in: Path | None = None
 
 
 def cooperate(request: CooperationRequest, progress: Progress) -> dict[str, Any]:
@@ -87,11 +92,11 @@ def cooperate(request: CooperationRequest, progress: Progress) -> dict[str, Any]
     """
     model = Model(request.model)
     rows = _fresh_rows(model, request, progress)
-    answers = _large_answers(model, rows, request, progress)
+    answers, cost_per_call = _large_answers(model, rows, request, progress)
     calibration = calibrated(model, rows, request.settings, answers)
     if request.settings.per_label and not calibration.policy.by_label:
         progress.note(say("cooperation.promise-no-labels"))
-    trade = _trade_off(calibration, request.cost_per_call)
+    trade = _trade_off(calibration, cost_per_call)
     policy = calibration.policy
     if trade is not None:
         policy = replace(policy, figures={**policy.figures, "trade_off": _short(trade)})
@@ -159,7 +164,12 @@ def promise_facts(promise: Promise, policy: Policy) -> dict[str, Any]:
 
 @contextmanager
 def opened_large(
-    received: str, cost: float, model: str | None = None, key_variable: str | None = None
+    received: str,
+    cost: float,
+    model: str | None = None,
+    key_variable: str | None = None,
+    budget: Budget | None = None,
+    kept_in: Path | None = None,
 ) -> Iterator[LargeModel]:
     """Yield the large model that a user named, and close it afterwards.
 
@@ -168,17 +178,25 @@ def opened_large(
         cost: of one call, >= 0.
         model: the name that the server knows it by; None takes the server's first.
         key_variable: environment variable that holds the server's key; None for no key.
+        budget: what may be spent at an address, and prices; None: no limit.
+        kept_in: file of an address's answers and of what was spent; None keeps nothing.
 
     Raises:
         SparrowError: there is no model, or it cannot be asked.
     """
     if received.startswith(_ADDRESSES):
-        from sparrowlm.cooperation.addressed_large import open_address
+        from sparrowlm.cooperation.large_terms import LargeTerms
 
-        with open_address(received, model, key_variable, cost) as large:
+        terms = LargeTerms(
+            model=model, key_variable=key_variable, cost_per_call=cost,
+            budget=budget or Budget(), kept_in=kept_in,
+        )  # fmt: skip
+        with terms.opened(received) as large:
             yield large
-    else:
-        yield LocalLarge(Model(Path(received)), cost)
+        return
+    if kept_in is not None or (budget is not None and budget != Budget(budget.run)):
+        raise SettingError("cooperation.cascade-local-budget", received=received)
+    yield LocalLarge(Model(Path(received)), cost)
 
 
 def _fresh_rows(model: Model, request: CooperationRequest, progress: Progress) -> list[JudgedRow]:
@@ -200,18 +218,20 @@ def _fresh_rows(model: Model, request: CooperationRequest, progress: Progress) -
 
 def _large_answers(
     model: Model, rows: Sequence[JudgedRow], request: CooperationRequest, progress: Progress
-) -> list[Answer] | None:
+) -> tuple[list[Answer] | None, float]:
+    """Return what the large model answers, and what a call costs."""
     if request.large is None:
-        return None
+        return None, 0.0
     where = request.large, request.cost_per_call, request.large_model, request.key_variable
-    with opened_large(*where) as large:
+    with opened_large(*where, request.budget, request.kept_in) as large:
         questions = [row.question for row in rows]
         progress.start(
             say("cooperation.calibrate-asking"), len(rows), say("cooperation.calibrate-unit")
         )
         found = asked_answers(model, large, questions, progress)
         progress.finish()
-    return found
+        cost = getattr(large, "mean_cost", request.cost_per_call)
+    return found, cost
 
 
 def asked_answers(
@@ -229,7 +249,7 @@ def asked_answers(
         One answer a question; None where the call failed: that is no right answer.
 
     Raises:
-        SparrowError: the first call failed, or too many did.
+        SparrowError: the first call failed, or too many did, or the budget is used up.
     """
     small = confident_answers(model, questions)
     requests = [
@@ -250,7 +270,9 @@ def asked_answers(
             for result in pool.map(ask, requests[start : start + _FEWEST_CALLS]):
                 if isinstance(result, SparrowError):
                     num_failed += 1
-                    if not found or num_failed > max(_MOST_FAILURES * len(found), 1):
+                    # An empty budget answers nobody: what is missing is no wrong answer.
+                    is_spent = isinstance(result, LargeFailure) and result.kind == "budget"
+                    if is_spent or not found or num_failed > max(_MOST_FAILURES * len(found), 1):
                         raise result
                 found.append(None if isinstance(result, SparrowError) else result.answer)
                 progress.advance(1)

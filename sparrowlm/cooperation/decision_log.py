@@ -42,6 +42,7 @@ class DecisionRecord:
         router_ms: that everything else took.
         text: the question; None unless asked for.
         answer: what was answered; None unless asked for.
+        task: kind of the small model, which says what the answer is; None unless asked for.
     """
 
     time: float
@@ -58,6 +59,7 @@ class DecisionRecord:
     router_ms: float = 0.0
     text: str | None = None
     answer: Answer = None
+    task: str | None = None
 
     def as_line(self) -> str:
         """Return the record as a line of JSON, without what is not there."""

@@ -21,7 +21,9 @@ from sparrowlm.cooperation.policy import Policy
 from sparrowlm.foundation.messages import Language, current_language, render
 
 Action = Literal["answer", "ask", "escalate", "abstain"]
-Reason = Literal["sure", "missing", "close", "unsure", "no-large", "no-budget"]
+Reason = Literal[
+    "sure", "missing", "close", "unsure", "no-large", "no-budget", "no-template"
+]  # "no-template": understood, and nobody wrote what is to be said (splitting.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def decide(inputs: DecisionInputs, policy: Policy) -> Decision:
     question = _question(inputs, policy, threshold)
     if question is not None and policy.manners.asks_first:
         return question
-    reason = _why_not_large(inputs, policy)
+    reason = why_not_large(inputs, policy)
     if reason is None:
         return Decision("escalate", "unsure", threshold)
     return question or Decision("abstain", reason, threshold)
@@ -137,7 +139,13 @@ def _question(inputs: DecisionInputs, policy: Policy, threshold: float) -> Decis
     return Decision("ask", "close", threshold, (first, second))
 
 
-def _why_not_large(inputs: DecisionInputs, policy: Policy) -> Reason | None:
+def why_not_large(inputs: DecisionInputs, policy: Policy) -> Reason | None:
+    """Return why the large model cannot be asked; None where it can.
+
+    Args:
+        inputs: of one answer.
+        policy: knows what may be spent.
+    """
     if not inputs.has_large:
         return "no-large"
     manners = policy.manners

@@ -103,3 +103,42 @@ def replaced(text: str, items: list[Item], instead: list[str]) -> str:
         parts += (text[done : item.start], other)
         done = item.end
     return "".join([*parts, text[done:]])
+
+
+Spans = list[tuple[int, int, str]]
+
+
+def moved_spans(spans: Spans, items: list[Item], instead: list[str]) -> Spans:
+    """Return where labelled stretches stand once items were replaced.
+
+    Args:
+        spans: (start, end, label) in the text as it was; one that begins or ends within an item
+            takes in all that stands in its place.
+        items: in order, none overlapping.
+        instead: one for each item.
+
+    Returns:
+        The spans in the new text, without those of which nothing is left.
+
+    >>> moved_spans([(0, 2, "city"), (3, 8, "who")], [Item(3, 14, "mobile", "")], ["[PHONE]"])
+    [(0, 2, 'city'), (3, 10, 'who')]
+    """
+    moved: list[tuple[int, int, int, int]] = []
+    shift = 0
+    for item, other in zip(items, instead, strict=True):
+        start = item.start + shift
+        moved.append((item.start, item.end, start, start + len(other)))
+        shift = start + len(other) - item.end
+
+    def place(at: int, *, is_end: bool) -> int:
+        shift = 0
+        for start, end, new_start, new_end in moved:
+            if at <= start:
+                break
+            if at < end:
+                return new_end if is_end else new_start
+            shift = new_end - end
+        return at + shift
+
+    found = [(place(a, is_end=False), place(b, is_end=True), label) for a, b, label in spans]
+    return [span for span in found if span[0] < span[1]]

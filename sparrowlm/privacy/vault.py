@@ -17,7 +17,7 @@ from typing import Any
 
 from sparrowlm.privacy.finding import NamesIn, find_personal
 from sparrowlm.privacy.kinds import KINDS, Item, Kind, label, without_overlaps
-from sparrowlm.privacy.redacting import replaced
+from sparrowlm.privacy.redacting import Spans, moved_spans, replaced
 
 # Brackets that take the place of ours. Round ones and quotation marks are the text's own.
 _PAIRS = ("⟦⟧", "[]", "【】", "〖〗", "<>", "{}", "［］", "〔〕")
@@ -86,6 +86,18 @@ class Vault:
                     self._placeholder(label(item.kind, "en"), item.text)
             return [self._masked(text, items) for text, items in zip(given, found, strict=True)]
 
+    def mask_spans(self, text: str, spans: Spans) -> tuple[str, Spans]:
+        """Return a text with placeholders, and where its labelled stretches stand now.
+
+        Args:
+            text: any text.
+            spans: (start, end, label); see moved_spans.
+        """
+        items = find_personal(text, self._kinds, self._names_in)
+        with self._lock:
+            marked, instead = self._marks(text, items)
+        return replaced(text, marked, instead), moved_spans(spans, marked, instead)
+
     def restore(self, text: str) -> str:
         """Return a text with the items in the places of their placeholders."""
         return _PLACEHOLDER.sub(self._item, text)
@@ -110,6 +122,10 @@ class Vault:
             return any(raw in text for _name, raw in self._placeholders if _name != _TEXT)
 
     def _masked(self, text: str, items: list[Item]) -> str:
+        return replaced(text, *self._marks(text, items))
+
+    def _marks(self, text: str, items: list[Item]) -> tuple[list[Item], list[str]]:
+        """Return what is replaced in a text, and by which placeholders."""
         looking_alike = [
             Item(found.start(), found.end(), "secret", found[0], 5)
             for pattern in (_PLACEHOLDER, _STRICT)
@@ -118,7 +134,7 @@ class Vault:
         marked = without_overlaps([*items, *self._known_in(text), *looking_alike])
         names = [_TEXT if item.certainty == 5 else label(item.kind, "en") for item in marked]
         pairs = zip(names, marked, strict=True)
-        return replaced(text, marked, [self._placeholder(name, i.text) for name, i in pairs])
+        return marked, [self._placeholder(name, item.text) for name, item in pairs]
 
     def _known_in(self, text: str) -> Iterator[Item]:
         """Yield what is known from elsewhere, whatever words stand before it here."""

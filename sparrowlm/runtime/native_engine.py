@@ -71,6 +71,11 @@ class CompiledEngine(ScoresInPieces):
         return int(self._decoder.vocab_size)
 
     @property
+    def native(self) -> Any:  # noqa: ANN401 - of the compiled part
+        """The decoder of the compiled part."""
+        return self._decoder
+
+    @property
     def kernels(self) -> str:
         """Name of the instruction set that runs."""
         return str(self._decoder.kernels)

@@ -176,3 +176,32 @@ def test_cooperate_asks_an_address(sparrow, trained):
     trade = json.loads(done.stdout)["trade_off"]
     assert trade["large_accuracy"] > 0.85
     assert trade["cost_per_1000_without"] == pytest.approx(10)
+
+
+def test_cooperate_keeps_within_caps_and_pays_no_answer_twice(sparrow, trained):
+    def first_label(body):
+        schema = body["response_format"]["json_schema"]["schema"]
+        return json.dumps({"label": schema["properties"]["label"]["enum"][0]}, ensure_ascii=False)
+
+    write(trained / "few.csv", rows(100, 4))
+    dials = ("--calibrate", "few.csv", "--max-error", "20%", "--json", "--cache", "kept.sqlite")
+    prices = ("--price-in", "2", "--price-out", "10")
+    with StandIn(answer=first_label) as server:
+        asked = ("cooperate", "model", *dials, *prices, "--large", server.url)
+        poor = sparrow(*asked, "--max-calls", "60")
+        assert poor.returncode == 1
+        assert "60" in poor.stderr
+        num_asked = len(server.bodies)
+        done = sparrow(*asked, "--max-cost", "1")
+        assert done.returncode == 0, done.stderr
+        assert (num_asked, len(server.bodies)) == (1 + 60, 1 + 60 + 1 + 40)
+        trade = json.loads(done.stdout)["trade_off"]
+        assert 0.1 < trade["cost_per_1000_without"] < 10  # of the tokens that were counted
+    alone = sparrow("cooperate", "model", "--calibrate", "few.csv", "--max-calls", "5")
+    assert alone.returncode == 2
+    assert "--large" in alone.stderr
+    local = sparrow(
+        "cooperate", "model", "--calibrate", "few.csv", "--large", "model", "--max-calls", "5"
+    )
+    assert local.returncode == 2
+    assert "costs nothing" in local.stderr

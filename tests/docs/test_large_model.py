@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 from large_stand_in import StandIn
+from small_policies import policy_of
+from small_understanding import small_tagger
+
+import sparrowlm as sp
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("en", "zh")
@@ -22,6 +26,10 @@ def guide(language):
 def commands(language):
     blocks = re.findall(r"```bash\n(.*?)```", guide(language), re.DOTALL)
     return [shlex.split(line) for block in blocks for line in block.strip().split("\n")]
+
+
+def programs(language):
+    return re.findall(r"```python\n(.*?)```", guide(language), re.DOTALL)
 
 
 def options(words):
@@ -47,7 +55,7 @@ def test_guide_to_large_models_is_the_same_in_both_languages():
 def test_guide_to_large_models_has_a_program_that_runs(
     language, number, monkeypatch, tmp_path, capsys
 ):
-    (program,) = re.findall(r"```python\n(.*?)```", guide(language), re.DOTALL)
+    program = programs(language)[-1]
     monkeypatch.setenv("MY_KEY", "sk-of-the-guide")
     monkeypatch.chdir(tmp_path)
     with StandIn() as server:
@@ -55,3 +63,20 @@ def test_guide_to_large_models_has_a_program_that_runs(
         assert number in capsys.readouterr().out
         assert number.encode() not in bytes(server.received)
     assert (tmp_path / "spent.sqlite").exists() and (tmp_path / "answers.sqlite").exists()
+
+
+@pytest.mark.parametrize(("language", "number"), [("en", "+1 415 555 2671"), ("zh", "13812345678")])
+def test_guide_to_splitting_has_a_program_that_runs(
+    language, number, monkeypatch, tmp_path, capsys
+):
+    program, _other = programs(language)
+    monkeypatch.chdir(tmp_path)
+    tagger, policy, answers = re.findall(r'(?:load|Path)\("([^"]+)"\)', program)
+    model = sp.load(small_tagger(tmp_path / tagger))
+    policy_of(model, least=1e9).save(tmp_path / policy)
+    (tmp_path / answers).write_text('{"go": "{LOC}"}', encoding="utf-8")
+    with StandIn() as server:
+        exec(program.replace("https://host/v1", server.url).replace("NAME", "m"), {})
+        assert number in capsys.readouterr().out
+        assert number.encode() not in bytes(server.received)
+    assert (tmp_path / "spent.sqlite").exists()

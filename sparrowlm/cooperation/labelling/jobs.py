@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from string import Formatter
 from typing import Any, Protocol, runtime_checkable
 
+from sparrowlm.cooperation.labelling.soft import LIKELIEST, label_shares
 from sparrowlm.cooperation.large import Answer, ChatRequest, Message
 from sparrowlm.cooperation.large.schema import refuse_unknown
 from sparrowlm.foundation.errors import SettingError
@@ -72,6 +73,7 @@ class LabelJob:
         json_schema: of an object whose fields are added to the row.
         prompt: with "{text}", or names of fields in braces; "" takes a usual one.
         max_tokens: of an answer, >= 1.
+        is_soft: whether rows get the probabilities of all labels, where the server tells them.
     """
 
     rows: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]]
@@ -79,6 +81,7 @@ class LabelJob:
     json_schema: Mapping[str, Any] | None = None
     prompt: str = ""
     max_tokens: int = 256
+    is_soft: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself.
@@ -90,6 +93,8 @@ class LabelJob:
             raise SettingError("cooperation.large-nothing-asked")
         if self.labels and self.json_schema is not None:
             raise SettingError("cooperation.large-labels-or-schema")
+        if self.is_soft and not self.labels:
+            raise SettingError("cooperation.large-soft-labels")
         _refuse_few(self.labels, fewest=2 if self.labels else 0)
         if self.json_schema is not None:
             refuse_unknown(self.json_schema)
@@ -101,14 +106,19 @@ class LabelJob:
         schema = _label_schema(self.labels) if self.labels else self.json_schema
         for text, row in self.rows():
             message = Message("user", self._asked(text, row))
-            request = ChatRequest((message,), max_tokens=self.max_tokens, json_schema=schema)
-            lines = _RowLines({"text": text, **row}, is_json=schema is not None)
+            request = ChatRequest(
+                (message,), max_tokens=self.max_tokens, json_schema=schema,
+                likeliest=LIKELIEST if self.is_soft else None,
+            )  # fmt: skip
+            soft = self.labels if self.is_soft else ()
+            lines = _RowLines({"text": text, **row}, is_json=schema is not None, soft=soft)
             yield Work(request, lines, lines.row)
 
     def digest(self) -> str:
         """Return what tells this job from every other, whatever its rows are."""
         schema = None if self.json_schema is None else dict(self.json_schema)
-        return _digest(["label", self.labels, schema, self.prompt, self.max_tokens])
+        parts = ["label", self.labels, schema, self.prompt, self.max_tokens]
+        return _digest([*parts, "soft"] if self.is_soft else parts)
 
     def _asked(self, text: str, row: Mapping[str, Any]) -> str:
         if self.prompt:
@@ -188,10 +198,17 @@ class _RowLines:
 
     row: Mapping[str, Any]
     is_json: bool
+    soft: tuple[str, ...] = ()
 
     def __call__(self, answer: Answer) -> list[Line]:
         if not self.is_json:
             return [{**self.row, "answer": answer.text}]
+        if self.soft:
+            label = answer.value["label"]
+            # A server that tells no probabilities has still said which label it is.
+            shares = label_shares(answer.tokens, self.soft, label) or {label: 1.0}
+            rounded = {name: round(share, 5) for name, share in shares.items()}
+            return [{**self.row, "label": label, "probabilities": rounded}]
         if isinstance(answer.value, dict):
             return [{**self.row, **answer.value}]
         return [{**self.row, "answer": answer.value}]

@@ -60,6 +60,7 @@ class LabellingReport:
         num_known: questions answered before.
         calls: requests sent, of all runs into this output.
         cost: of all runs, in the currency of the prices.
+        num_certain: rows with one label only, of those that were to have probabilities.
     """
 
     num_asked: int
@@ -68,6 +69,7 @@ class LabellingReport:
     num_known: int
     calls: int
     cost: float
+    num_certain: int = 0
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class _Counts:
     rows: int = 0
     failed: int = 0
     known: int = 0
+    certain: int = 0
 
 
 class _Asker:
@@ -145,8 +148,9 @@ def label(
             raise LabellingStopped(stop.signal_number, output)
         spent = state.ledger.spent()
         return LabellingReport(
-            counts.asked, counts.rows, counts.failed, counts.known, spent.calls, spent.cost
-        )
+            counts.asked, counts.rows, counts.failed, counts.known, spent.calls, spent.cost,
+            counts.certain,
+        )  # fmt: skip
     finally:
         state.close()
 
@@ -219,5 +223,6 @@ class _Run:
             self._counts.known += answer.is_from_cache
             for line in work.lines(answer):
                 self._counts.rows += 1
+                self._counts.certain += len(line.get("probabilities", ())) == 1
                 rows.write(line, is_new=not answer.is_from_cache)
         self._progress.advance(1)

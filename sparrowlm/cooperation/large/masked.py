@@ -25,10 +25,12 @@ from sparrowlm.cooperation.large.settings import LargeSettings
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.privacy import Vault, find_personal
 
-_EXPLANATION = (
+EXPLANATION = (
     "Signs such as ⟦PHONE_1⟧ stand for personal data. Where your answer needs them, repeat them "
     "exactly as they are."
 )
+"""What a large model is told about placeholders."""
+
 TextRequest = ChatRequest | CompletionRequest
 
 
@@ -130,7 +132,7 @@ def masked_request(
         masked = replace(request, prompt=prompt, stop=tuple(stop))
     else:
         masked = _masked_chat(request, vault, explains)
-    _refuse_raw(masked, vault, settings)
+    refuse_raw(masked, vault, settings)
     return masked
 
 
@@ -139,7 +141,7 @@ def masked_texts(
 ) -> EmbeddingRequest:
     """Return a request for vectors without personal data; see masked_request."""
     masked = EmbeddingRequest(tuple(vault.mask_all(request.texts)))
-    _refuse_raw(masked, vault, settings)
+    refuse_raw(masked, vault, settings)
     return masked
 
 
@@ -150,7 +152,7 @@ def _masked_chat(request: ChatRequest, vault: Vault, explains: bool) -> ChatRequ
         Message(message.role, text) for message, text in zip(request.messages, safe, strict=False)
     ]
     if explains and safe != texts:
-        turns.insert(0, Message("system", _EXPLANATION))
+        turns.insert(0, Message("system", EXPLANATION))
     return replace(request, messages=tuple(turns), stop=tuple(safe[len(request.messages) :]))
 
 
@@ -159,12 +161,21 @@ def restored_answer(answer: Answer, vault: Vault) -> Answer:
     return replace(answer, text=vault.restore(answer.text), value=vault.restore_value(answer.value))
 
 
-def _refuse_raw(
+def refuse_raw(
     request: TextRequest | EmbeddingRequest,
     vault: Vault,
     settings: LargeSettings,
 ) -> None:
-    """Look through what will be sent once more."""
+    """Look through what will be sent once more.
+
+    Args:
+        request: without personal data, as far as is known.
+        vault: of the conversation.
+        settings: of the large model.
+
+    Raises:
+        SettingError: "cooperation.large-not-masked", where an item stands in it all the same.
+    """
     schema = request.json_schema if isinstance(request, ChatRequest) else None
     if schema is not None and find_personal(json.dumps(schema, ensure_ascii=False)):
         raise SettingError("cooperation.large-not-masked", place="json_schema")

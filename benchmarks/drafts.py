@@ -1,0 +1,161 @@
+"""What a small model's guesses are worth to a larger one with the same tokens.
+
+    python -m benchmarks.drafts FOLDER [--minutes 4] [--prompts 1000] [--json FILE]
+    python -m benchmarks.drafts FOLDER --large MODEL --small MODEL
+
+Trains a pair on a novel, character by character, so that both have the same ids (a second run
+trains nothing), and takes the counting model of the small one as a third. Every way of writing is
+timed in turns with the large model alone, on the same prompts out of text that neither has seen.
+
+equal        share of prompts whose text is the large model's own; anything but 1 is an error
+speed        times as fast as the large model alone, which guesses from its own text already
+insisting    the same where guessing never stops, whether or not it pays
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import sparrowlm as sp
+from benchmarks.data import read_text
+from sparrowlm.foundation.progress import watching_progress
+from sparrowlm.runtime.continuation import DecodingSettings
+from sparrowlm.runtime.decoding import Decoder
+from sparrowlm.runtime.drafting import DraftedEngine, tokens_hash
+from sparrowlm.runtime.loading import LoadedModel, open_model
+from sparrowlm.runtime.native_engine import NativeEngine
+from sparrowlm.runtime.sampling import SamplingSettings
+
+_NOVEL = "lm/novels_zh/xiyou"
+_PROMPT_SIGNS = 24
+_WAYS = {
+    "greedy": SamplingSettings(temperature=0.0),
+    "temperature 0.7": SamplingSettings(temperature=0.7, seed=1),
+    "temperature 1": SamplingSettings(temperature=1.0, seed=1),
+}
+_COPIED_SIGNS = 160
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--large", type=Path)
+    parser.add_argument("--small", type=Path)
+    parser.add_argument("--minutes", type=float, default=4.0, help="of training the large one")
+    parser.add_argument("--size", default="140MB", help="most bytes of the large one")
+    parser.add_argument("--prompts", type=int, default=1000, help="texts compared, greedily")
+    parser.add_argument("--timed", type=int, default=40, help="prompts timed, each way")
+    parser.add_argument("--tokens", type=int, default=100)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    large, small = opened(options)
+    engine = large.engine
+    assert isinstance(engine, NativeEngine)
+    assert tokens_hash(large.codec) == tokens_hash(small.codec)
+    text = read_text(f"{_NOVEL}.valid.txt")
+    places = np.random.default_rng(0).integers(0, len(text) - 400, options.prompts)
+    prompts = [text[place : place + _PROMPT_SIGNS] for place in places]
+    found: dict[str, Any] = {
+        "equal": equal(engine, large, small, prompts),
+        "large": large.engine.vocab_size,
+        "ways": {},
+    }
+    print(json.dumps(found), flush=True)
+    copied = [text[p : p + _COPIED_SIGNS] + "\n" + text[p : p + 40] for p in places]
+    for way, sampling in _WAYS.items():
+        wish = DecodingSettings(sampling=sampling, max_tokens=options.tokens)
+        found["ways"][way] = timed(engine, large, small, prompts[: options.timed], wish)
+        print(way, json.dumps(found["ways"][way]), flush=True)
+    wish = DecodingSettings(sampling=_WAYS["greedy"], max_tokens=options.tokens)
+    found["ways"]["copying"] = timed(engine, large, small, copied[: options.timed], wish)
+    report(found)
+    if options.json is not None:
+        options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def opened(options: argparse.Namespace) -> tuple[LoadedModel, LoadedModel]:
+    """Open the pair, trained where it is not there yet."""
+    if options.large is not None:
+        return open_model(options.large), open_model(options.small)
+    data = options.folder / "novel.txt"
+    options.folder.mkdir(parents=True, exist_ok=True)
+    data.write_text(read_text(f"{_NOVEL}.train.txt.xz"), encoding="utf-8")
+    sizes = {"large": (options.size, options.minutes), "small": ("1500KB", 2.0)}
+    for name, (size, minutes) in sizes.items():
+        output = options.folder / name
+        if not (output / "sparrow.json").is_file():
+            sp.train(
+                data, output=output, size=size, minutes=minutes, model="transformer",
+                tokenizer="character", progress=watching_progress(),
+            )  # fmt: skip
+    return open_model(options.folder / "large"), open_model(options.folder / "small")
+
+
+def equal(
+    engine: NativeEngine, large: LoadedModel, small: LoadedModel, prompts: Sequence[str]
+) -> dict[str, float]:
+    """Return the share of prompts that are continued as by the large model alone, each way."""
+    plain = Decoder(engine, large.codec)
+    found = {}
+    for way, sampling in _WAYS.items():
+        wish = DecodingSettings(sampling=sampling, max_tokens=32)
+        for insists in (True, False):
+            helped = Decoder(DraftedEngine(engine, small.engine, insists=insists), large.codec)
+            same = [
+                "".join(plain.stream(prompt, wish)) == "".join(helped.stream(prompt, wish))
+                for prompt in prompts
+            ]
+            found[f"{way}, insisting" if insists else way] = float(np.mean(same))
+    return found
+
+
+def timed(
+    engine: NativeEngine, large: LoadedModel, small: LoadedModel, prompts: Sequence[str],
+    wish: DecodingSettings,
+) -> dict[str, Any]:  # fmt: skip
+    """Write texts alone and with help, by turns; return speeds and how often guesses were right."""
+    chosen = DraftedEngine(engine, small.engine)
+    insisting = DraftedEngine(engine, small.engine, insists=True)
+    seconds = {"alone": 0.0, "chosen": 0.0, "insisting": 0.0}
+    num_tokens = 0
+    for number, prompt in enumerate(prompts):
+        kinds = [("alone", engine), ("chosen", chosen), ("insisting", insisting)]
+        for name, one in kinds if number % 2 else reversed(kinds):
+            decoder = Decoder(one, large.codec)
+            began = time.perf_counter()
+            count = sum(1 for _id in decoder.ids(prompt, wish))
+            seconds[name] += time.perf_counter() - began
+        num_tokens += count
+    figures = chosen.figures
+    return {
+        "alone_tokens_per_s": num_tokens / seconds["alone"],
+        "speed": seconds["alone"] / seconds["chosen"],
+        "speed_insisting": seconds["alone"] / seconds["insisting"],
+        "right": insisting.figures.is_right,
+        "right_of_all": insisting.figures.num_right / max(insisting.figures.num_guessed, 1),
+        "guessed_per_id": figures.num_guessed / max(figures.num_ids, 1),
+        "guess_ms": 1000 * insisting.figures.guess_s,
+        "alone_ms": 1000 * figures.alone_s,
+        "rows_ms": {n: round(1000 * s, 3) for n, s in sorted(figures.rows_s.items())},
+    }
+
+
+def report(found: dict[str, Any]) -> None:
+    """Print the table as Markdown."""
+    print("\n| way | alone, tokens/s | speed | insisting | chance of a guess |\n|" + "---|" * 5)
+    for way, one in found["ways"].items():
+        print(
+            f"| {way} | {one['alone_tokens_per_s']:.0f} | {one['speed']:.2f} |"
+            f" {one['speed_insisting']:.2f} | {one['right']:.2f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

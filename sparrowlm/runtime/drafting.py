@@ -1,0 +1,338 @@
+"""A small model guesses what a large one will write; the large one reads several guesses at once.
+
+Ids are always drawn from the large model's own scores, by the random numbers they would have been
+drawn with: a guess that comes true only spares a reading. Rows read together have the bits of rows
+read alone, so every text is the one that the large model writes without help, to the last bit,
+whatever way ids are drawn.
+
+How many ids are guessed, or none, follows from what guesses and readings took and how often
+guesses came true, against what the large model takes alone. What guessing has cost beyond its use
+may never be more than a small share of all time.
+
+Source: Leviathan, Kalman, Matias 2023, arXiv:2211.17192, sections 2 and 3 (there a guess is
+accepted by a rule about two distributions; here by being what was drawn).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
+from sparrowlm.foundation.errors import ModelError
+from sparrowlm.runtime.engines import Engine, ScoresInPieces
+from sparrowlm.runtime.native_engine import NativeCache, NativeEngine
+from sparrowlm.text.tokenizers import TokenCodec
+
+MOST_GUESSES = 8
+_COUNTS = (1, 2, 3, 4, 6, MOST_GUESSES)
+_MEMORY = 0.9
+_LEAST_GAIN = 1.05
+_COST_OF_ROW = 0.15  # of one read beside another, before it was measured
+_MOST_LOST = 0.01
+_FIRST_LOST_IDS = 3
+_FIRST_ALONE, _TRIED, _TRIED_AGAIN = 8, 4, 64
+
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
+
+def tokens_hash(codec: TokenCodec) -> str:
+    """Return a SHA-256 of all tokens: equal where equal ids stand for equal bytes.
+
+    Args:
+        codec: any tokenizer.
+    """
+    digest = hashlib.sha256(codec.vocab_size.to_bytes(8, "little"))
+    for token_id in range(codec.vocab_size):
+        piece = codec.token_bytes(token_id)
+        digest.update(len(piece).to_bytes(4, "little") + piece)
+    return digest.hexdigest()
+
+
+def drafted_engine(
+    large: tuple[Engine[Any], TokenCodec], small: tuple[Engine[Any], TokenCodec]
+) -> DraftedEngine:
+    """Return the large model as an engine that a small one helps.
+
+    Args:
+        large: engine and tokenizer; a Transformer that the compiled engine runs.
+        small: engine and tokenizer, with the same tokens.
+
+    Raises:
+        ModelError: the tokens differ, or the large model cannot take back what it has read.
+    """
+    if tokens_hash(large[1]) != tokens_hash(small[1]):
+        raise ModelError(
+            "runtime.draft-tokens", large=large[1].vocab_size, small=small[1].vocab_size
+        )
+    if not isinstance(large[0], NativeEngine):
+        raise ModelError("runtime.draft-engine", received=type(large[0]).__name__)
+    return DraftedEngine(large[0], small[0])
+
+
+@runtime_checkable
+class _Drafter(Protocol):
+    """Guesses on from what was written."""
+
+    def guesses(self, ids: Sequence[int], count: int) -> list[int]:
+        """Return the likeliest ids behind some new ones, which stay read; the guesses do not."""
+        ...
+
+
+class _CompiledDrafter:
+    """Guesses with a compiled Transformer; what comes true need not be read again."""
+
+    def __init__(self, engine: NativeEngine) -> None:
+        self._decoder = engine.native
+        self._session = self._decoder.start()
+        self._ahead: list[int] = []
+
+    def guesses(self, ids: Sequence[int], count: int) -> list[int]:
+        same = 0
+        while same < min(len(self._ahead), len(ids) - 1) and self._ahead[same] == ids[same]:
+            same += 1
+        self._decoder.cut(self._session, len(self._ahead) - same)
+        *before, last = ids[same:]
+        if before:
+            self._decoder.read(self._session, np.array(before, dtype=np.int32), True)
+        found = [int(one) for one in self._decoder.continue_greedily(self._session, last, count)]
+        self._ahead = found[:-1]  # the last one was not read
+        return found
+
+
+class _AnyDrafter:
+    """Guesses with any engine, on a branch of what was written."""
+
+    def __init__(self, engine: Engine[Any]) -> None:
+        self._engine = engine
+        self._cache = engine.start()
+
+    def guesses(self, ids: Sequence[int], count: int) -> list[int]:
+        fed = np.array(ids, dtype=np.int64)
+        logits_V = self._engine.step(fed, self._cache, is_last_only=True)[-1]
+        found = [int(logits_V.argmax())]
+        if count > 1:
+            branch = self._engine.branch(self._cache, [0])
+            while len(found) < count:
+                fed = np.array(found[-1:], dtype=np.int64)
+                logits_V = self._engine.step(fed, branch, is_last_only=True)[-1]
+                found.append(int(logits_V.argmax()))
+        return found
+
+
+@dataclass
+class DraftFigures:
+    """What guessing has cost and brought.
+
+    Attributes:
+        num_ids: asked for, one by one.
+        num_guessed: ids read because they were guessed.
+        num_right: of them, come true.
+        seconds: of everything.
+        saved_s: against the large model alone; below 0 where guessing cost more.
+        is_right: chance that a guess comes true, the latest counting most.
+        alone_s: of one id without guesses.
+        guess_s: of one guess.
+        rows_s: of reading an id and so many guesses together, by their number.
+    """
+
+    num_ids: int = 0
+    num_guessed: int = 0
+    num_right: int = 0
+    seconds: float = 0.0
+    saved_s: float = 0.0
+    is_right: float = 0.6
+    alone_s: float = 0.0
+    guess_s: float = 0.0
+    rows_s: dict[int, float] = field(default_factory=dict)
+
+    def gain(self, count: int) -> float:
+        """Return how many times as fast it goes with so many guesses, as far as is known.
+
+        Source: Leviathan et al. 2023, theorem 3.8, with measured times.
+        """
+        expected = sum(self.is_right**place for place in range(count + 1))
+        reading_s = self.rows_s.get(count, self.alone_s * (1.0 + _COST_OF_ROW * count))
+        return expected * self.alone_s / max(reading_s + count * self.guess_s, 1e-9)
+
+
+@dataclass
+class DraftedCache:
+    """What has been read, and what was only guessed.
+
+    Attributes:
+        large: of the large model.
+        drafter: of the small one.
+        unread: ids that the drafter has not seen.
+        guesses: read by the large model ahead of their time.
+        rows_TV: its scores behind each of them.
+        num_used: guesses that came true.
+        has_guessed: whether the drafter has read the prompt.
+    """
+
+    large: NativeCache
+    drafter: _Drafter
+    unread: list[int] = field(default_factory=list)
+    guesses: list[int] = field(default_factory=list)
+    rows_TV: Matrix | None = None
+    num_used: int = 0
+    has_guessed: bool = False
+
+
+class DraftedEngine(ScoresInPieces):
+    """Runs a large model, with the numbers that it has alone.
+
+    Args:
+        large: the model.
+        small: guesses; the same ids.
+        insists: whether it always guesses as much as it can, whether or not that pays.
+
+    Attributes:
+        figures: of all caches together.
+    """
+
+    def __init__(self, large: NativeEngine, small: Engine[Any], *, insists: bool = False) -> None:
+        self.figures = DraftFigures()
+        self._large = large
+        self._small = small
+        self._insists = insists
+        self._since_tried = self._num_alone_left = 0
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids, V."""
+        return self._large.vocab_size
+
+    def start(self) -> DraftedCache:
+        """Return a cache of one row that has seen nothing."""
+        return DraftedCache(self._large.start(), self._drafter())
+
+    def branch(self, cache: DraftedCache, rows: Sequence[int]) -> DraftedCache:
+        """Return a cache whose row i continues row rows[i]; it is read without guesses."""
+        self._settle(cache)
+        return DraftedCache(self._large.branch(cache.large, rows), self._drafter())
+
+    def step(
+        self, ids_T: Int64[np.ndarray, " time"], cache: DraftedCache, *, is_last_only: bool = False
+    ) -> Float32[np.ndarray, "rows vocab"]:
+        """Feed ids to one row; see Engine.step. Id by id, those that come are guessed."""
+        cache.unread += ids_T.tolist()
+        if len(ids_T) > 1 or len(cache.large.sessions) > 1:
+            self._settle(cache)
+            return self._large.step(ids_T, cache.large, is_last_only=is_last_only)
+        figures = self.figures
+        figures.num_ids += 1
+        token_id = int(ids_T[0])
+        if cache.num_used < len(cache.guesses) and cache.guesses[cache.num_used] == token_id:
+            cache.num_used += 1
+            figures.num_right += 1
+            figures.saved_s += figures.alone_s
+            figures.is_right += (1.0 - _MEMORY) * (1.0 - figures.is_right)
+            assert cache.rows_TV is not None  # noqa: S101 - read with the guesses
+            return cache.rows_TV[cache.num_used : cache.num_used + 1]
+        if cache.num_used < len(cache.guesses):
+            figures.is_right *= _MEMORY
+        self._settle(cache)
+        began = time.perf_counter()
+        count = self._chosen(cache)
+        found = self._guessed(token_id, cache, count) if count else self._alone(ids_T, cache)
+        figures.seconds += time.perf_counter() - began
+        return found
+
+    def step_rows(
+        self, ids_B: Int64[np.ndarray, " batch"], cache: DraftedCache
+    ) -> Float32[np.ndarray, "batch vocab"]:
+        """Feed one id to every row."""
+        self._settle(cache)
+        return self._large.step_rows(ids_B, cache.large)
+
+    def step_together(
+        self, ids_B: Int64[np.ndarray, " batch"], caches: Sequence[DraftedCache]
+    ) -> Float32[np.ndarray, "batch vocab"]:
+        """Feed one id to each of several caches; see Engine.step_together."""
+        for token_id, cache in zip(ids_B.tolist(), caches, strict=True):
+            self._settle(cache)
+            cache.unread.append(token_id)
+        return self._large.step_together(ids_B, [cache.large for cache in caches])
+
+    def surprisal_pieces(
+        self, ids_T: Int[np.ndarray, " time"]
+    ) -> Iterator[Float64[np.ndarray, " _"]]:
+        """Score a text; see Engine.surprisal_pieces."""
+        return self._large.surprisal_pieces(ids_T)
+
+    def _drafter(self) -> _Drafter:
+        small = self._small
+        if isinstance(small, NativeEngine) and small.context_tokens >= 4 * MOST_GUESSES:
+            return _CompiledDrafter(small)
+        return _AnyDrafter(small)
+
+    def _alone(self, ids_T: Int64[np.ndarray, " time"], cache: DraftedCache) -> Matrix:
+        """Read an id as the large model does without help."""
+        began = time.perf_counter()
+        found: Matrix = self._large.step(ids_T, cache.large, is_last_only=True)
+        _note(self.figures, "alone_s", time.perf_counter() - began)
+        return found
+
+    def _guessed(self, token_id: int, cache: DraftedCache, count: int) -> Matrix:
+        """Guess what follows an id, and read all of it together."""
+        figures = self.figures
+        began = time.perf_counter()
+        cache.guesses = cache.drafter.guesses(cache.unread, count)
+        cache.unread = []
+        guessed = time.perf_counter()
+        ids = np.array([token_id, *cache.guesses], dtype=np.int32)
+        cache.rows_TV = self._large.native.read(cache.large.settled()[0], ids, False)
+        done = time.perf_counter()
+        if cache.has_guessed:
+            _note(figures, "guess_s", (guessed - began) / count)
+        cache.has_guessed = True  # the first time, the drafter read the prompt too
+        known = figures.rows_s.get(count, done - guessed)
+        figures.rows_s[count] = _MEMORY * known + (1.0 - _MEMORY) * (done - guessed)
+        figures.num_guessed += count
+        figures.saved_s += figures.alone_s - (done - began)
+        return cache.rows_TV[:1]
+
+    def _settle(self, cache: DraftedCache) -> None:
+        """Take back what was only guessed."""
+        if not cache.guesses:
+            return
+        session = cache.large.settled()[0]
+        self._large.native.cut(session, len(cache.guesses) - cache.num_used)
+        cache.guesses, cache.rows_TV, cache.num_used = [], None, 0
+
+    def _chosen(self, cache: DraftedCache) -> int:
+        """Return how many ids are guessed now: what is fastest, or none."""
+        session = cache.large.settled()[0]
+        if self._large.native.room_ahead(session) < MOST_GUESSES + 1:
+            return 0
+        if self._insists:
+            return MOST_GUESSES
+        figures = self.figures
+        if figures.num_ids <= _FIRST_ALONE or self._num_alone_left > 0:
+            self._num_alone_left -= 1
+            return 0
+        self._since_tried += 1
+        is_due = self._since_tried >= _TRIED_AGAIN
+        if figures.saved_s < -(_MOST_LOST * figures.seconds + _FIRST_LOST_IDS * figures.alone_s):
+            return 0
+        best = max(_COUNTS, key=figures.gain)
+        pays = figures.gain(best) > _LEAST_GAIN
+        if is_due:
+            self._since_tried = 0
+            # What the large model takes alone changes with the text.
+            self._num_alone_left = _FIRST_ALONE // 2 if pays else 0
+        if is_due or (not pays and figures.num_guessed < _TRIED * 2):
+            return 0 if pays else _TRIED
+        return best if pays else 0
+
+
+def _note(figures: DraftFigures, name: str, seconds: float) -> None:
+    known = getattr(figures, name)
+    is_first = known == 0.0
+    setattr(figures, name, seconds if is_first else _MEMORY * known + (1 - _MEMORY) * seconds)
