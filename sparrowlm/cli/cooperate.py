@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from sparrowlm.cli.cap_options import CapOptions
 from sparrowlm.cli.output import JsonFlag, ModelPath, write_json, write_line
 from sparrowlm.foundation.errors import SettingError
 from sparrowlm.foundation.messages import say
 
 if TYPE_CHECKING:
     from sparrowlm.cooperation.calibrating import CalibrationSettings
-    from sparrowlm.cooperation.large import Budget
 
 _MOST_LABELS = 20
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CapOptions:
-    """What a large model behind an address may cost."""
-
-    max_calls: Annotated[int | None, Parameter(help=say("cli.cooperate-max-calls"))] = None
-    max_cost: Annotated[float | None, Parameter(help=say("cli.cooperate-max-cost"))] = None
-    price_in: Annotated[float, Parameter(help=say("cli.label-price-in"))] = 0.0
-    price_out: Annotated[float, Parameter(help=say("cli.label-price-out"))] = 0.0
-    cache: Annotated[Path | None, Parameter(help=say("cli.cooperate-cache"))] = None
-
-    def budget(self) -> Budget | None:
-        """Return what may be spent; None where nothing was said about it."""
-        from sparrowlm.cooperation.large import Budget, Caps, Prices
-
-        caps = Caps(calls=self.max_calls, cost=self.max_cost)
-        prices = Prices(self.price_in, self.price_out)
-        if caps == Caps() and prices == Prices():
-            return None
-        return Budget("cooperate", per_run=caps, prices=prices)
 
 
 def cooperate_command(  # noqa: PLR0913 - the dials, each with its default
@@ -65,12 +42,13 @@ def cooperate_command(  # noqa: PLR0913 - the dials, each with its default
     cost_per_call: Annotated[float, Parameter(help=say("cli.cooperate-cost"))] = 0.0,
     ask_first: Annotated[bool, Parameter(negative="", help=say("cli.cooperate-ask-first"))] = False,
     encoding: Annotated[str | None, Parameter(help=say("cli.encoding"))] = None,
-    caps: CapOptions = CapOptions(),
+    caps: CapOptions | None = None,
     json: JsonFlag = False,
 ) -> None:
     """Prove a promise and print it in plain words."""
     if not calibrate:
         raise SettingError("cli.cooperate-no-data")
+    caps = caps or CapOptions()
     if large is None and caps != CapOptions():
         raise SettingError("cli.cooperate-no-large")
     from sparrowlm.cooperation.cooperating import CooperationRequest, cooperate
@@ -81,7 +59,7 @@ def cooperate_command(  # noqa: PLR0913 - the dials, each with its default
     request = CooperationRequest(
         model=model, data=calibrate, settings=settings, large=large, cost_per_call=cost_per_call,
         trained_on=trained_on, output=output, report=report, encoding=encoding,
-        large_model=large_model, key_variable=key_variable, budget=caps.budget(),
+        large_model=large_model, key_variable=key_variable, budget=caps.budget("cooperate"),
         kept_in=caps.cache,
     )  # fmt: skip
     facts = cooperate(request, watching_progress())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from sparrowlm.cli.cap_options import CapOptions
 from sparrowlm.cli.output import JsonFlag, write_json, write_line
 from sparrowlm.foundation.errors import DependencyError, SettingError
 from sparrowlm.foundation.messages import say
@@ -106,6 +107,7 @@ def serve_command(
     options: ServeOptions | None = None,
     key: KeyOptions | None = None,
     cooperation: CooperationOptions | None = None,
+    caps: CapOptions | None = None,
     file: BatchOptions | None = None,
     json: JsonFlag = False,
 ) -> int | None:
@@ -120,7 +122,7 @@ def serve_command(
         raise SettingError("cli.serve-no-models")
     settings = options.settings()
     with ExitStack() as opened:
-        cascades = _cascades(cooperation, models, opened)
+        cascades = _cascades(cooperation, caps or CapOptions(), models, opened)
         service = _service(models, settings, options.chat_format, cascades)
         if file.batch is not None:
             return _answer_file(service, file)
@@ -129,12 +131,13 @@ def serve_command(
 
 
 def _cascades(
-    options: CooperationOptions, models: tuple[str, ...], opened: ExitStack
+    options: CooperationOptions, caps: CapOptions, models: tuple[str, ...], opened: ExitStack
 ) -> dict[str, Callable[[Model], Cascade]]:
     """Return what makes a cascade of each model that has a policy.
 
     Args:
         options: policies, large model, log.
+        caps: of what the large model may cost.
         models: of the command line.
         opened: closes the large model and the log.
 
@@ -142,6 +145,8 @@ def _cascades(
         SettingError: a policy names no model, or there is a large model and no policy.
         SparrowError: policy, large model or log cannot be opened.
     """
+    if options.large is None and caps != CapOptions():
+        raise SettingError("cli.cooperate-no-large")
     if not options.policy:
         if options.large is not None:
             raise SettingError("cli.serve-large-without-policy")
@@ -156,7 +161,8 @@ def _cascades(
     large = log = None
     if options.large is not None:
         where = options.large, options.cost_per_call, options.large_model, options.key_variable
-        large = opened.enter_context(opened_large(*where))
+        spending = caps.budget("serve"), caps.cache, options.deadline
+        large = opened.enter_context(opened_large(*where, *spending))
     if options.decisions is not None:
         made = DecisionLog(options.decisions, keeps_text=options.decisions_keep_text)
         log = opened.enter_context(made)

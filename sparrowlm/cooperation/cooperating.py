@@ -22,7 +22,7 @@ from sparrowlm.cooperation.calibrating import (
 )
 from sparrowlm.cooperation.confidence import confident_answers, large_request
 from sparrowlm.cooperation.judged_rows import JudgedRow, judged_rows
-from sparrowlm.cooperation.large import Budget, LargeFailure
+from sparrowlm.cooperation.large import Budget, LargeFailure, Patience
 from sparrowlm.cooperation.local_large import LocalLarge
 from sparrowlm.cooperation.policy import Policy
 from sparrowlm.cooperation.promise import Promise, naive_threshold
@@ -170,6 +170,7 @@ def opened_large(
     key_variable: str | None = None,
     budget: Budget | None = None,
     kept_in: Path | None = None,
+    deadline_s: float | None = None,
 ) -> Iterator[LargeModel]:
     """Yield the large model that a user named, and close it afterwards.
 
@@ -180,6 +181,7 @@ def opened_large(
         key_variable: environment variable that holds the server's key; None for no key.
         budget: what may be spent at an address, and prices; None: no limit.
         kept_in: file of an address's answers and of what was spent; None keeps nothing.
+        deadline_s: of every call, with all its attempts, > 0; None for the usual one.
 
     Raises:
         SparrowError: there is no model, or it cannot be asked.
@@ -190,6 +192,7 @@ def opened_large(
         terms = LargeTerms(
             model=model, key_variable=key_variable, cost_per_call=cost,
             budget=budget or Budget(), kept_in=kept_in,
+            patience=None if deadline_s is None else Patience(deadline_s=deadline_s),
         )  # fmt: skip
         with terms.opened(received) as large:
             yield large

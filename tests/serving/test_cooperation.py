@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 
 import numpy as np
 import pytest
@@ -123,6 +125,40 @@ def test_a_large_model_that_is_away_costs_no_answer(models, policies):
     assert all(one["answered_by"] == "small" for one in decisions)
     unsure = [one for one in decisions if one["action"] == "escalate"]
     assert unsure and all(not one["is_sure"] and one["failure"] for one in unsure)
+
+
+def test_a_large_model_that_hangs_is_given_up_before_the_deadline(models, policies):
+    with socket.socket() as silent:  # takes connections and never says a word
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(50)
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        words = [f"labels={models['labels']}", "--policy", str(policies / "labels"), "--large",
+                 address, "--large-model", "m", "--deadline", "0.5"]  # fmt: skip
+        with running(*words) as server:
+            server.ask("/v1/classify", input=TEXTS[0], cooperate=False)
+            began = time.monotonic()
+            answer = server.ask("/v1/classify", input=TEXTS[:8])
+            assert time.monotonic() - began < 0.5 * 1.1 + 0.2
+    unsure = [one for one in answer["data"] if one["decision"]["action"] == "escalate"]
+    assert unsure and all(one["decision"]["answered_by"] == "small" for one in unsure)
+
+
+def test_calls_are_capped_and_answers_kept_over_restarts(server, models, policies, tmp_path):
+    words = [f"labels={models['labels']}", "--policy", str(policies / "labels"), "--large",
+             f"{server.address}/v1", "--large-model", "mixed", "--max-calls", "3", "--cache",
+             str(tmp_path / "kept")]  # fmt: skip
+    answers = []
+    for _start in range(2):
+        with running(*words) as capped:
+            answers.append(capped.ask("/v1/classify", input=TEXTS)["data"])
+    for found in answers:
+        by = [one["decision"]["answered_by"] for one in found]
+        escalated = [one for one in found if one["decision"]["action"] == "escalate"]
+        assert by.count("large") == 3 and len(escalated) > 5
+    large = [
+        [o["label"] for o in found if o["decision"]["answered_by"] == "large"] for found in answers
+    ]
+    assert large[0] == large[1]
 
 
 def test_what_belongs_to_another_model_is_refused(models, policies):
