@@ -11,6 +11,7 @@ from sparrowlm.tasks.classify.model import FLOOR, LINEAR, Classifier, probabilit
 if TYPE_CHECKING:
     from sparrowlm.runtime.loading import LoadedModel
     from sparrowlm.runtime.next_words import NextWord
+    from sparrowlm.tasks.tag.model import SpanPrediction, Tagger
 
 Labels = list[tuple[str, float]]
 
@@ -43,6 +44,28 @@ def classifying_floor(
         ]
 
     return answer
+
+
+def tagging_floor(
+    tagger: Tagger,
+) -> Callable[[Sequence[str]], list[list[SpanPrediction]]] | None:
+    """Return what finds spans with the conditional random field alone.
+
+    Args:
+        tagger: of which the random field is a part.
+
+    Returns:
+        None where the model has no such part, or is nothing else.
+    """
+    from sparrowlm.tasks.tag.blending import FLOOR as FIELD
+    from sparrowlm.tasks.tag.blending import NETWORK, TagBlend
+    from sparrowlm.tasks.tag.model import Tagger as Spans
+    from sparrowlm.tasks.tag.model import TaggerSettings
+
+    if not {FIELD, NETWORK} <= set(tagger.settings.blend.weights):
+        return None
+    alone = TaggerSettings(blend=TagBlend({FIELD: 1.0}))
+    return Spans(alone, tagger.floor, None, tagger.dictionary).predict
 
 
 def completing_floor(loaded: LoadedModel) -> Callable[[str, int], list[NextWord]] | None:

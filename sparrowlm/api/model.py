@@ -316,6 +316,13 @@ class Model:
         return classifying_floor(self._predictor, self._files.manifest)
 
     @cached_property
+    def floor_spans(self) -> Callable[[Sequence[str]], list[list[Any]]] | None:
+        """What a tagger's random field finds alone; None where there is no floor."""
+        from sparrowlm.api.floors import tagging_floor
+
+        return tagging_floor(self._tagger)
+
+    @cached_property
     def floor_words(self) -> Callable[[str, int], list[NextWord]] | None:
         """What counting alone takes for the next words; None where there is no floor."""
         from sparrowlm.api.floors import completing_floor

@@ -76,10 +76,11 @@ class AddressedLarge:
         if time.monotonic() >= deadline:
             raise LargeFailure.of("deadline", url=self._client.settings.url, seconds=0)
         # Every question is a conversation of its own: nothing of one is kept for the next.
-        asked = MaskedLarge(self._client) if self._masks else self._client
-        found = asked.ask(chat)
+        masked = MaskedLarge(self._client) if self._masks else None
+        found = (masked or self._client).ask(chat)
         cost = answer_cost(self._client, found, chat, self._cost)
-        return LargeAnswer(read(found), cost, found.is_from_cache)
+        kinds = () if masked is None else masked.vault.kinds
+        return LargeAnswer(read(found), cost, found.is_from_cache, kinds)
 
     @property
     def mean_cost(self) -> float:

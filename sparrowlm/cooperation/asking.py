@@ -57,11 +57,13 @@ class LargeAnswer:
         answer: in the form of the small model's.
         cost: in the currency of the budget, >= 0.
         was_kept: whether it was known from an earlier call, and nothing was sent.
+        masked: kinds of personal data that were masked on the way out, "PHONE" and the like.
     """
 
     answer: Answer
     cost: float = 0.0
     was_kept: bool = False
+    masked: tuple[str, ...] = ()
 
 
 @runtime_checkable

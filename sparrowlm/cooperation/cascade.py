@@ -49,6 +49,7 @@ class CascadeAnswer:
         ask_back: a question to the person; None where none is asked.
         failure: sentence of why the large model did not answer; None where it did or was not asked.
         cost: of the call.
+        masked: kinds of personal data that the large model did not see.
         small_ms: that the small model took; a batch's time is divided among its questions.
         large_ms: that the large one took.
         router_ms: that everything else took.
@@ -62,6 +63,7 @@ class CascadeAnswer:
     ask_back: str | None = None
     failure: str | None = None
     cost: float = 0.0
+    masked: tuple[str, ...] = ()
     small_ms: float = 0.0
     large_ms: float = 0.0
     router_ms: float = 0.0
@@ -96,6 +98,7 @@ class _Called:
     cost: float = 0.0
     failure: SparrowError | None = None
     large_ms: float = 0.0
+    masked: tuple[str, ...] = ()
 
 
 class Cascade:
@@ -218,7 +221,7 @@ class Cascade:
             return _Called(failure=error, large_ms=_ms_since(began))
         with self._lock:
             self.cost += found.cost
-        return _Called(found.answer, found.cost, None, _ms_since(began))
+        return _Called(found.answer, found.cost, None, _ms_since(began), found.masked)
 
     def _finish(self, decided: Decided, called: _Called) -> CascadeAnswer:
         began = time.perf_counter()
@@ -232,6 +235,7 @@ class Cascade:
             ask_back=question_sentence(decided.decision),
             failure=None if called.failure is None else called.failure.sentence(),
             cost=called.cost,
+            masked=called.masked,
             small_ms=decided.small_ms,
             large_ms=called.large_ms,
             router_ms=decided.router_ms + _ms_since(began),

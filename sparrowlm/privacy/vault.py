@@ -68,6 +68,12 @@ class Vault:
     def __len__(self) -> int:
         return len(self._items)
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of the items that were masked so far, in the order of their first."""
+        with self._lock:
+            return tuple(name for name in self._counts if name != _TEXT)
+
     def mask(self, text: str) -> str:
         """Return a text with placeholders; equal items have equal ones, also in later texts."""
         return self.mask_all([text])[0]

@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from large_stand_in import StandIn
 from running_server import running
 from small_understanding import LABELS
 
@@ -114,6 +115,21 @@ def test_a_chat_is_answered_by_whom_the_policy_says(pair):
             )
             assert bold.status_code == 400
     assert {one["sparrow"]["decision"]["action"] for one in answers} <= {"answer", "escalate"}
+
+
+def test_personal_data_stays_here(models, policies):
+    texts = [f"The cat 研究生命 {n} 你 我的手机 1381234{n:04d}" for n in range(1000, 1020)]
+    words = [f"labels={models['labels']}", "--policy", str(policies / "labels")]
+    with StandIn(lambda _text: json.dumps({"label": "dog"})) as large:
+        where = ["--large", large.url, "--large-model", "stand-in"]
+        with running(*words, *where) as server:
+            answer = server.ask("/v1/classify", input=texts)
+        received = bytes(large.received)
+    passed_on = [one for one in answer["data"] if one["decision"]["action"] == "escalate"]
+    assert len(passed_on) >= 3 and len(received) > 100
+    assert not any(text[-11:].encode() in received for text in texts)
+    for one in passed_on:
+        assert one["label"] == "dog" and one["decision"]["masked"] == ["PHONE"]
 
 
 def test_a_large_model_that_is_away_costs_no_answer(models, policies):

@@ -29,12 +29,16 @@ def test_labels(server, models):
 def test_spans(server, models):
     texts = ["你 研究生命 别的", "😀 研究生"]
     own = sp.load(models["tags"]).predict(texts)
-    answer = server.ask("/v1/tag", input=texts)
+    floor = sp.load(models["tags"]).floor_spans
+    answer = server.ask("/v1/tag", input=texts, floor=True)
     for text, found, one in zip(texts, answer["data"], own, strict=True):
         assert [span["text"] for span in found["spans"]] == [span.text for span in one.spans]
         for span in found["spans"]:
             assert text[span["start"] : span["end"]] == span["text"]
         assert found.get("intent") == (one.intent and one.intent.label)
+        beside = None if floor is None else [span.text for span in floor([text])[0]]
+        told = [span["text"] for span in found["floor"]["spans"]] if "floor" in found else None
+        assert told == beside
 
 
 def test_vectors(server, models):

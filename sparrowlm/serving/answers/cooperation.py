@@ -79,6 +79,8 @@ def decision_json(cascade: Cascade, decided: Decided, answer: CascadeAnswer) -> 
         "cost": answer.cost,
         "small": {"answer": decided.small.answer, "label": decided.small.label or None},
     }
+    if answer.masked:
+        found["masked"] = list(answer.masked)
     if answer.ask_back is not None:
         found["question"] = answer.ask_back
     if answer.failure is not None:

@@ -138,12 +138,16 @@ async def answer_tag(service: Service, caller: Caller, request: TagRequest) -> J
         _check_kind(served, TAG_KINDS)
 
         def tag() -> list[Json]:
+            floor = served.model.floor_spans if request.floor else None
             found = []
             for text, one in zip(texts, served.model.predict(texts), strict=True):
                 fields: Json = {"text": text, "spans": [span._asdict() for span in one.spans]}
                 if one.intent is not None:
                     fields["intent"] = one.intent.label
                     fields["intent_probability"] = one.intent.probability
+                if floor is not None:
+                    [spans] = floor([text])
+                    fields["floor"] = {"spans": [span._asdict() for span in spans]}
                 found.append(fields)
             return found
 

@@ -62,12 +62,14 @@ class TagRequest(Struct, kw_only=True):
     Attributes:
         model: its name.
         input: one text or several.
+        floor: whether the spans of the random field alone come beside, where there is one.
         cooperate: whether what the model is not sure of goes on to the large one, where the server
             has a policy for this model.
     """
 
     input: Texts
     model: str = ""
+    floor: bool = False
     cooperate: bool = True
 
 
