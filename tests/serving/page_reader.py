@@ -19,10 +19,15 @@ CHROMIUM = shutil.which("chromium")
 HOSTILE = '<img src=x onerror="alert(1)"> \u202eevil\u202c 😀𠮷 <script>alert(2)</script> '
 # Every question of a name, and what would be asked of it by a person.
 _WATCH = """
-window.violations = []; window.shifts = 0;
+window.violations = []; window.shifts = 0; window.shifted = [];
 document.addEventListener('securitypolicyviolation', (e) => violations.push(e.violatedDirective));
 new PerformanceObserver((list) => {
-  for (const one of list.getEntries()) if (!one.hadRecentInput) shifts += one.value;
+  for (const one of list.getEntries()) {
+    if (one.hadRecentInput) continue;
+    shifts += one.value;
+    for (const { node, previousRect: from, currentRect: to } of one.sources)
+      shifted.push(`${node?.className || node?.nodeName}: ${from.top} to ${to.top}`);
+  }
 }).observe({type: 'layout-shift', buffered: true});
 """
 _NAMELESS = """[...document.querySelectorAll('button, input, textarea, select, [role=dialog]')]

@@ -77,7 +77,7 @@ def test_every_view(browser, served, locale, scheme, size, words):
             assert name in page.inner_text(f"#tab-{view}")
             work(reader)
             if view == "write":  # nothing that is read may jump
-                assert page.evaluate("shifts") < 0.02
+                assert page.evaluate("shifts") < 0.02, page.evaluate("shifted")
             reader.check()
         paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
         light = sum(map(int, re.findall(r"\d+", paper)[:3])) > 380
