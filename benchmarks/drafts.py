@@ -20,12 +20,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 import sparrowlm as sp
 from benchmarks.data import read_text
 from sparrowlm.foundation.progress import watching_progress
+from sparrowlm.planner import plan as planning
 from sparrowlm.runtime.continuation import DecodingSettings
 from sparrowlm.runtime.decoding import Decoder
 from sparrowlm.runtime.drafting import DraftedEngine, tokens_hash
@@ -41,6 +43,7 @@ _WAYS = {
     "temperature 1": SamplingSettings(temperature=1.0, seed=1),
 }
 _COPIED_SIGNS = 160
+_COMPARED_TOKENS = 24
 
 
 def main() -> None:
@@ -49,6 +52,7 @@ def main() -> None:
     parser.add_argument("--large", type=Path)
     parser.add_argument("--small", type=Path)
     parser.add_argument("--minutes", type=float, default=4.0, help="of training the large one")
+    parser.add_argument("--steps", type=int, help="of it instead: as large as --size allows")
     parser.add_argument("--size", default="140MB", help="most bytes of the large one")
     parser.add_argument("--prompts", type=int, default=1000, help="texts compared, greedily")
     parser.add_argument("--timed", type=int, default=40, help="prompts timed, each way")
@@ -64,7 +68,7 @@ def main() -> None:
     prompts = [text[place : place + _PROMPT_SIGNS] for place in places]
     found: dict[str, Any] = {
         "equal": equal(engine, large, small, prompts),
-        "large": large.engine.vocab_size,
+        "bytes": {"large": size_of(large.path), "small": size_of(small.path)},
         "ways": {},
     }
     print(json.dumps(found), flush=True)
@@ -84,18 +88,33 @@ def opened(options: argparse.Namespace) -> tuple[LoadedModel, LoadedModel]:
     """Open the pair, trained where it is not there yet."""
     if options.large is not None:
         return open_model(options.large), open_model(options.small)
+    found: dict[str, LoadedModel] = {}
     data = options.folder / "novel.txt"
     options.folder.mkdir(parents=True, exist_ok=True)
     data.write_text(read_text(f"{_NOVEL}.train.txt.xz"), encoding="utf-8")
-    sizes = {"large": (options.size, options.minutes), "small": ("1500KB", 2.0)}
-    for name, (size, minutes) in sizes.items():
+    length = {"minutes": options.minutes}
+    if options.steps is not None:
+        length = {"steps": options.steps}
+    wanted = [("large", options.size, length), ("small", "1500KB", {"minutes": 2.0})]
+    for name, size, how in wanted:
         output = options.folder / name
+        if name == "small" and options.small is not None:
+            output = options.small
         if not (output / "sparrow.json").is_file():
-            sp.train(
-                data, output=output, size=size, minutes=minutes, model="transformer",
-                tokenizer="character", progress=watching_progress(),
-            )  # fmt: skip
-    return open_model(options.folder / "large"), open_model(options.folder / "small")
+            # By itself a training takes no network that is too large for so short a text.
+            with mock.patch.object(planning, "_MOST_WEIGHTS_PER_TOKEN", 1e9):
+                sp.train(
+                    data, output=output, size=size, model="transformer", tokenizer="character",
+                    progress=watching_progress(), **how,
+                )  # fmt: skip
+        found[name] = open_model(output)
+    return found["large"], found["small"]
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a model."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def equal(
@@ -105,14 +124,17 @@ def equal(
     plain = Decoder(engine, large.codec)
     found = {}
     for way, sampling in _WAYS.items():
-        wish = DecodingSettings(sampling=sampling, max_tokens=32)
-        for insists in (True, False):
-            helped = Decoder(DraftedEngine(engine, small.engine, insists=insists), large.codec)
-            same = [
-                "".join(plain.stream(prompt, wish)) == "".join(helped.stream(prompt, wish))
-                for prompt in prompts
-            ]
-            found[f"{way}, insisting" if insists else way] = float(np.mean(same))
+        wish = DecodingSettings(sampling=sampling, max_tokens=_COMPARED_TOKENS)
+        kinds = {
+            name: Decoder(DraftedEngine(engine, small.engine, insists=insists), large.codec)
+            for name, insists in (("", False), (", insisting", True))
+        }
+        same: dict[str, list[bool]] = {name: [] for name in kinds}
+        for prompt in prompts:
+            text = "".join(plain.stream(prompt, wish))
+            for name, helped in kinds.items():
+                same[name].append("".join(helped.stream(prompt, wish)) == text)
+        found |= {way + name: float(np.mean(flags)) for name, flags in same.items()}
     return found
 
 
