@@ -8,7 +8,8 @@ trains nothing), and takes the counting model of the small one as a third. Every
 timed in turns with the large model alone, on the same prompts out of text that neither has seen.
 
 equal        share of prompts whose text is the large model's own; anything but 1 is an error
-speed        times as fast as the large model alone, which guesses from its own text already
+speed        times as fast as the large model alone, which guesses from its own text already:
+             the median over the prompts
 insisting    the same where guessing never stops, whether or not it pays
 """
 
@@ -145,7 +146,7 @@ def timed(
     """Write texts alone and with help, by turns; return speeds and how often guesses were right."""
     chosen = DraftedEngine(engine, small.engine)
     insisting = DraftedEngine(engine, small.engine, insists=True)
-    seconds = {"alone": 0.0, "chosen": 0.0, "insisting": 0.0}
+    seconds: dict[str, list[float]] = {"alone": [], "chosen": [], "insisting": []}
     num_tokens = 0
     for number, prompt in enumerate(prompts):
         kinds = [("alone", engine), ("chosen", chosen), ("insisting", insisting)]
@@ -153,13 +154,15 @@ def timed(
             decoder = Decoder(one, large.codec)
             began = time.perf_counter()
             count = sum(1 for _id in decoder.ids(prompt, wish))
-            seconds[name] += time.perf_counter() - began
+            seconds[name].append(time.perf_counter() - began)
         num_tokens += count
     figures = chosen.figures
+    alone = np.array(seconds["alone"])
     return {
-        "alone_tokens_per_s": num_tokens / seconds["alone"],
-        "speed": seconds["alone"] / seconds["chosen"],
-        "speed_insisting": seconds["alone"] / seconds["insisting"],
+        "alone_tokens_per_s": num_tokens / float(alone.sum()),
+        # Of each text: other work on the machine disturbs a few of them much.
+        "speed": float(np.median(alone / seconds["chosen"])),
+        "speed_insisting": float(np.median(alone / seconds["insisting"])),
         "right": insisting.figures.is_right,
         "right_of_all": insisting.figures.num_right / max(insisting.figures.num_guessed, 1),
         "guessed_per_id": figures.num_guessed / max(figures.num_ids, 1),

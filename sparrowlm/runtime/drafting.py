@@ -34,9 +34,10 @@ MOST_GUESSES = 8
 _COUNTS = (1, 2, 3, 4, 6, MOST_GUESSES)
 _MEMORY = 0.9
 _LEAST_GAIN = 1.05
-_COST_OF_ROW = 0.15  # of one read beside another, before it was measured
+_SHARE_OF_ROWS = 0.4  # of a reading, that grows with the number of its rows; till it is measured
 _ALONE_IDS, _TRIED_IDS, _KEPT_IDS = 24, 24, 256
-_LOST_IDS = 2.0  # that a trial may cost
+_FIRST_GUESSES = 4
+_LOST_IDS = 3.0  # that a trial may cost
 _FIRST_REST, _LONGEST_REST = 128, 8192
 # An id that takes less is read before Python has asked whether it was guessed.
 _QUICKEST_S = 1e-4
@@ -155,12 +156,15 @@ class DraftFigures:
     num_lost: int = 0
 
     def gain(self, count: int) -> float:
-        """Return how many times as fast it goes with so many guesses, as far as is known.
+        """Return how many times as fast it goes with so many guesses, once some were read.
 
         Source: Leviathan et al. 2023, theorem 3.8, with measured times.
         """
         expected = sum(self.is_right**place for place in range(count + 1))
-        reading_s = self.rows_s.get(count, self.alone_s * (1.0 + _COST_OF_ROW * count))
+        reading_s = self.rows_s.get(count, 0.0)
+        if not reading_s and self.rows_s:
+            known = min(self.rows_s, key=lambda one: abs(one - count))
+            reading_s = self.rows_s[known] * (1.0 + _SHARE_OF_ROWS * (count / known - 1.0))
         return expected * self.alone_s / max(reading_s + count * self.guess_s, 1e-9)
 
 
@@ -337,8 +341,8 @@ class DraftedEngine(ScoresInPieces):
         if not is_wanted or not has_room:
             found: Matrix = self._large.step(ids_T, cache.large, is_last_only=True)
             return found
-        count = MOST_GUESSES if self._insists else max(_COUNTS, key=figures.gain)
-        return self._guessed(token_id, cache, count)
+        count = max(_COUNTS, key=figures.gain) if figures.rows_s else _FIRST_GUESSES
+        return self._guessed(token_id, cache, MOST_GUESSES if self._insists else count)
 
     def _guessed(self, token_id: int, cache: DraftedCache, count: int) -> Matrix:
         """Guess what follows an id, and read all of it together."""
