@@ -5,9 +5,10 @@ drawn with: a guess that comes true only spares a reading. Rows read together ha
 read alone, so every text is the one that the large model writes without help, to the last bit,
 whatever way ids are drawn.
 
-How many ids are guessed, or none, follows from what guesses and readings took and how often
-guesses came true, against what the large model takes alone. What guessing has cost beyond its use
-may never be more than a small share of all time.
+Whether guessing pays is tried and not computed: some ids alone, some with guesses, and whatever is
+faster goes on. A trial ends as soon as it has lost the time of a few ids, and after each that was
+lost it takes twice as long until the next. How many ids are guessed follows from what guesses and
+readings took and how often guesses came true.
 
 Source: Leviathan, Kalman, Matias 2023, arXiv:2211.17192, sections 2 and 3 (there a guess is
 accepted by a rule about two distributions; here by being what was drawn).
@@ -33,10 +34,13 @@ MOST_GUESSES = 8
 _COUNTS = (1, 2, 3, 4, 6, MOST_GUESSES)
 _MEMORY = 0.9
 _LEAST_GAIN = 1.05
-_COST_OF_ROW = 0.15  # of one read beside another, before it was measured
-_MOST_LOST = 0.01
-_FIRST_LOST_IDS = 3
-_FIRST_ALONE, _TRIED, _TRIED_AGAIN = 8, 4, 64
+_SHARE_OF_ROWS = 0.4  # of a reading, that grows with the number of its rows; till it is measured
+_ALONE_IDS, _TRIED_IDS, _KEPT_IDS = 24, 24, 256
+_FIRST_GUESSES = 4
+_LOST_IDS = 3.0  # that a trial may cost
+_FIRST_REST, _LONGEST_REST = 128, 8192
+# An id that takes less is read before Python has asked whether it was guessed.
+_QUICKEST_S = 1e-4
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -133,32 +137,90 @@ class DraftFigures:
         num_ids: asked for, one by one.
         num_guessed: ids read because they were guessed.
         num_right: of them, come true.
-        seconds: of everything.
-        saved_s: against the large model alone; below 0 where guessing cost more.
         is_right: chance that a guess comes true, the latest counting most.
-        alone_s: of one id without guesses.
+        alone_s: of one id without guesses, over the latest stretch.
         guess_s: of one guess.
         rows_s: of reading an id and so many guesses together, by their number.
+        num_trials: stretches with guesses that were begun.
+        num_lost: of them, given up.
     """
 
     num_ids: int = 0
     num_guessed: int = 0
     num_right: int = 0
-    seconds: float = 0.0
-    saved_s: float = 0.0
     is_right: float = 0.6
     alone_s: float = 0.0
     guess_s: float = 0.0
     rows_s: dict[int, float] = field(default_factory=dict)
+    num_trials: int = 0
+    num_lost: int = 0
 
     def gain(self, count: int) -> float:
-        """Return how many times as fast it goes with so many guesses, as far as is known.
+        """Return how many times as fast it goes with so many guesses, once some were read.
 
         Source: Leviathan et al. 2023, theorem 3.8, with measured times.
         """
         expected = sum(self.is_right**place for place in range(count + 1))
-        reading_s = self.rows_s.get(count, self.alone_s * (1.0 + _COST_OF_ROW * count))
+        reading_s = self.rows_s.get(count, 0.0)
+        if not reading_s and self.rows_s:
+            known = min(self.rows_s, key=lambda one: abs(one - count))
+            reading_s = self.rows_s[known] * (1.0 + _SHARE_OF_ROWS * (count / known - 1.0))
         return expected * self.alone_s / max(reading_s + count * self.guess_s, 1e-9)
+
+
+class _Trials:
+    """Decides about stretches of ids: alone, or with guesses.
+
+    Attributes:
+        is_guessing: in this stretch.
+    """
+
+    def __init__(self, figures: DraftFigures) -> None:
+        self.is_guessing = False
+        self._figures = figures
+        self._left = _ALONE_IDS
+        self._rest = _FIRST_REST
+        self._num_ids, self._seconds = 0, 0.0
+
+    def took(self, seconds: float) -> None:
+        """Count one id; ends the stretch where it is over, or has lost too much.
+
+        Args:
+            seconds: that it took.
+        """
+        self._num_ids += 1
+        self._seconds += seconds
+        self._left -= 1
+        alone_s = self._figures.alone_s
+        if self.is_guessing and self._seconds > (self._num_ids + _LOST_IDS) * alone_s:
+            self._figures.num_lost += 1
+            self._begin(guesses=False, length=self._rest)
+            self._rest = min(2 * self._rest, _LONGEST_REST)
+        elif self._left <= 0:
+            self._end()
+
+    def _end(self) -> None:
+        figures, mean_s = self._figures, self._seconds / self._num_ids
+        if not self.is_guessing:
+            figures.alone_s = mean_s
+            if mean_s < _QUICKEST_S:
+                self._begin(guesses=False, length=_LONGEST_REST)
+            else:
+                figures.num_trials += 1
+                self._begin(guesses=True, length=_TRIED_IDS)
+        elif figures.alone_s > _LEAST_GAIN * mean_s:
+            # What the large model takes alone changes with the text: now and then it is measured.
+            self._rest = _FIRST_REST
+            is_long = self._num_ids >= _KEPT_IDS
+            self._begin(guesses=not is_long, length=_ALONE_IDS if is_long else _KEPT_IDS)
+        else:
+            figures.num_lost += 1
+            self._begin(guesses=False, length=self._rest)
+            self._rest = min(2 * self._rest, _LONGEST_REST)
+
+    def _begin(self, *, guesses: bool, length: int) -> None:
+        self.is_guessing, self._left = guesses, length
+        self._num_ids, self._seconds = 0, 0.0
 
 
 @dataclass
@@ -201,7 +263,7 @@ class DraftedEngine(ScoresInPieces):
         self._large = large
         self._small = small
         self._insists = insists
-        self._since_tried = self._num_alone_left = 0
+        self._trials = _Trials(self.figures)
 
     @property
     def vocab_size(self) -> int:
@@ -225,23 +287,13 @@ class DraftedEngine(ScoresInPieces):
         if len(ids_T) > 1 or len(cache.large.sessions) > 1:
             self._settle(cache)
             return self._large.step(ids_T, cache.large, is_last_only=is_last_only)
-        figures = self.figures
-        figures.num_ids += 1
-        token_id = int(ids_T[0])
-        if cache.num_used < len(cache.guesses) and cache.guesses[cache.num_used] == token_id:
-            cache.num_used += 1
-            figures.num_right += 1
-            figures.saved_s += figures.alone_s
-            figures.is_right += (1.0 - _MEMORY) * (1.0 - figures.is_right)
-            assert cache.rows_TV is not None  # noqa: S101 - read with the guesses
-            return cache.rows_TV[cache.num_used : cache.num_used + 1]
-        if cache.num_used < len(cache.guesses):
-            figures.is_right *= _MEMORY
-        self._settle(cache)
         began = time.perf_counter()
-        count = self._chosen(cache)
-        found = self._guessed(token_id, cache, count) if count else self._alone(ids_T, cache)
-        figures.seconds += time.perf_counter() - began
+        self.figures.num_ids += 1
+        if not cache.guesses and not self._insists and not self._trials.is_guessing:
+            found = self._large.step(ids_T, cache.large, is_last_only=True)
+        else:
+            found = self._helped(ids_T, cache)
+        self._trials.took(time.perf_counter() - began)
         return found
 
     def step_rows(
@@ -272,12 +324,25 @@ class DraftedEngine(ScoresInPieces):
             return _CompiledDrafter(small)
         return _AnyDrafter(small)
 
-    def _alone(self, ids_T: Int64[np.ndarray, " time"], cache: DraftedCache) -> Matrix:
-        """Read an id as the large model does without help."""
-        began = time.perf_counter()
-        found: Matrix = self._large.step(ids_T, cache.large, is_last_only=True)
-        _note(self.figures, "alone_s", time.perf_counter() - began)
-        return found
+    def _helped(self, ids_T: Int64[np.ndarray, " time"], cache: DraftedCache) -> Matrix:
+        """Return the scores behind an id that may have been guessed."""
+        figures, token_id = self.figures, int(ids_T[0])
+        if cache.num_used < len(cache.guesses):
+            if cache.guesses[cache.num_used] == token_id:
+                cache.num_used += 1
+                figures.num_right += 1
+                figures.is_right += (1.0 - _MEMORY) * (1.0 - figures.is_right)
+                assert cache.rows_TV is not None  # noqa: S101 - read with the guesses
+                return cache.rows_TV[cache.num_used : cache.num_used + 1]
+            figures.is_right *= _MEMORY
+        self._settle(cache)
+        is_wanted = self._insists or self._trials.is_guessing
+        has_room = self._large.native.room_ahead(cache.large.settled()[0]) > MOST_GUESSES
+        if not is_wanted or not has_room:
+            found: Matrix = self._large.step(ids_T, cache.large, is_last_only=True)
+            return found
+        count = max(_COUNTS, key=figures.gain) if figures.rows_s else _FIRST_GUESSES
+        return self._guessed(token_id, cache, MOST_GUESSES if self._insists else count)
 
     def _guessed(self, token_id: int, cache: DraftedCache, count: int) -> Matrix:
         """Guess what follows an id, and read all of it together."""
@@ -288,14 +353,15 @@ class DraftedEngine(ScoresInPieces):
         guessed = time.perf_counter()
         ids = np.array([token_id, *cache.guesses], dtype=np.int32)
         cache.rows_TV = self._large.native.read(cache.large.settled()[0], ids, False)
-        done = time.perf_counter()
+        reading_s = time.perf_counter() - guessed
         if cache.has_guessed:
-            _note(figures, "guess_s", (guessed - began) / count)
-        cache.has_guessed = True  # the first time, the drafter read the prompt too
-        known = figures.rows_s.get(count, done - guessed)
-        figures.rows_s[count] = _MEMORY * known + (1.0 - _MEMORY) * (done - guessed)
+            # The first time, the drafter read the prompt too.
+            known = figures.guess_s or (guessed - began) / count
+            figures.guess_s = _MEMORY * known + (1.0 - _MEMORY) * (guessed - began) / count
+        cache.has_guessed = True
+        known = figures.rows_s.get(count, reading_s)
+        figures.rows_s[count] = _MEMORY * known + (1.0 - _MEMORY) * reading_s
         figures.num_guessed += count
-        figures.saved_s += figures.alone_s - (done - began)
         return cache.rows_TV[:1]
 
     def _settle(self, cache: DraftedCache) -> None:
@@ -305,34 +371,3 @@ class DraftedEngine(ScoresInPieces):
         session = cache.large.settled()[0]
         self._large.native.cut(session, len(cache.guesses) - cache.num_used)
         cache.guesses, cache.rows_TV, cache.num_used = [], None, 0
-
-    def _chosen(self, cache: DraftedCache) -> int:
-        """Return how many ids are guessed now: what is fastest, or none."""
-        session = cache.large.settled()[0]
-        if self._large.native.room_ahead(session) < MOST_GUESSES + 1:
-            return 0
-        if self._insists:
-            return MOST_GUESSES
-        figures = self.figures
-        if figures.num_ids <= _FIRST_ALONE or self._num_alone_left > 0:
-            self._num_alone_left -= 1
-            return 0
-        self._since_tried += 1
-        is_due = self._since_tried >= _TRIED_AGAIN
-        if figures.saved_s < -(_MOST_LOST * figures.seconds + _FIRST_LOST_IDS * figures.alone_s):
-            return 0
-        best = max(_COUNTS, key=figures.gain)
-        pays = figures.gain(best) > _LEAST_GAIN
-        if is_due:
-            self._since_tried = 0
-            # What the large model takes alone changes with the text.
-            self._num_alone_left = _FIRST_ALONE // 2 if pays else 0
-        if is_due or (not pays and figures.num_guessed < _TRIED * 2):
-            return 0 if pays else _TRIED
-        return best if pays else 0
-
-
-def _note(figures: DraftFigures, name: str, seconds: float) -> None:
-    known = getattr(figures, name)
-    is_first = known == 0.0
-    setattr(figures, name, seconds if is_first else _MEMORY * known + (1 - _MEMORY) * seconds)

@@ -11,6 +11,7 @@ from small_models import small_codec, small_model
 
 from sparrowlm.foundation.errors import ModelError
 from sparrowlm.foundation.native_part import native_part
+from sparrowlm.runtime import drafting
 from sparrowlm.runtime.continuation import DecodingSettings
 from sparrowlm.runtime.decoding import Decoder
 from sparrowlm.runtime.drafting import (
@@ -127,7 +128,9 @@ class Wrong(ScoresInPieces):
         raise NotImplementedError
 
 
-def test_guesses_that_never_come_true_are_given_up(large):
+def test_guesses_that_never_come_true_are_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(drafting, "_QUICKEST_S", 0.0)
+    large = open_model(gguf_model(tmp_path / "model.gguf", context_tokens=2048))
     engine = DraftedEngine(large.engine, Wrong(large.engine.vocab_size))
     cache = engine.start()
     random = np.random.default_rng(0)
@@ -135,8 +138,46 @@ def test_guesses_that_never_come_true_are_given_up(large):
         engine.step(np.array([token_id]), cache)
     figures = engine.figures
     assert (figures.num_ids, figures.num_right) == (1500, 0)
-    assert 0 < figures.num_guessed < 0.25 * figures.num_ids
-    assert figures.is_right < 0.2
+    assert 1 <= figures.num_lost <= figures.num_trials <= 5
+    assert 0 < figures.num_guessed < 0.2 * figures.num_ids
+
+
+def test_large_model_that_is_quicker_than_asking_is_left_alone(large, monkeypatch):
+    monkeypatch.setattr(drafting, "_QUICKEST_S", 10.0)
+    engine = DraftedEngine(large.engine, large.engine)
+    cache = engine.start()
+    for token_id in [1, 2, 3] * 60:
+        engine.step(np.array([token_id]), cache)
+    assert (engine.figures.num_trials, engine.figures.num_guessed) == (0, 0)
+
+
+def trials(ids, alone_s, guessing_s):
+    """Count ids with guesses, where each takes so long alone and with them, and all seconds."""
+    figures = DraftFigures()
+    found = drafting._Trials(figures)
+    num_guessing, seconds = 0, 0.0
+    for _number in range(ids):
+        num_guessing += found.is_guessing
+        took = guessing_s if found.is_guessing else alone_s
+        seconds += took
+        found.took(took)
+    return num_guessing, seconds
+
+
+@given(st.floats(1.1, 50), st.integers(200, 20_000))
+def test_guessing_that_does_not_pay_costs_next_to_nothing(slower, ids):
+    _num_guessing, seconds = trials(ids, 0.001, 0.001 * slower)
+    lost_ids = seconds / 0.001 - ids
+    # Every trial ends after what three ids take and one more, and trials grow rare.
+    num_trials = 1 + np.log2(1 + ids / drafting._FIRST_REST)
+    assert lost_ids <= num_trials * (3 + slower) + 1e-6
+
+
+@given(st.floats(0.1, 0.9), st.integers(400, 20_000))
+def test_guessing_that_pays_goes_on(faster, ids):
+    num_guessing, seconds = trials(ids, 0.001, 0.001 * faster)
+    assert num_guessing >= 0.8 * ids
+    assert seconds < 0.001 * ids
 
 
 @given(st.floats(0, 1), st.sampled_from([1, 2, 4, MOST_GUESSES]), st.floats(0.01, 1))
