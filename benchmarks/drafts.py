@@ -10,6 +10,8 @@ timed in turns with the large model alone, on the same prompts out of text that 
 equal        share of prompts whose text is the large model's own; anything but 1 is an error
 speed        times as fast as the large model alone, which guesses from its own text already:
              the median over the prompts
+again        the large model alone once more: what is noise
+of all       speed from the sums of all times
 insisting    the same where guessing never stops, whether or not it pays
 """
 
@@ -65,10 +67,11 @@ def main() -> None:
     assert isinstance(engine, NativeEngine)
     assert tokens_hash(large.codec) == tokens_hash(small.codec)
     text = read_text(f"{_NOVEL}.valid.txt")
-    places = np.random.default_rng(0).integers(0, len(text) - 400, options.prompts)
+    count = max(options.prompts, options.timed)
+    places = np.random.default_rng(0).integers(0, len(text) - 400, count)
     prompts = [text[place : place + _PROMPT_SIGNS] for place in places]
     found: dict[str, Any] = {
-        "equal": equal(engine, large, small, prompts),
+        "equal": equal(engine, large, small, prompts[: options.prompts]),
         "bytes": {"large": size_of(large.path), "small": size_of(small.path)},
         "ways": {},
     }
@@ -146,11 +149,12 @@ def timed(
     """Write texts alone and with help, by turns; return speeds and how often guesses were right."""
     chosen = DraftedEngine(engine, small.engine)
     insisting = DraftedEngine(engine, small.engine, insists=True)
-    seconds: dict[str, list[float]] = {"alone": [], "chosen": [], "insisting": []}
-    num_tokens = 0
-    for number, prompt in enumerate(prompts):
-        kinds = [("alone", engine), ("chosen", chosen), ("insisting", insisting)]
-        for name, one in kinds if number % 2 else reversed(kinds):
+    kinds = {"alone": engine, "again": engine, "chosen": chosen, "insisting": insisting}
+    seconds: dict[str, list[float]] = {name: [] for name in kinds}
+    num_tokens, random = 0, np.random.default_rng(2)
+    for prompt in prompts:
+        for name in random.permutation(list(kinds)):
+            one = kinds[name]
             decoder = Decoder(one, large.codec)
             began = time.perf_counter()
             count = sum(1 for _id in decoder.ids(prompt, wish))
@@ -162,6 +166,8 @@ def timed(
         "alone_tokens_per_s": num_tokens / float(alone.sum()),
         # Of each text: other work on the machine disturbs a few of them much.
         "speed": float(np.median(alone / seconds["chosen"])),
+        "speed_again": float(np.median(alone / seconds["again"])),
+        "speed_of_all": float(alone.sum() / sum(seconds["chosen"])),
         "speed_insisting": float(np.median(alone / seconds["insisting"])),
         "right": insisting.figures.is_right,
         "right_of_all": insisting.figures.num_right / max(insisting.figures.num_guessed, 1),
@@ -174,10 +180,12 @@ def timed(
 
 def report(found: dict[str, Any]) -> None:
     """Print the table as Markdown."""
-    print("\n| way | alone, tokens/s | speed | insisting | chance of a guess |\n|" + "---|" * 5)
+    heads = "| way | alone, tokens/s | again | speed | of all | insisting | chance of a guess |"
+    print(f"\n{heads}\n|" + "---|" * 7)
     for way, one in found["ways"].items():
         print(
-            f"| {way} | {one['alone_tokens_per_s']:.0f} | {one['speed']:.2f} |"
+            f"| {way} | {one['alone_tokens_per_s']:.0f} | {one['speed_again']:.2f} |"
+            f" {one['speed']:.2f} | {one['speed_of_all']:.2f} |"
             f" {one['speed_insisting']:.2f} | {one['right']:.2f} |"
         )
 

@@ -35,7 +35,7 @@ _COUNTS = (1, 2, 3, 4, 6, MOST_GUESSES)
 _MEMORY = 0.9
 _LEAST_GAIN = 1.05
 _SHARE_OF_ROWS = 0.4  # of a reading, that grows with the number of its rows; till it is measured
-_ALONE_IDS, _TRIED_IDS, _KEPT_IDS = 24, 24, 256
+_ALONE_IDS, _TRIED_IDS, _KEPT_IDS = 24, 24, 192
 _FIRST_GUESSES = 4
 _LOST_IDS = 3.0  # that a trial may cost
 _FIRST_REST, _LONGEST_REST = 128, 8192
@@ -180,6 +180,7 @@ class _Trials:
         self._figures = figures
         self._left = _ALONE_IDS
         self._rest = _FIRST_REST
+        self._guessing_s = 0.0  # of an id in the stretch with guesses that has just ended
         self._num_ids, self._seconds = 0, 0.0
 
     def took(self, seconds: float) -> None:
@@ -193,30 +194,35 @@ class _Trials:
         self._left -= 1
         alone_s = self._figures.alone_s
         if self.is_guessing and self._seconds > (self._num_ids + _LOST_IDS) * alone_s:
-            self._figures.num_lost += 1
-            self._begin(guesses=False, length=self._rest)
-            self._rest = min(2 * self._rest, _LONGEST_REST)
+            self._give_up()
         elif self._left <= 0:
             self._end()
 
     def _end(self) -> None:
         figures, mean_s = self._figures, self._seconds / self._num_ids
-        if not self.is_guessing:
-            figures.alone_s = mean_s
-            if mean_s < _QUICKEST_S:
-                self._begin(guesses=False, length=_LONGEST_REST)
-            else:
-                figures.num_trials += 1
-                self._begin(guesses=True, length=_TRIED_IDS)
-        elif figures.alone_s > _LEAST_GAIN * mean_s:
-            # What the large model takes alone changes with the text: now and then it is measured.
+        if self.is_guessing:
+            # Texts change as they go on: what comes before and after must both be slower.
+            self._guessing_s = mean_s
+            self._begin(guesses=False, length=_ALONE_IDS)
+            return
+        before_s, figures.alone_s = figures.alone_s or mean_s, mean_s
+        least_s, guessing_s = min(before_s, mean_s), self._guessing_s
+        self._guessing_s = 0.0
+        if mean_s < _QUICKEST_S:
+            self._begin(guesses=False, length=_LONGEST_REST)
+        elif not guessing_s:
+            figures.num_trials += 1
+            self._begin(guesses=True, length=_TRIED_IDS)
+        elif least_s > _LEAST_GAIN * guessing_s:
             self._rest = _FIRST_REST
-            is_long = self._num_ids >= _KEPT_IDS
-            self._begin(guesses=not is_long, length=_ALONE_IDS if is_long else _KEPT_IDS)
+            self._begin(guesses=True, length=_KEPT_IDS)
         else:
-            figures.num_lost += 1
-            self._begin(guesses=False, length=self._rest)
-            self._rest = min(2 * self._rest, _LONGEST_REST)
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._figures.num_lost += 1
+        self._begin(guesses=False, length=self._rest)
+        self._rest = min(2 * self._rest, _LONGEST_REST)
 
     def _begin(self, *, guesses: bool, length: int) -> None:
         self.is_guessing, self._left = guesses, length

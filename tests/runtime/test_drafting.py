@@ -176,7 +176,7 @@ def test_guessing_that_does_not_pay_costs_next_to_nothing(slower, ids):
 @given(st.floats(0.1, 0.9), st.integers(400, 20_000))
 def test_guessing_that_pays_goes_on(faster, ids):
     num_guessing, seconds = trials(ids, 0.001, 0.001 * faster)
-    assert num_guessing >= 0.8 * ids
+    assert num_guessing >= 0.7 * ids
     assert seconds < 0.001 * ids
 
 
