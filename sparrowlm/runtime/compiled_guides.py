@@ -8,7 +8,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Bool
 from sparrowlm.runtime.characters import WholeCharacters
-from sparrowlm.runtime.guides import UNLIMITED, Guide, Mask, TextGuide
+from sparrowlm.runtime.guides import UNLIMITED, Guide, Mask, TextGuide, most_left
 from sparrowlm.text.patterns import Automaton
 from sparrowlm.text.patterns.automaton import DEAD, NEVER
 from sparrowlm.text.tokenizers import SEPARATOR_ID
@@ -118,13 +118,13 @@ class CompiledFollower:
         """Return which tokens may follow, none where the pattern is too much; see Follower."""
         self._catch_up()
         if self._state >= 0:
-            mask = self._guide.mask(self._state, self._most_left(num_tokens))
+            mask = self._guide.mask(self._state, self._nearest(num_tokens))
             if mask is not None:
                 return mask
             self._guide.renew()
             self._catch_up()
         if self._state >= 0:
-            mask = self._guide.mask(self._state, self._most_left(num_tokens))
+            mask = self._guide.mask(self._state, self._nearest(num_tokens))
             if mask is not None:
                 return mask
         return np.zeros(len(self._guide.characters.lengths_V), dtype=np.bool_)
@@ -147,23 +147,19 @@ class CompiledFollower:
         self, begun: bytes, allowed_V: Bool[np.ndarray, " vocab"], num_tokens: int
     ) -> Mask:
         states, characters = self._guide.states, self._guide.characters
-        most_left = self._most_left(num_tokens)
-        may_repeat = states.left(self._state) <= most_left
+        nearest = self._nearest(num_tokens)
+        may_repeat = states.left(self._state) <= nearest
         mask = np.zeros(len(allowed_V), dtype=np.bool_)
         for token_id in np.flatnonzero(allowed_V).tolist():
             piece = characters.piece(token_id)[len(begun) :]
             # A token that only repeats the prompt says nothing yet, but may be all there is.
             state = states.read(self._state, piece) if piece else DEAD
-            is_near = state >= 0 and states.left(state) <= most_left
+            is_near = state >= 0 and states.left(state) <= nearest
             mask[token_id] = is_near if piece else may_repeat
         return mask
 
-    def _most_left(self, num_tokens: int) -> int:
-        """Return how far from its end the form may be after the next token; see Guide."""
-        states = self._guide.states
-        if num_tokens > states.longest_left or states.left(self._state) > num_tokens:
-            return NEVER
-        return num_tokens - 1
+    def _nearest(self, num_tokens: int) -> int:
+        return most_left(self._guide.states, self._state, num_tokens)
 
     def _catch_up(self) -> None:
         """Read the text anew where all states were forgotten."""

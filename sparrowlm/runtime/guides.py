@@ -59,6 +59,33 @@ class TextGuide(Protocol):
         """Begin a text."""
 
 
+@runtime_checkable
+class Ways(Protocol):
+    """An automaton that knows how far its ends are: Automaton, or the compiled part's."""
+
+    @property
+    def longest_left(self) -> int:
+        """The longest of all shortest ways to an end, in bytes."""
+
+    def left(self, state: int) -> int:
+        """Return how many bytes the shortest way from a state to an end has."""
+
+
+def most_left(automaton: Ways, state: int, num_tokens: int) -> int:
+    """Return how far from its end a form may be after the next token; NEVER for any distance.
+
+    A token has at least one byte, so that as many tokens are enough for as many bytes.
+
+    Args:
+        automaton: of the form.
+        state: before the token.
+        num_tokens: that may still come, this one counted.
+    """
+    if num_tokens > automaton.longest_left or automaton.left(state) > num_tokens:
+        return NEVER  # there is time, or it is cut off in any case
+    return num_tokens - 1
+
+
 class Guide:
     """Follows an automaton token by token; what was found out about a state is kept.
 
@@ -80,14 +107,14 @@ class Guide:
         self, begun: bytes, allowed_V: Bool[np.ndarray, " vocab"], num_tokens: int
     ) -> Bool[np.ndarray, " vocab"]:
         """Return which tokens a text may begin with; see Follower.first."""
-        most_left = self._most_left(0, num_tokens)
+        nearest = most_left(self._automaton, 0, num_tokens)
         mask = np.zeros(len(allowed_V), dtype=np.bool_)
         for token_id in np.flatnonzero(allowed_V).tolist():
             piece = self._characters.piece(token_id)[len(begun) :]
             state = self._automaton.read(0, piece) if piece else DEAD
-            mask[token_id] = state != DEAD and self._automaton.left(state) <= most_left
+            mask[token_id] = state != DEAD and self._automaton.left(state) <= nearest
         # A token that only repeats the prompt says nothing yet, but may be all there is.
-        if begun and self._automaton.left(0) <= most_left:
+        if begun and self._automaton.left(0) <= nearest:
             whole = [self._characters.piece(token_id) == begun for token_id in range(len(mask))]
             mask |= np.array(whole) & allowed_V
         mask[SEPARATOR_ID] = not begun and self._automaton.is_end(0)
@@ -95,9 +122,9 @@ class Guide:
 
     def allowed(self, state: int, num_tokens: int) -> Bool[np.ndarray, " vocab"]:
         """Return which tokens may follow; see Follower.allowed."""
-        most_left = self._most_left(state, num_tokens)
-        if most_left != NEVER:
-            return self._mask(state, most_left)
+        nearest = most_left(self._automaton, state, num_tokens)
+        if nearest != NEVER:
+            return self._mask(state, nearest)
         if state not in self._masks:
             if len(self._masks) * len(self._characters.lengths_V) >= _MASK_BYTES:
                 self._masks.clear()
@@ -111,16 +138,6 @@ class Guide:
     def is_over(self, state: int) -> bool:
         """Say whether the text can only end."""
         return not self._automaton.can_go_on(state)
-
-    def _most_left(self, state: int, num_tokens: int) -> int:
-        """Return how far from its end the form may be after the next token.
-
-        A token has at least one byte, so that as many tokens are enough for as many bytes.
-        """
-        automaton = self._automaton
-        if num_tokens > automaton.longest_left or automaton.left(state) > num_tokens:
-            return NEVER  # there is time, or it is cut off in any case
-        return num_tokens - 1
 
     def _mask(self, state: int, most_left: int) -> Mask:
         mask = np.zeros(len(self._characters.lengths_V), dtype=np.bool_)

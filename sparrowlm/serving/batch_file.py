@@ -23,7 +23,7 @@ from sparrowlm.foundation.messages import say
 from sparrowlm.foundation.progress import Progress
 from sparrowlm.serving.access import Caller, KeyRecord
 from sparrowlm.serving.answers.service import Json, Service
-from sparrowlm.serving.complaints import Refusal, complaint, status_of, unreadable
+from sparrowlm.serving.complaints import Refusal, complaint, decoded, status_of
 from sparrowlm.serving.routes import ROUTES
 
 _AT_ONCE = 64
@@ -96,10 +96,7 @@ async def _answer(service: Service, caller: Caller, line: BatchLine) -> tuple[in
     try:
         if route is None or line.method != "POST":
             raise Refusal(404, "serving.path", received=line.url[:100])
-        try:
-            request = msgspec.json.decode(line.body, type=route.request)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise unreadable(error) from error
+        request = decoded(line.body, route.request)
         if getattr(request, "stream", False):
             raise Refusal(400, "serving.not-known", param="stream")
         answer = await route.handler(service, caller, request)

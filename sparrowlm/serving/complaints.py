@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from sparrowlm.foundation.errors import ModelError, SettingError, SparrowError
-from sparrowlm.foundation.messages import Language, render
+from sparrowlm.foundation.messages import Language
 
+_Body = TypeVar("_Body")
 _TYPES = {
     400: "invalid_request_error", 401: "authentication_error", 403: "permission_error",
     404: "not_found_error", 405: "invalid_request_error", 408: "timeout_error",
@@ -76,7 +77,23 @@ def language_of(headers: Mapping[str, str]) -> Language:
     return "zh" if headers.get("accept-language", "").strip().lower().startswith("zh") else "en"
 
 
-def unreadable(error: Exception) -> Refusal:
+def decoded(content: bytes | msgspec.Raw, kind: type[_Body]) -> _Body:
+    """Read JSON as a type.
+
+    Args:
+        content: JSON in UTF-8.
+        kind: a msgspec structure.
+
+    Raises:
+        Refusal: 400, it is not that.
+    """
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> Refusal:
     """Return the refusal of a body that is no JSON, or of other types than are asked for."""
     if isinstance(error, msgspec.ValidationError):
         reason, _at, place = str(error).rpartition(" - at ")
@@ -85,8 +102,3 @@ def unreadable(error: Exception) -> Refusal:
     if isinstance(error, RecursionError):
         return Refusal(400, "serving.too-deep")
     return Refusal(400, "serving.no-json", reason=error)
-
-
-def explained(code: str, language: Language | None = None, **fields: object) -> str:
-    """Return a sentence of the server's own."""
-    return render(f"serving.{code}", fields, language)

@@ -13,10 +13,10 @@ from sparrowlm.foundation.errors import SparrowError
 from sparrowlm.serving.complaints import (
     Refusal,
     complaint,
+    decoded,
     headers_of,
     language_of,
     status_of,
-    unreadable,
 )
 from sparrowlm.serving.settings import Limits
 
@@ -110,11 +110,7 @@ class Exchange:
             Refusal: it is not that.
             ClientGone: nobody waits for the answer.
         """
-        content = await self.body()
-        try:
-            return msgspec.json.decode(content, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise unreadable(error) from error
+        return decoded(await self.body(), kind)
 
     async def answer(self, value: object, status: int = 200) -> None:
         """Send JSON."""
