@@ -16,12 +16,13 @@ Source: Guo et al. 2017, arXiv:1706.04599, section 4.2 (temperature and vector s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from sparrowlm.cooperation.confidence import Confident
+from sparrowlm.cooperation.named_values import from_named_json, named_json
 from sparrowlm.foundation.array_types import Float64, Int64
 from sparrowlm.tasks.logistic import fitted_logistic
 
@@ -166,7 +167,7 @@ _RANKERS: dict[str, Callable[..., Ranker]] = {
 
 def ranker_as_json(ranker: Ranker) -> dict[str, Any]:
     """Return JSON values."""
-    return {"name": ranker.name, **asdict(ranker)}  # type: ignore[call-overload]
+    return named_json(ranker)
 
 
 def ranker_from_json(values: Mapping[str, Any]) -> Ranker:
@@ -175,12 +176,7 @@ def ranker_from_json(values: Mapping[str, Any]) -> Ranker:
     Raises:
         KeyError, TypeError, ValueError: it is something else.
     """
-    fields = {
-        name: tuple(map(float, value)) if isinstance(value, list) else float(value)
-        for name, value in values.items()
-        if name != "name"
-    }
-    return _RANKERS[values["name"]](**fields)
+    return from_named_json(values, _RANKERS)
 
 
 class Judged(NamedTuple):

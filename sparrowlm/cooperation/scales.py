@@ -16,11 +16,12 @@ multiclass probability estimates" (isotonic; pool adjacent violators, Ayer et al
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
+from sparrowlm.cooperation.named_values import from_named_json, named_json
 from sparrowlm.foundation.array_types import Bool, Float64
 from sparrowlm.tasks.logistic import fitted_logistic, sigmoid
 
@@ -93,7 +94,7 @@ _SCALES: dict[str, Callable[..., Scale]] = {"platt": PlattScale, "isotonic": Iso
 
 def scale_as_json(scale: Scale) -> dict[str, Any]:
     """Return JSON values."""
-    return {"name": scale.name, **asdict(scale)}  # type: ignore[call-overload]
+    return named_json(scale)
 
 
 def scale_from_json(values: Mapping[str, Any]) -> Scale:
@@ -102,12 +103,7 @@ def scale_from_json(values: Mapping[str, Any]) -> Scale:
     Raises:
         KeyError, TypeError, ValueError: it is something else.
     """
-    fields = {
-        name: tuple(map(float, value)) if isinstance(value, list) else float(value)
-        for name, value in values.items()
-        if name != "name"
-    }
-    return _SCALES[values["name"]](**fields)
+    return from_named_json(values, _SCALES)
 
 
 def fitted_nothing(_scores_B: Numbers, _is_right_B: Flags) -> Scale:
