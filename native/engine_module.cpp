@@ -13,6 +13,7 @@
 #include "engine/tokenizer.h"
 
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
@@ -21,6 +22,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 
 namespace {
 
@@ -36,6 +38,65 @@ const engine::Kernels& kernels_called(const std::string& name) {
   }
   throw std::invalid_argument("no such kernels on this machine: " + name);
 }
+
+// What a draw asks for: temperature, top-k, top-p, min-p, repetition penalty, chance, permissions of
+// every id (none: all), the ids before, ids whose scores are shifted and by how much.
+using Wish = std::tuple<float, std::size_t, float, float, float, double, InputVector<bool>,
+                        InputVector<std::int32_t>, InputVector<std::int32_t>, InputVector<float>>;
+
+void check_ids(const InputVector<std::int32_t>& ids, std::size_t vocab_size) {
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids.data()[i] < 0 || static_cast<std::size_t>(ids.data()[i]) >= vocab_size) {
+      throw std::invalid_argument("an id is outside of the vocabulary");
+    }
+  }
+}
+
+// Draws ids; keeps the room it needs.
+class NativeSampler {
+ public:
+  explicit NativeSampler(std::size_t vocab_size)
+      : sampler_(engine::best_kernels()), logits_((vocab_size + 15) / 16 * 16),
+        vocab_size_(vocab_size) {
+    if (!sampler_.make(vocab_size)) throw std::bad_alloc();
+  }
+
+  void check(std::size_t num_scores, const Wish& wish) const {
+    const auto& allowed = std::get<6>(wish);
+    if (num_scores != vocab_size_ || (allowed.size() != 0 && allowed.size() != vocab_size_)) {
+      throw std::invalid_argument("scores and permissions of every id");
+    }
+    check_ids(std::get<7>(wish), vocab_size_);
+    check_ids(std::get<8>(wish), vocab_size_);
+    if (std::get<8>(wish).size() != std::get<9>(wish).size()) {
+      throw std::invalid_argument("one shift for each id");
+    }
+  }
+
+  std::int32_t draw(InputVector<float> logits, const Wish& wish) {
+    check(logits.size(), wish);
+    return draw(logits.data(), wish);
+  }
+
+  // Of what has been checked; without Python's lock.
+  std::int32_t draw(const float* logits, const Wish& wish) {
+    const auto& [temperature, top_k, top_p, min_p, penalty, chance, allowed, recent, shifted,
+                 shifts] = wish;
+    std::copy(logits, logits + vocab_size_, logits_.begin());
+    for (std::size_t i = 0; i < shifted.size(); ++i) {
+      logits_[static_cast<std::size_t>(shifted.data()[i])] += shifts.data()[i];
+    }
+    const auto* mask =
+        allowed.size() == 0 ? nullptr : reinterpret_cast<const std::uint8_t*>(allowed.data());
+    return sampler_.draw(logits_.data(), {temperature, top_k, top_p, min_p, penalty}, mask,
+                         recent.data(), recent.size(), chance);
+  }
+
+ private:
+  engine::Sampler sampler_;
+  std::vector<float> logits_;
+  std::size_t vocab_size_;
+};
 
 struct Destroyed {
   void operator()(engine::Decoder* decoder) const {
@@ -121,6 +182,21 @@ class NativeDecoder {
     return rows_of(std::move(logits));
   }
 
+  // One id for each row of scores, drawn side by side.
+  std::vector<std::int32_t> draw_each(InputMatrix<float> logits, const std::vector<Wish>& wishes) {
+    if (logits.shape(0) != wishes.size()) throw std::invalid_argument("one wish for each row");
+    std::vector<std::int32_t> ids(wishes.size());
+    Draws draws{this, logits.data(), &wishes, ids.data()};
+    nb::gil_scoped_release unlocked;
+    const std::lock_guard<std::mutex> held(lock_);
+    while (samplers_.size() < crew_.size()) {
+      samplers_.push_back(std::make_unique<NativeSampler>(vocab_size()));
+    }
+    for (const Wish& wish : wishes) samplers_[0]->check(logits.shape(1), wish);
+    crew_.run(&NativeDecoder::draw_part, &draws);
+    return ids;
+  }
+
   std::unique_ptr<engine::Lookahead> look_ahead(engine::Session& session) const {
     return std::make_unique<engine::Lookahead>(*decoder_, session);
   }
@@ -185,6 +261,21 @@ class NativeDecoder {
   }
 
  private:
+  struct Draws {
+    NativeDecoder* self;
+    const float* logits;
+    const std::vector<Wish>* wishes;
+    std::int32_t* ids;
+  };
+
+  static void draw_part(void* job, std::size_t part, std::size_t num_parts) {
+    const auto& all = *static_cast<const Draws*>(job);
+    const std::size_t width = all.self->vocab_size();
+    for (std::size_t i = part; i < all.wishes->size(); i += num_parts) {
+      all.ids[i] = all.self->samplers_[part]->draw(all.logits + i * width, (*all.wishes)[i]);
+    }
+  }
+
   void check(const InputVector<std::int32_t>& ids) const { check(ids.data(), ids.size()); }
 
   void check(const std::int32_t* ids, std::size_t count) const {
@@ -202,7 +293,8 @@ class NativeDecoder {
   }
 
   Bytes bytes_;
-  std::mutex lock_;  // of the decoder's buffers
+  std::mutex lock_;  // of the decoder's buffers and threads
+  std::vector<std::unique_ptr<NativeSampler>> samplers_;
   const engine::Kernels& kernels_;
   engine::Crew crew_;
   engine::Model model_;
@@ -275,39 +367,6 @@ class NativeTokenizer {
   engine::Tokenizer tokenizer_;
 };
 
-// Draws ids; keeps the room it needs.
-class NativeSampler {
- public:
-  explicit NativeSampler(std::size_t vocab_size)
-      : sampler_(engine::best_kernels()), logits_((vocab_size + 15) / 16 * 16),
-        vocab_size_(vocab_size) {
-    if (!sampler_.make(vocab_size)) throw std::bad_alloc();
-  }
-
-  std::int32_t draw(InputVector<float> logits, InputVector<bool> allowed,
-                    InputVector<std::int32_t> recent, double chance, float temperature,
-                    std::size_t top_k, float top_p, float min_p, float repetition_penalty) {
-    if (logits.size() != vocab_size_ || (allowed.size() != 0 && allowed.size() != vocab_size_)) {
-      throw std::invalid_argument("scores and permissions of every id");
-    }
-    for (std::size_t i = 0; i < recent.size(); ++i) {
-      if (recent.data()[i] < 0 || static_cast<std::size_t>(recent.data()[i]) >= vocab_size_) {
-        throw std::invalid_argument("an id is outside of the vocabulary");
-      }
-    }
-    std::copy(logits.data(), logits.data() + vocab_size_, logits_.begin());
-    const auto* mask =
-        allowed.size() == 0 ? nullptr : reinterpret_cast<const std::uint8_t*>(allowed.data());
-    return sampler_.draw(logits_.data(), {temperature, top_k, top_p, min_p, repetition_penalty},
-                         mask, recent.data(), recent.size(), chance);
-  }
-
- private:
-  engine::Sampler sampler_;
-  std::vector<float> logits_;
-  std::size_t vocab_size_;
-};
-
 std::vector<std::string> kernel_names() {
   const engine::Kernels* tables[8];
   const std::size_t count = engine::runnable_kernels(tables, 8);
@@ -359,6 +418,7 @@ void define_engine(nb::module_& module) {
       .def("read_one_each", &NativeDecoder::read_one_each)
       .def("room_ahead", &NativeDecoder::room_ahead)
       .def("cut", &NativeDecoder::cut)
+      .def("draw_each", &NativeDecoder::draw_each, nb::arg("logits"), nb::arg("wishes"))
       .def("look_ahead", &NativeDecoder::look_ahead, nb::keep_alive<0, 1>(), nb::keep_alive<0, 2>())
       .def("read_ahead", &NativeDecoder::read_ahead)
       .def("self_test", &NativeDecoder::self_test)
@@ -375,9 +435,8 @@ void define_engine(nb::module_& module) {
       .def("piece", &NativeTokenizer::piece);
   nb::class_<NativeSampler>(module, "Sampler")
       .def(nb::init<std::size_t>(), nb::arg("vocab_size"))
-      .def("draw", &NativeSampler::draw, nb::arg("logits"), nb::arg("allowed"), nb::arg("recent"),
-           nb::arg("chance"), nb::arg("temperature"), nb::arg("top_k"), nb::arg("top_p"),
-           nb::arg("min_p"), nb::arg("repetition_penalty"));
+      .def("draw", nb::overload_cast<InputVector<float>, const Wish&>(&NativeSampler::draw),
+           nb::arg("logits"), nb::arg("wish"));
   module.def("kernel_names", &kernel_names);
   module.def("packed_codes", &packed_codes, nb::arg("codes"), nb::arg("scales"), nb::arg("bits"));
 }

@@ -27,6 +27,7 @@ struct Attention {
   std::size_t num_positions[kMostQueries];   // that each sees, >= 1
   const std::uint16_t* keys;                 // [positions / 16][width][16]
   const std::uint16_t* values;               // [positions][width]
+  const std::uint16_t* next_keys = nullptr;  // which will be asked next, brought meanwhile; or null
   std::size_t width;                         // multiple of 16
   float* scores;                             // kMostQueries rows of scores_stride
   std::size_t scores_stride;                 // at least the positions, rounded up to 16
@@ -72,6 +73,11 @@ struct Kernels {
   float (*largest)(const float* values, std::size_t count);
   // shares = e^((values - top) * scale); returns their sum. count is a multiple of 16.
   double (*shares)(const float* values, std::size_t count, float top, float scale, float* shares);
+  // The sum of those of count (a multiple of 16) numbers that are at least `least`, and how many
+  // they are.
+  double (*above)(const float* values, std::size_t count, float least, std::size_t& number);
+  // Those that are below `least` become 0.
+  void (*cut)(float* values, std::size_t count, float least);
   // The natural logarithms of the first counted of count (a multiple of 16) numbers above 0, in
   // place.
   void (*logarithms)(float* values, std::size_t count, std::size_t counted);

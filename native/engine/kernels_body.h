@@ -158,6 +158,38 @@ double shares(const float* values, std::size_t count, float top, float scale, fl
   return total;
 }
 
+// Float32 in blocks of sixteen times sixteen, their sums in float64.
+double above(const float* values, std::size_t count, float least, std::size_t& number) {
+  constexpr std::size_t kBlock = 16 * kLanes;
+  double total = 0.0;
+  Ints found = every(0);
+  for (std::size_t first = 0; first < count; first += kBlock) {
+    const std::size_t last = count - first < kBlock ? count : first + kBlock;
+    Floats sums = every(0.0f);
+    for (std::size_t i = first; i < last; i += kLanes) {
+      const Floats value = load(values + i);
+      for (std::size_t part = 0; part < kParts; ++part) {
+        const IntPart is_one = value.part[part] >= least - FloatPart{};
+        sums.part[part] += is_one ? value.part[part] : FloatPart{};
+        found.part[part] -= is_one;
+      }
+    }
+    total += static_cast<double>(sum(sums));
+  }
+  number = static_cast<std::size_t>(sum(found));
+  return total;
+}
+
+void cut(float* values, std::size_t count, float least) {
+  for (std::size_t i = 0; i < count; i += kLanes) {
+    const Floats value = load(values + i);
+    store(values + i, in_parts<Floats>([&](std::size_t part) {
+      const IntPart is_one = value.part[part] >= least - FloatPart{};
+      return is_one ? value.part[part] : FloatPart{};
+    }));
+  }
+}
+
 // What lies behind the counted numbers stays out of the range of logarithms.
 void logarithms(float* values, std::size_t count, std::size_t counted) {
   for (std::size_t i = counted; i < count; ++i) values[i] = 1.0f;
@@ -271,7 +303,7 @@ void row(const Matrix& matrix, std::size_t index, float* values) {
 
 constexpr Kernels table_of(const char* name, decltype(Kernels::product) multiply = product) {
   return {name, multiply, round, norm, turn, attend, halve, gate, lstm, elman, largest,
-          shares, logarithms, add_codes, row};
+          shares, above, cut, logarithms, add_codes, row};
 }
 
 }  // namespace

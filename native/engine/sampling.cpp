@@ -54,9 +54,7 @@ std::int32_t Sampler::draw(float* logits, const Sampling& sampling, const std::u
                            const std::int32_t* recent, std::size_t num_recent, double chance) {
   pad(logits, vocab_size_);
   if (allowed != nullptr) {
-    for (std::size_t v = 0; v < vocab_size_; ++v) {
-      if (!allowed[v]) logits[v] = kNever;
-    }
+    for (std::size_t v = 0; v < vocab_size_; ++v) logits[v] = allowed[v] ? logits[v] : kNever;
   }
   if (sampling.repetition_penalty != 1.0f && num_recent > 0) {
     const std::size_t count = num_recent < kRecent ? num_recent : kRecent;
@@ -85,18 +83,29 @@ void Sampler::penalise(float* logits, float penalty, const std::int32_t* recent,
   }
 }
 
+// The block is found first, then the id within it.
 std::int32_t Sampler::draw_from_all(double chance) const {
   const double wanted = chance * total();
-  double sum = 0.0;
-  std::int32_t last = 0;
-  for (std::size_t v = 0; v < vocab_size_; ++v) {
-    if (shares_[v] == 0.0f) continue;
-    last = static_cast<std::int32_t>(v);
-    sum += static_cast<double>(shares_[v]);
-    if (sum > wanted) break;
+  double reached = 0.0;
+  std::size_t begin = 0, end = 0;
+  for (std::size_t first = 0; first < padded_; first += kBlock) {
+    const std::size_t last = padded_ - first < kBlock ? padded_ : first + kBlock;
+    const double block = sum_of(first, last);
+    if (block == 0.0) continue;
+    begin = first;
+    end = last;
+    if (reached + block > wanted) break;
+    reached += block;
   }
   // Rounding may point behind the last id that has any share.
-  return last;
+  std::size_t id = begin;
+  for (std::size_t v = begin; v < end; ++v) {
+    if (shares_[v] == 0.0f) continue;
+    id = v;
+    reached += static_cast<double>(shares_[v]);
+    if (reached > wanted) break;
+  }
+  return static_cast<std::int32_t>(id);
 }
 
 // The larger share first, the lower id of equals.
@@ -118,40 +127,42 @@ void Sampler::sink(std::size_t place, std::size_t count) {
   }
 }
 
-// Shares are sorted into classes of nearly the same size, an eighth of an octave each; only the
-// class in which the last id to be kept lies is sorted itself.
-std::size_t Sampler::class_of(float share) {
-  std::uint32_t bits;
-  __builtin_memcpy(&bits, &share, sizeof bits);
-  return bits >> 20 & (kClasses - 1);  // whatever a damaged file leads to
-}
-
-void Sampler::count_classes() {
-  for (Class& one : classes_) one = {};
-  for (std::size_t v = 0; v < vocab_size_; ++v) {
-    Class& own = classes_[class_of(shares_[v])];
-    own.sum += static_cast<double>(shares_[v]);
-    own.count += shares_[v] > 0.0f;
-  }
-}
-
-// Leaves out all ids but the likeliest: the fewest that are `most` of them, or have the sum.
-void Sampler::keep_likeliest(std::size_t most, double sum) {
-  count_classes();
-  std::size_t last = kClasses, kept = 0;
-  double reached = 0.0;
-  while (last > 0) {
-    const Class& next = classes_[--last];
-    if (kept + next.count >= most || reached + next.sum >= sum) break;
-    kept += next.count;
-    reached += next.sum;
-  }
+// Those of the ids whose share has bits from lowest to highest - 1: as bits, shares are ordered too.
+std::size_t Sampler::gather(std::uint32_t lowest, std::uint32_t highest) {
   std::size_t count = 0;
   for (std::size_t v = 0; v < vocab_size_; ++v) {
-    if (shares_[v] > 0.0f && class_of(shares_[v]) == last) {
+    std::uint32_t bits;
+    __builtin_memcpy(&bits, &shares_[v], sizeof bits);
+    if (bits - lowest < highest - lowest) {
       heap_[count++] = {shares_[v], static_cast<std::int32_t>(v)};
     }
   }
+  return count;
+}
+
+// Leaves out all ids but the likeliest: the fewest that are `most` of them, or have the sum. The
+// last share to be kept is sought by halves, until few ids are left to be sorted.
+void Sampler::keep_likeliest(std::size_t most, double sum) {
+  constexpr std::size_t kFew = 64;
+  std::uint32_t lowest = 1, highest = 0x40000000;  // above 0, and 2.0
+  std::size_t kept = 0, reaching = vocab_size_;
+  double reached = 0.0;
+  while (highest - lowest > 1 && reaching - kept > kFew) {
+    const std::uint32_t middle = lowest + (highest - lowest) / 2;
+    float least;
+    __builtin_memcpy(&least, &middle, sizeof least);
+    std::size_t number = 0;
+    const double above = kernels_.above(shares_.data(), padded_, least, number);
+    if (number >= most || above >= sum) {
+      lowest = middle;
+      reaching = number;
+    } else {
+      highest = middle;
+      kept = number;
+      reached = above;
+    }
+  }
+  std::size_t count = gather(lowest, highest);
   for (std::size_t place = count / 2; place > 0; --place) sink(place - 1, count);
   Kept end{0.0f, 0};
   while (count > 0) {
@@ -161,17 +172,20 @@ void Sampler::keep_likeliest(std::size_t most, double sum) {
     reached += static_cast<double>(end.share);
     if (++kept >= most || reached >= sum) break;
   }
-  for (std::size_t v = 0; v < vocab_size_; ++v) {
-    const Kept one{shares_[v], static_cast<std::int32_t>(v)};
-    if (is_before(end, one)) shares_[v] = 0.0f;
+  kernels_.cut(shares_.data(), padded_, end.share);
+  // Of equals the lower ids are kept.
+  for (; count > 0 && heap_[0].share == end.share; sink(0, count)) {
+    shares_[static_cast<std::size_t>(heap_[0].id)] = 0.0f;
+    heap_[0] = heap_[--count];
   }
 }
 
-double Sampler::total() const {
-  double sum = 0.0;
-  for (std::size_t v = 0; v < vocab_size_; ++v) sum += static_cast<double>(shares_[v]);
-  return sum;
+double Sampler::sum_of(std::size_t first, std::size_t last) const {
+  std::size_t number = 0;
+  return kernels_.above(shares_.data() + first, last - first, 0.0f, number);
 }
+
+double Sampler::total() const { return sum_of(0, padded_); }
 
 std::int32_t Sampler::draw_from_likeliest(const Sampling& sampling, double chance) {
   constexpr double kAnySum = 1e300;
@@ -181,9 +195,7 @@ std::int32_t Sampler::draw_from_likeliest(const Sampling& sampling, double chanc
     keep_likeliest(vocab_size_, static_cast<double>(sampling.top_p) * total());
   }
   // The likeliest has a share of 1.
-  for (std::size_t v = 0; v < vocab_size_; ++v) {
-    if (shares_[v] < sampling.min_p) shares_[v] = 0.0f;
-  }
+  if (sampling.min_p > 0.0f) kernels_.cut(shares_.data(), padded_, sampling.min_p);
   // Drawn in the order of ids, as from all.
   return draw_from_all(chance);
 }

@@ -42,25 +42,21 @@ class Sampler {
                     const std::int32_t* recent, std::size_t num_recent, double chance);
 
  private:
+  // Shares are added up in blocks of so many.
+  static constexpr std::size_t kBlock = 256;
+
   struct Kept {
     float share;
     std::int32_t id;
   };
 
-  // Shares of 1 and below, by their exponents and three bits more.
-  static constexpr std::size_t kClasses = 1024;
-  struct Class {
-    double sum;
-    std::size_t count;
-  };
-
   void penalise(float* logits, float penalty, const std::int32_t* recent, std::size_t count);
   std::int32_t draw_from_all(double chance) const;
   std::int32_t draw_from_likeliest(const Sampling& sampling, double chance);
-  void count_classes();
   void keep_likeliest(std::size_t most, double sum);
+  std::size_t gather(std::uint32_t lowest, std::uint32_t highest);
+  double sum_of(std::size_t first, std::size_t last) const;
   double total() const;
-  static std::size_t class_of(float share);
   static bool is_before(const Kept& a, const Kept& b);
   void sink(std::size_t place, std::size_t count);
 
@@ -68,7 +64,6 @@ class Sampler {
   std::size_t vocab_size_ = 0, padded_ = 0;
   Room<float> shares_;
   Room<Kept> heap_;
-  Class classes_[kClasses];
 };
 
 }  // namespace engine

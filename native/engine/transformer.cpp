@@ -163,7 +163,7 @@ void Transformer::attend_heads(std::size_t number, const Place* places, std::siz
   for (std::size_t unit = first; unit < last; ++unit) {
     const std::size_t head = unit / num_rows, row = unit % num_rows;
     const Place& place = places[row];
-    job.keys = place.memory->keys(number, head) + place.first * width;
+    job.keys = job.next_keys = place.memory->keys(number, head) + place.first * width;
     job.values = place.memory->values(number, head) + place.first * width;
     for (std::size_t i = 0; i < group; ++i) {
       const std::size_t asked = (head * group + i) * width;
@@ -175,7 +175,11 @@ void Transformer::attend_heads(std::size_t number, const Place* places, std::siz
     const bool goes_on = unit + 1 < last && row + 1 < num_rows &&
                          places[row + 1].memory == place.memory &&
                          places[row + 1].first == place.first;
-    if (!goes_on) answer(job);
+    if (goes_on) continue;
+    const std::size_t next = unit + 1 < last ? unit + 1 : unit;
+    job.next_keys = places[next % num_rows].memory->keys(number, next / num_rows) +
+                    places[next % num_rows].first * width;
+    answer(job);
   }
 }
 

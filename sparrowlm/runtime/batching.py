@@ -28,7 +28,7 @@ from sparrowlm.runtime.engines import Engine
 from sparrowlm.runtime.grammar_guides import Grammar
 from sparrowlm.runtime.guides import TextGuide
 from sparrowlm.runtime.prompts import Prompt, make_prompt
-from sparrowlm.runtime.sampling import refuse_setting
+from sparrowlm.runtime.sampling import Draw, SamplingSettings, refuse_setting
 from sparrowlm.runtime.token_logs import DrawnToken, drawn_token, given_tokens
 from sparrowlm.text.patterns import Automaton
 from sparrowlm.text.tokenizers import TokenCodec
@@ -37,6 +37,9 @@ MOST_TEXTS = 64
 # Prompts are read in pieces, so that texts in the making wait no longer than for one of them.
 _PROMPT_PIECE = 64
 _KEPT_GUIDES = 8
+
+# Of a text that ends without another id.
+_NO_WISH = Draw(SamplingSettings(temperature=0), 0.0)
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -232,7 +235,7 @@ class BatchDecoder:
             is_last = sample == task.num_samples - 1
             cache = writing.cache if is_last else self._engine.branch(writing.cache, [0])
             row = _Row(writing, sample, text, cache)
-            yield writing, self._advance(row, logits_V)
+            yield self._advance([row], logits_V[None])[0]
             if not text.has_ended():
                 self._rows.append(row)
         writing.cache = None
@@ -240,17 +243,30 @@ class BatchDecoder:
     def _write_on(self) -> list[tuple[Writing, Event]]:
         fed_B = np.array([row.text.last_id for row in self._rows], dtype=np.int64)
         logits_BV = self._engine.step_together(fed_B, [row.cache for row in self._rows])
-        events = [
-            (row.writing, self._advance(row, logits_V))
-            for row, logits_V in zip(self._rows, logits_BV, strict=True)
-        ]
+        events = self._advance(self._rows, logits_BV)
         self._rows = [row for row in self._rows if not row.text.has_ended()]
         return events
 
-    def _advance(self, row: _Row, logits_V: np.ndarray[Any, np.dtype[np.float32]]) -> Event:
-        """Draw the next id of a text."""
+    def _advance(self, rows: Sequence[_Row], logits_BV: Matrix) -> list[tuple[Writing, Event]]:
+        """Draw the next id of several texts."""
+        are_stuck = [row.text.is_stuck() for row in rows]
+        wishes = [
+            _NO_WISH if is_stuck else row.text.wish()
+            for row, is_stuck in zip(rows, are_stuck, strict=True)
+        ]
+        drawn = self._engine.draw_each(logits_BV, wishes)
+        events = []
+        for place, row in enumerate(rows):
+            text = row.text
+            released = text.finish() if are_stuck[place] else text.take(drawn[place])
+            events.append((row.writing, self._event(row, released, logits_BV[place])))
+        return events
+
+    def _event(
+        self, row: _Row, released: str, logits_V: np.ndarray[Any, np.dtype[np.float32]]
+    ) -> Event:
+        """Return what the id that was drawn last means."""
         writing, text = row.writing, row.text
-        released = text.advance(logits_V)
         if text.ending is not None:
             writing.num_unfinished -= 1
         is_separator = text.last_id == self._codec.separator_id

@@ -19,8 +19,10 @@ from sparrowlm.runtime.guides import TextGuide
 from sparrowlm.runtime.prompts import Prompt, first_tokens
 from sparrowlm.runtime.sampling import (
     REPETITION_WINDOW_TOKENS,
+    Draw,
     SamplingSettings,
-    draw,
+    chance_of,
+    draw_id,
     refuse_setting,
 )
 from sparrowlm.runtime.stopping import StopWatch
@@ -106,18 +108,34 @@ class Continuation:
         """Say whether nothing more can come."""
         return self.ending is not None
 
+    def is_stuck(self) -> bool:
+        """Say whether no token has the bytes that the pattern wants: finish, do not draw."""
+        return self._follower is not None and not self._allowed_V.any()
+
+    def wish(self) -> Draw:
+        """Return what the next id is to be drawn with; once for each id."""
+        sampling = self._settings.sampling
+        chance = chance_of(sampling, self._generator)
+        return Draw(sampling, chance, self._recent, self._allowed_V, self._counts)
+
     def advance(self, logits_V: Float32[np.ndarray, " vocab"]) -> str:
         """Draw the next id and return the text that is certain now."""
-        sampling = self._settings.sampling
-        if self._follower is not None and not self._allowed_V.any():
-            self.last_id, self.ending = SEPARATOR_ID, "stop"  # no token has the bytes wanted
-            return self._watch.finish()
-        self.last_id = draw(
-            logits_V, sampling, self._generator, self._recent, self._allowed_V, self._counts
-        )
-        if self.last_id == SEPARATOR_ID:
-            self.ending = "stop"
-            return self._watch.finish()
+        return self.finish() if self.is_stuck() else self.take(draw_id(logits_V, self.wish()))
+
+    def finish(self) -> str:
+        """End the text where it stands and return what is left of it."""
+        self.last_id, self.ending = SEPARATOR_ID, "stop"
+        return self._watch.finish()
+
+    def take(self, token_id: int) -> str:
+        """Append an id that was drawn and return the text that is certain now.
+
+        Args:
+            token_id: one that the wish allows.
+        """
+        if token_id == SEPARATOR_ID:
+            return self.finish()
+        self.last_id = token_id
         if self._counts is not None:
             self._counts[self.last_id] += 1
         self.num_drawn += 1

@@ -28,6 +28,7 @@ from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
 from sparrowlm.foundation.errors import ModelError
 from sparrowlm.runtime.engines import Engine, ScoresInPieces
 from sparrowlm.runtime.native_engine import NativeCache, NativeEngine
+from sparrowlm.runtime.sampling import Draw
 from sparrowlm.text.tokenizers import TokenCodec
 
 MOST_GUESSES = 8
@@ -317,6 +318,12 @@ class DraftedEngine(ScoresInPieces):
             self._settle(cache)
             cache.unread.append(token_id)
         return self._large.step_together(ids_B, [cache.large for cache in caches])
+
+    def draw_each(
+        self, logits_BV: Float32[np.ndarray, "batch vocab"], wishes: Sequence[Draw]
+    ) -> list[int]:
+        """Draw one id for each row of scores; see Engine.draw_each."""
+        return self._large.draw_each(logits_BV, wishes)
 
     def surprisal_pieces(
         self, ids_T: Int[np.ndarray, " time"]

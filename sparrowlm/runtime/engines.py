@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float32, Float64, Int, Int64
+from sparrowlm.runtime.sampling import Draw, draw_id
 
 CacheT = TypeVar("CacheT")
 
@@ -68,6 +69,12 @@ class Engine(Protocol[CacheT]):
         Returns:
             logits_BV: every row has the bits that step gives for its cache alone.
         """
+        ...
+
+    def draw_each(
+        self, logits_BV: Float32[np.ndarray, "batch vocab"], wishes: Sequence[Draw]
+    ) -> list[int]:
+        """Draw one id for each row of scores: those that draw_id gives."""
         ...
 
     def surprisals(self, ids_T: Int[np.ndarray, " time"]) -> Float64[np.ndarray, " targets"]:
@@ -129,6 +136,12 @@ class ScoresInPieces(ABC):
     def surprisals(self, ids_T: Int[np.ndarray, " time"]) -> Float64[np.ndarray, " targets"]:
         """Score a text; see Engine.surprisals."""
         return np.concatenate([np.zeros(0), *self.surprisal_pieces(ids_T)])
+
+    def draw_each(
+        self, logits_BV: Float32[np.ndarray, "batch vocab"], wishes: Sequence[Draw]
+    ) -> list[int]:
+        """Draw one id for each row of scores; see Engine.draw_each."""
+        return [draw_id(logits_V, wish) for logits_V, wish in zip(logits_BV, wishes, strict=True)]
 
     def step_together(
         self, ids_B: Int64[np.ndarray, " batch"], caches: Sequence[Any]

@@ -23,6 +23,7 @@ from sparrowlm.runtime.engines import (
     nats,
 )
 from sparrowlm.runtime.ngram_engine import NgramCache, NgramEngine
+from sparrowlm.runtime.sampling import Draw
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Losses = np.ndarray[Any, np.dtype[np.float64]]
@@ -110,6 +111,12 @@ class MixtureEngine(ScoresInPieces):
             # A row at a time: products of more rows are rounded differently.
             mixed.append(self._mixed(view.rows(row), cache.recent, logits_BV[row]))
         return np.concatenate(mixed)
+
+    def draw_each(
+        self, logits_BV: Float32[np.ndarray, "batch vocab"], wishes: Sequence[Draw]
+    ) -> list[int]:
+        """Draw one id for each row of scores; see Engine.draw_each."""
+        return self.neural.draw_each(logits_BV, wishes)
 
     def surprisal_pieces(
         self, ids_T: Int[np.ndarray, " time"]

@@ -17,6 +17,7 @@ from sparrowlm.foundation.errors import DependencyError, ModelError
 from sparrowlm.foundation.native_part import native_part
 from sparrowlm.models.architectures import TransformerShape
 from sparrowlm.runtime.engines import ScoresInPieces, log_softmax, target_surprisals
+from sparrowlm.runtime.sampling import Draw, compiled_wish
 from sparrowlm.runtime.windows import SCORING_WINDOW, window_places
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
@@ -138,6 +139,13 @@ class CompiledEngine(ScoresInPieces):
         if len(caches) == 1:
             return self.step(ids_B, caches[0], is_last_only=True)
         return self._read_one_each(ids_B, [cache.settled()[0] for cache in caches])
+
+    def draw_each(
+        self, logits_BV: Float32[np.ndarray, "batch vocab"], wishes: Sequence[Draw]
+    ) -> list[int]:
+        """Draw one id for each row of scores; see Engine.draw_each."""
+        compiled = [compiled_wish(wish, self.vocab_size) for wish in wishes]
+        return list(self._decoder.draw_each(logits_BV, compiled))
 
     def _read_one_each(self, ids_B: Int64[np.ndarray, " batch"], sessions: list[Any]) -> Matrix:
         ids = np.ascontiguousarray(ids_B, dtype=np.int32)

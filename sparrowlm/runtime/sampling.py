@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Never
+from typing import Any, NamedTuple, Never
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from sparrowlm.foundation.native_part import native_part
 REPETITION_WINDOW_TOKENS = 64
 
 _EVERY_ID = np.zeros(0, dtype=np.bool_)
+_NO_IDS = np.zeros(0, dtype=np.int32)
+_NO_SHIFTS = np.zeros(0, dtype=np.float32)
 
 Probabilities = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -100,6 +102,29 @@ def refuse_setting(name: str, received: object, allowed: str) -> Never:
     raise SettingError("runtime.setting-range", name=name, received=received, allowed=allowed)
 
 
+class Draw(NamedTuple):
+    """What one id is drawn with.
+
+    Attributes:
+        settings: see SamplingSettings.
+        chance: 0 to below 1; see chance_of.
+        recent_ids: what stands before, for the repetition penalty.
+        allowed_V: ids that may be drawn at all; None allows every one.
+        drawn_counts: how often ids were drawn, for the other penalties.
+    """
+
+    settings: SamplingSettings
+    chance: float
+    recent_ids: Sequence[int] = ()
+    allowed_V: Bool[np.ndarray, " vocab"] | None = None
+    drawn_counts: Mapping[int, int] | None = None
+
+
+def chance_of(settings: SamplingSettings, generator: np.random.Generator) -> float:
+    """Take one number from a generator, none at temperature 0."""
+    return 0.0 if settings.temperature == 0 else generator.random()
+
+
 def draw(
     logits_V: Float[np.ndarray, " vocab"],
     settings: SamplingSettings,
@@ -108,24 +133,28 @@ def draw(
     allowed_V: Bool[np.ndarray, " vocab"] | None = None,
     drawn_counts: Mapping[int, int] | None = None,
 ) -> int:
+    """Draw one id; arguments as in draw_id and Draw."""
+    chance = chance_of(settings, generator)
+    return draw_id(logits_V, Draw(settings, chance, recent_ids, allowed_V, drawn_counts))
+
+
+def draw_id(logits_V: Float[np.ndarray, " vocab"], wish: Draw) -> int:
     """Draw one id.
 
     Args:
         logits_V: scores of every id; any constant may be added to all.
-        settings: see SamplingSettings.
-        generator: one number is taken from it, none at temperature 0.
-        recent_ids: what stands before, for the repetition penalty.
-        allowed_V: ids that may be drawn at all; None allows every one.
-        drawn_counts: how often ids were drawn, for the other penalties.
+        wish: see Draw.
     """
     sampler = _compiled_sampler(len(logits_V))
     if sampler is not None:
-        return _drawn(sampler, logits_V, settings, generator, recent_ids, allowed_V, drawn_counts)
+        scores_V = np.ascontiguousarray(logits_V, dtype=np.float32)
+        return int(sampler.draw(scores_V, compiled_wish(wish, len(logits_V))))
+    settings, chance, recent_ids, allowed_V, drawn_counts = wish
     probabilities_V = distribution(logits_V, settings, recent_ids, allowed_V, drawn_counts)
     if settings.temperature == 0:
         return int(probabilities_V.argmax())
     cumulative_V = probabilities_V.cumsum()
-    place = int(cumulative_V.searchsorted(generator.random() * cumulative_V[-1], side="right"))
+    place = int(cumulative_V.searchsorted(chance * cumulative_V[-1], side="right"))
     # Rounding may point behind the last id that has any probability.
     return min(place, int(probabilities_V.nonzero()[0][-1]))
 
@@ -141,34 +170,30 @@ def _made_sampler(vocab_size: int) -> Any:  # noqa: ANN401
     return None if native is None else native.Sampler(vocab_size)
 
 
-def _drawn(
-    sampler: Any,  # noqa: ANN401
-    logits_V: Float[np.ndarray, " vocab"],
-    settings: SamplingSettings,
-    generator: np.random.Generator,
-    recent_ids: Sequence[int],
-    allowed_V: Bool[np.ndarray, " vocab"] | None,
-    drawn_counts: Mapping[int, int] | None,
-) -> int:
-    """Draw one id in the compiled part."""
-    scores_V = np.ascontiguousarray(logits_V, dtype=np.float32)
-    if settings.logit_bias or drawn_counts:
-        scores_V = scores_V.copy() if scores_V is logits_V else scores_V
-        _shift(scores_V, settings, drawn_counts or {})
-    is_penalised = settings.repetition_penalty != 1.0 and len(recent_ids) > 0
-    recent = recent_ids[-REPETITION_WINDOW_TOKENS:] if is_penalised else ()
-    return int(
-        sampler.draw(
-            scores_V,
-            _EVERY_ID if allowed_V is None else allowed_V,
-            np.array(recent, dtype=np.int32),
-            0.0 if settings.temperature == 0 else generator.random(),
-            settings.temperature,
-            settings.top_k or 0,
-            1.0 if settings.top_p is None else settings.top_p,
-            settings.min_p or 0.0,
-            settings.repetition_penalty,
-        )
+def compiled_wish(wish: Draw, vocab_size: int) -> tuple[Any, ...]:
+    """Return a draw as the compiled part takes it.
+
+    Args:
+        wish: see Draw.
+        vocab_size: number of ids, V.
+    """
+    settings = wish.settings
+    is_penalised = settings.repetition_penalty != 1.0 and len(wish.recent_ids) > 0
+    recent = wish.recent_ids[-REPETITION_WINDOW_TOKENS:] if is_penalised else ()
+    shifted, shifts = _NO_IDS, _NO_SHIFTS
+    if settings.logit_bias or wish.drawn_counts:
+        shifted, shifts = _shifts(settings, wish.drawn_counts or {}, vocab_size)
+    return (
+        settings.temperature,
+        settings.top_k or 0,
+        1.0 if settings.top_p is None else settings.top_p,
+        settings.min_p or 0.0,
+        settings.repetition_penalty,
+        wish.chance,
+        _EVERY_ID if wish.allowed_V is None else wish.allowed_V,
+        np.array(recent, dtype=np.int32) if recent else _NO_IDS,
+        shifted,
+        shifts,
     )
 
 
@@ -184,7 +209,8 @@ def distribution(
     if allowed_V is not None:
         logs_V[~allowed_V] = -np.inf
     if settings.logit_bias or drawn_counts:
-        _shift(logs_V, settings, drawn_counts or {})
+        shifted, shifts = _shifts(settings, drawn_counts or {}, len(logs_V))
+        np.add.at(logs_V, shifted, shifts)
     logs_V -= logs_V.max()
     if settings.repetition_penalty != 1.0 and len(recent_ids):
         logs_V -= math.log(np.exp(logs_V).sum())
@@ -200,17 +226,26 @@ def distribution(
     return _filtered(probabilities_V, settings)
 
 
-def _shift(
-    logs_V: Float[np.ndarray, " vocab"],
-    settings: SamplingSettings,
-    drawn_counts: Mapping[int, int],
-) -> None:
-    """Add biases and subtract what was drawn already, in place."""
-    for token_id, bias in settings.logit_bias:
-        if 0 <= token_id < len(logs_V):
-            logs_V[token_id] += bias
-    for token_id, count in drawn_counts.items():
-        logs_V[token_id] -= settings.presence_penalty + count * settings.frequency_penalty
+def _shifts(
+    settings: SamplingSettings, drawn_counts: Mapping[int, int], vocab_size: int
+) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.float32]]]:
+    """Return ids, some of them twice, and what is added to each: biases, less what was drawn."""
+    shifted, shifts = _biases(settings.logit_bias, vocab_size)
+    if not drawn_counts:
+        return shifted, shifts
+    counts = np.fromiter(drawn_counts.values(), dtype=np.float64, count=len(drawn_counts))
+    drawn = np.fromiter(drawn_counts, dtype=np.int32, count=len(drawn_counts))
+    lost = -(settings.presence_penalty + counts * settings.frequency_penalty)
+    return np.concatenate([shifted, drawn]), np.concatenate([shifts, lost.astype(np.float32)])
+
+
+@lru_cache(maxsize=256)
+def _biases(
+    logit_bias: tuple[tuple[int, float | int], ...], vocab_size: int
+) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.float32]]]:
+    known = [(token_id, bias) for token_id, bias in logit_bias if 0 <= token_id < vocab_size]
+    ids = np.array([token_id for token_id, _bias in known], dtype=np.int32)
+    return ids, np.array([bias for _token_id, bias in known], dtype=np.float32)
 
 
 def _filtered(probabilities_V: Probabilities, settings: SamplingSettings) -> Probabilities:

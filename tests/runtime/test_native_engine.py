@@ -25,7 +25,14 @@ from sparrowlm.runtime.gguf_loading import gguf_shape, gguf_tensors
 from sparrowlm.runtime.gguf_reading import GgufFile
 from sparrowlm.runtime.loading import open_model
 from sparrowlm.runtime.native_engine import NativeEngine, kernel_names
-from sparrowlm.runtime.sampling import SamplingSettings, distribution, draw
+from sparrowlm.runtime.sampling import (
+    Draw,
+    SamplingSettings,
+    compiled_wish,
+    distribution,
+    draw,
+    draw_id,
+)
 from sparrowlm.runtime.transformer_engine import TransformerEngine
 
 pytestmark = pytest.mark.skipif(native_part() is None, reason="the compiled part is not built")
@@ -278,16 +285,57 @@ def test_ids_are_drawn_as_by_the_python_sampler(wishes, monkeypatch):
         chance = random_generator(number, "draws").random()
         generator = random_generator(number, "draws")
         expected = draw(logits, chosen, generator, recent.tolist(), allowed)
-        found = native.draw(
-            logits, np.zeros(0, bool) if allowed is None else allowed, recent, chance,
-            chosen.temperature, chosen.top_k or 0, 1.0 if chosen.top_p is None else chosen.top_p,
-            chosen.min_p or 0.0, chosen.repetition_penalty,
-        )  # fmt: skip
+        wish = Draw(chosen, chance, recent.tolist(), allowed)
+        found = native.draw(logits, compiled_wish(wish, 100))
         if found != expected:
             # float32 beside float64: only where the chance falls between two ids.
             shares = distribution(logits, chosen, recent.tolist(), allowed)
             borders = np.abs(shares.cumsum() / shares.sum() - chance)
             assert borders.min() < 1e-6
+
+
+@pytest.mark.parametrize("vocab_size", [1, 17, 300, 5000])
+def test_whatever_shares_there_are_the_right_ids_are_kept(vocab_size, monkeypatch):
+    rng = np.random.default_rng(vocab_size)
+    native = native_part().Sampler(vocab_size)
+    monkeypatch.setenv("SPARROW_NATIVE", "0")
+    for number in range(60):
+        # Many equals, a few far above the rest, and ids that have no share at all.
+        steps = rng.integers(1, 60)
+        logits = rng.integers(0, steps, vocab_size).astype(np.float32) * np.float32(rng.random())
+        logits[rng.random(vocab_size) < 0.01] += 40 * rng.random()
+        chosen = SamplingSettings(
+            top_k=int(rng.integers(1, vocab_size + 2)), min_p=float(rng.random() * 0.1),
+            top_p=float(rng.uniform(0.01, 1)), temperature=float(rng.uniform(0.1, 2)),
+        )  # fmt: skip
+        shares = distribution(logits, chosen)
+        for chance in (0.0, 1 - 2**-53, *rng.random(20)):
+            found = native.draw(logits, compiled_wish(Draw(chosen, chance), vocab_size))
+            borders = shares.cumsum() / shares.sum()
+            expected = int(borders.searchsorted(chance, side="right"))
+            near = np.abs(borders - chance).min() < 1e-6
+            assert found == expected or near, (number, chance)
+            assert shares[found] > 0 or near
+
+
+def test_rows_are_drawn_side_by_side_as_alone(tmp_path):
+    engine = open_model(gguf_model(tmp_path / "m.gguf", "float32")).engine
+    rng = np.random.default_rng(3)
+    for count in (1, 2, 9, 33):
+        logits = (rng.standard_normal((count, engine.vocab_size)) * 3).astype(np.float32)
+        wishes = []
+        for row in range(count):
+            chosen = SamplingSettings(
+                **SAMPLING[row % len(SAMPLING)], presence_penalty=row % 3 / 2,
+                logit_bias=((5, 3.0), (10_000, 1.0)) if row % 2 else (),
+            )  # fmt: skip
+            counts = {4: 2, 9: 1} if chosen.presence_penalty else None
+            allowed = rng.random(engine.vocab_size) < 0.7 if row % 4 else None
+            wishes.append(Draw(chosen, rng.random(), [1, 2, 3], allowed, counts))
+        before = logits.copy()
+        found = engine.draw_each(logits, wishes)
+        assert found == [draw_id(row, wish) for row, wish in zip(logits, wishes, strict=True)]
+        np.testing.assert_array_equal(logits, before)
 
 
 def test_the_house_opens_the_file_and_continues_a_text(tmp_path):
