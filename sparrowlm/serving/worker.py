@@ -21,8 +21,9 @@ from sparrowlm.serving.complaints import Refusal
 # Characters or ids that are encoded faster than a thread is asked to.
 _SHORT_PROMPT = 2000
 
-# Nobody reads fifty pieces a second, and every piece costs as much as drawing a token.
-_HAND_OVER_SECONDS = 0.02
+# Nobody reads fifty pieces a second, and every piece costs several times what drawing a token does:
+# the more texts are being written, the larger their pieces are, down to fifteen a second of 32.
+_HAND_OVER_SECONDS, _HAND_OVER_SECONDS_A_TEXT = 0.02, 0.002
 
 # One at a time: encoding takes about a hundred bytes for every token.
 ENCODING = ThreadPoolExecutor(1, thread_name_prefix="sparrow-encoding")
@@ -42,7 +43,8 @@ class Stream:
 
     Attributes:
         writing: the task.
-        has_begun: whether the worker has told anything of it.
+        pending: what the worker has not handed over yet.
+        handed_over_at: when it last did, by time.monotonic().
     """
 
     def __init__(
@@ -54,7 +56,8 @@ class Stream:
         self._events: deque[Event | BaseException] = deque()
         self._arrived = asyncio.Event()
         self._num_left = writing.task.num_samples
-        self.has_begun = False
+        self.pending: list[Event | BaseException] = []
+        self.handed_over_at = 0.0
 
     async def events(self) -> AsyncGenerator[list[Event], None]:
         """Yield what happened since the last time, until every sample has ended."""
@@ -98,8 +101,6 @@ class ModelWorker:
         self._calls: deque[Callable[[], None]] = deque()
         self._new: deque[Stream] = deque()
         self._streams: dict[Writing, Stream] = {}
-        self._pending: dict[Stream, list[Event | BaseException]] = {}
-        self._handed_over_at = 0.0
         self._has_worked = False
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name=f"sparrow-{name}", daemon=True)
@@ -242,21 +243,25 @@ class ModelWorker:
             del self._streams[writing]
 
     def _deliver(self, happened: list[tuple[Writing, Event]]) -> None:
-        """Hand events over: the first and the last of a text at once, others a few at a time."""
-        is_due = False
+        """Hand events over: the first and the last of a text at once, others a few at a time.
+
+        Every text has its own time for it: all together would keep the event loop busy, and this
+        thread waiting for it.
+        """
+        now = time.monotonic()
+        apart = max(_HAND_OVER_SECONDS, _HAND_OVER_SECONDS_A_TEXT * len(self._streams))
+        due: dict[Stream, list[Event | BaseException]] = {}
         for writing, event in happened:
             stream = self._streams[writing]
-            is_due = is_due or event.ending is not None or not stream.has_begun
-            stream.has_begun = True
-            self._pending.setdefault(stream, []).append(event)
-        now = time.monotonic()
-        if is_due or now - self._handed_over_at >= _HAND_OVER_SECONDS:
-            _hand_over(self._pending)
-            self._pending = {}
-            self._handed_over_at = now
+            stream.pending.append(event)
+            if event.ending is not None or now - stream.handed_over_at >= apart:
+                due[stream] = stream.pending
+        for stream in due:
+            stream.pending, stream.handed_over_at = [], now
+        if due:
+            _hand_over(due)
 
     def _fail_all(self, error: Exception) -> None:
-        self._pending = {}
         _hand_over({stream: [error] for stream in self._streams.values()})
         for writing in self._streams:
             writing.is_wanted = False
