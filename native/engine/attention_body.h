@@ -25,7 +25,15 @@ IN_PLACE Floats seen_of(const Floats& scores, std::size_t group, std::size_t num
   return first_of(scores, num_positions > first ? num_positions - first : 0, kNoScore);
 }
 
-// What will be read where `now` is read now, a few microseconds later.
+// What will be read a few microseconds later may be asked for now: of keys and values in float16.
+#if defined(__wasm__)
+template <class Number>
+constexpr bool kBrings = false;
+#else
+template <class Number>
+constexpr bool kBrings = sizeof(Number) == sizeof(std::uint16_t);
+#endif
+
 IN_PLACE void bring(const std::uint16_t* later) { __builtin_prefetch(later, 0, 2); }
 
 // Two sums, over even and over odd numbers of the queries; sixteen keys a group, from `keys` on.
@@ -36,7 +44,7 @@ IN_PLACE void score_groups(const Attention& job, const Number* keys, std::size_t
   for (auto& some : totals) make_zero(some);
   const std::uint16_t* values = job.values + group * kLanes * job.width;
   for (std::size_t e = 0; e < job.width; e += 2) {
-    if constexpr (sizeof(Number) == sizeof(std::uint16_t)) {
+    if constexpr (kBrings<Number>) {
       // As many bytes as the keys: a line for every two numbers of sixteen positions.
       for (int g = 0; g < kGroups; ++g) {
         bring(values + (static_cast<std::size_t>(g) * job.width + e) * kLanes);
@@ -92,7 +100,7 @@ IN_PLACE void add_common(const Attention& job, const Number* values, std::size_t
   const Number* row = values + column;
   const std::uint16_t* next = job.next_keys + first * job.width + column;
   for (std::size_t p = first; p < last; ++p, row += job.width, next += job.width) {
-    if constexpr (sizeof(Number) == sizeof(std::uint16_t)) {
+    if constexpr (kBrings<Number>) {
       for (int v = 0; v < kVectors; v += 2) bring(next + v * kLanes);
     }
     Floats some[kVectors];

@@ -5,6 +5,13 @@
 #include "attention_body.h"
 #include "products_body.h"
 
+// Of what is done once for an id: every browser loads the program.
+#if defined(__wasm__)
+#define SMALL_IN_BROWSERS __attribute__((minsize))
+#else
+#define SMALL_IN_BROWSERS
+#endif
+
 namespace engine {
 namespace {
 
@@ -122,7 +129,7 @@ IN_PLACE void store_counted(float* to, const Floats& x, std::size_t first, std::
 }
 
 // Source: Hochreiter and Schmidhuber 1997, with forget gate, as written in torch.nn.LSTM.
-void lstm(const float* gates, std::size_t width, float* cell, float* hidden) {
+SMALL_IN_BROWSERS void lstm(const float* gates, std::size_t width, float* cell, float* hidden) {
   const float *forget = gates + width, *candidate = forget + width, *output = candidate + width;
   for (std::size_t i = 0; i < width; i += kLanes) {
     const Floats kept = load(cell + i) * sigmoid(load(forget + i));
@@ -134,7 +141,7 @@ void lstm(const float* gates, std::size_t width, float* cell, float* hidden) {
 }
 
 // Source: Elman 1990, "Finding structure in time", as written in torch.nn.RNN.
-void elman(const float* sums, std::size_t width, float* hidden) {
+SMALL_IN_BROWSERS void elman(const float* sums, std::size_t width, float* hidden) {
   for (std::size_t i = 0; i < width; i += kLanes) {
     store_counted(hidden, hyperbolic_tangent(load(sums + i)), i, width);
   }
@@ -191,14 +198,14 @@ void cut(float* values, std::size_t count, float least) {
 }
 
 // What lies behind the counted numbers stays out of the range of logarithms.
-void logarithms(float* values, std::size_t count, std::size_t counted) {
+SMALL_IN_BROWSERS void logarithms(float* values, std::size_t count, std::size_t counted) {
   for (std::size_t i = counted; i < count; ++i) values[i] = 1.0f;
   for (std::size_t i = 0; i < count; i += kLanes) store(values + i, logarithm(load(values + i)));
 }
 
 // ---- rows of codes ----
 
-void add_codes(const std::int8_t* codes, float scale, std::size_t width, float* sums,
+SMALL_IN_BROWSERS void add_codes(const std::int8_t* codes, float scale, std::size_t width, float* sums,
                std::size_t apart, std::size_t num_rows) {
   std::size_t i = 0;
   for (; i + kLanes <= width; i += kLanes) {
@@ -285,10 +292,7 @@ void row_of(const Matrix& matrix, std::size_t index, float* values) {
   }
 }
 
-#if defined(__wasm__)
-__attribute__((minsize))  // one row an id, and every browser loads the program
-#endif
-void row(const Matrix& matrix, std::size_t index, float* values) {
+SMALL_IN_BROWSERS void row(const Matrix& matrix, std::size_t index, float* values) {
   switch (matrix.format) {
     case Format::kFloat32: return row_of<Format::kFloat32>(matrix, index, values);
     case Format::kBFloat16: return row_of<Format::kBFloat16>(matrix, index, values);

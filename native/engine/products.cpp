@@ -44,14 +44,21 @@ Inputs Buffers::from(std::size_t row) const {
   return shifted;
 }
 
-void multiply(const Kernels& kernels, Crew& crew, const Product* products, std::size_t count) {
-  Products all{&kernels, products, count, 0};
-  bool is_rounded = false;
+bool need_codes(const Product* products, std::size_t count) {
+  bool is_one = false;
   for (std::size_t i = 0; i < count; ++i) {
-    all.groups += products[i].matrix->groups();
-    is_rounded = is_rounded || is_integer(products[i].matrix->format);
+    is_one = is_one || is_integer(products[i].matrix->format);
   }
-  if (is_rounded) kernels.round(*products[0].inputs, products[0].num_rows);
+  return is_one;
+}
+
+void multiply(const Kernels& kernels, Crew& crew, const Product* products, std::size_t count,
+              bool are_codes_there) {
+  Products all{&kernels, products, count, 0};
+  for (std::size_t i = 0; i < count; ++i) all.groups += products[i].matrix->groups();
+  if (!are_codes_there && need_codes(products, count)) {
+    kernels.round(*products[0].inputs, products[0].num_rows);
+  }
   crew.run(multiply_part, &all);
 }
 

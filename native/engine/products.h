@@ -25,7 +25,12 @@ struct Buffers {
   Inputs from(std::size_t row) const;
 };
 
-// Some products of the same inputs, which are rounded first where one of the matrices needs it.
-void multiply(const Kernels& kernels, Crew& crew, const Product* products, std::size_t count);
+// Whether one of the matrices is multiplied with inputs that are rounded to codes.
+bool need_codes(const Product* products, std::size_t count);
+
+// Some products of the same inputs, which are rounded first where one of the matrices needs it and
+// nobody has done it.
+void multiply(const Kernels& kernels, Crew& crew, const Product* products, std::size_t count,
+              bool are_codes_there = false);
 
 }  // namespace engine

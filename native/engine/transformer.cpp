@@ -51,7 +51,6 @@ bool Transformer::make() {
          keys_.make(key_stride_ * most_rows_) && values_.make(key_stride_ * most_rows_) &&
          gates_.make(inner_stride_ * most_rows_) && ups_.make(inner_stride_ * most_rows_) &&
          scores_.make(attention_room() * crew_.size()) &&
-         halves_.make(shape_.head_width) &&
          normed_.make(shape_.width, most_rows_) && mixed_.make(query_stride_, most_rows_) &&
          inner_.make(shape_.inner_width, most_rows_);
 }
@@ -92,22 +91,52 @@ void Transformer::score(const std::size_t* rows, std::size_t num_rows, float* lo
   multiply(kernels_, crew_, &product, 1);
 }
 
-void Transformer::norm(const float* weight, std::size_t num_rows) {
-  kernels_.norm({stream_.data(), stride_, num_rows, weight, shape_.width, shape_.epsilon,
-                 normed_.row(0), normed_.inputs.width()});
+// work(first, last) for rows first to last - 1: several threads share what is worth it.
+template <class Work>
+void Transformer::each_row(std::size_t num_rows, const Work& work) {
+#if !defined(__wasm__)
+  constexpr std::size_t kWorthIt = 4;
+  struct Job {
+    const Work* work;
+    std::size_t num_rows;
+  } job{&work, num_rows};
+  if (num_rows >= kWorthIt) {
+    return crew_.run(
+        [](void* all, std::size_t part, std::size_t num_parts) {
+          const Job& shared = *static_cast<const Job*>(all);
+          (*shared.work)(shared.num_rows * part / num_parts,
+                         shared.num_rows * (part + 1) / num_parts);
+        },
+        &job);
+  }
+#endif
+  work(0, num_rows);
+}
+
+// Products of the states, normed.
+void Transformer::multiply_normed(const float* weight, const Product* products,
+                                  std::size_t count) {
+  const bool is_rounded = need_codes(products, count);
+  each_row(products[0].num_rows, [&](std::size_t first, std::size_t last) {
+    kernels_.norm({stream_.data() + first * stride_, stride_, last - first, weight, shape_.width,
+                   shape_.epsilon, normed_.row(first), normed_.inputs.width()});
+    if (is_rounded) kernels_.round(normed_.from(first), last - first);
+  });
+  multiply(kernels_, crew_, products, count, true);
 }
 
 void Transformer::attend(const Layer& layer, std::size_t number, const Place* places,
                          std::size_t num_rows) {
-  norm(layer.attention_norm, num_rows);
   const Product products[] = {
       {&layer.query, &normed_.inputs, num_rows, queries_.data(), query_stride_, false},
       {&layer.key, &normed_.inputs, num_rows, keys_.data(), key_stride_, false},
       {&layer.value, &normed_.inputs, num_rows, values_.data(), key_stride_, false}};
-  multiply(kernels_, crew_, products, 3);
-  norm_heads(queries_.data(), layer.query_norm, num_rows * shape_.num_heads);
-  norm_heads(keys_.data(), layer.key_norm, num_rows * shape_.num_kv_heads);
-  for (std::size_t row = 0; row < num_rows; ++row) remember(number, places[row], row);
+  multiply_normed(layer.attention_norm, products, 3);
+  each_row(num_rows, [&](std::size_t first, std::size_t last) {
+    norm_heads(queries_.data(), query_stride_, layer.query_norm, first, last);
+    norm_heads(keys_.data(), key_stride_, layer.key_norm, first, last);
+    for (std::size_t row = first; row < last; ++row) remember(number, places[row], row);
+  });
   Heads heads{this, places, number, num_rows};
   crew_.run(
       [](void* job, std::size_t part, std::size_t num_parts) {
@@ -122,17 +151,27 @@ void Transformer::attend(const Layer& layer, std::size_t number, const Place* pl
   multiply(kernels_, crew_, &out, 1);
 }
 
-// The heads of all rows stand one behind the other.
-void Transformer::norm_heads(float* heads, const float* weight, std::size_t num_heads) {
-  const std::size_t width = shape_.head_width;
+// Of rows first to last - 1, whose heads stand one behind the other.
+void Transformer::norm_heads(float* heads, std::size_t apart, const float* weight,
+                             std::size_t first, std::size_t last) {
+  const std::size_t width = shape_.head_width, num_heads = (last - first) * (apart / width);
+  heads += first * apart;
   kernels_.norm({heads, width, num_heads, weight, width, shape_.epsilon, heads, width});
 }
 
 // Turns queries and keys, and keeps keys and values.
 void Transformer::remember(std::size_t number, const Place& place, std::size_t row) {
+  constexpr std::size_t kPiece = 64;
   const std::size_t width = shape_.head_width, position = place.position;
+  const std::size_t kept_at = place.first + position;
+  const std::size_t column = kept_at / kTileRows * kTileRows * width + kept_at % kTileRows;
   const float *cosines = weights_.turns->cosines(position), *sines = weights_.turns->sines(position);
   const float scale = 1.0f / __builtin_sqrtf(static_cast<float>(width));
+  // A key lies in as many lines of memory as it has pairs of numbers: all are asked for at once.
+  for (std::size_t head = 0; head < shape_.num_kv_heads; ++head) {
+    const std::uint16_t* kept = place.memory->keys(number, head) + column;
+    for (std::size_t e = 0; e < width; e += 2) __builtin_prefetch(kept + e * kTileRows, 1);
+  }
   for (std::size_t head = 0; head < shape_.num_heads; ++head) {
     float* query = queries_.data() + row * query_stride_ + head * width;
     kernels_.turn(query, cosines, sines, width, scale);
@@ -140,11 +179,13 @@ void Transformer::remember(std::size_t number, const Place& place, std::size_t r
   for (std::size_t head = 0; head < shape_.num_kv_heads; ++head) {
     float* key = keys_.data() + row * key_stride_ + head * width;
     kernels_.turn(key, cosines, sines, width, 1.0f);
-    const std::size_t kept_at = place.first + position;
-    std::uint16_t* kept = place.memory->keys(number, head) +
-                          kept_at / kTileRows * kTileRows * width + kept_at % kTileRows;
-    kernels_.halve(key, width, halves_.data());
-    for (std::size_t e = 0; e < width; ++e) kept[e * kTileRows] = halves_[e];
+    std::uint16_t* kept = place.memory->keys(number, head) + column;
+    for (std::size_t first = 0; first < width; first += kPiece) {
+      std::uint16_t halves[kPiece];
+      const std::size_t count = width - first < kPiece ? width - first : kPiece;
+      kernels_.halve(key + first, count, halves);
+      for (std::size_t e = 0; e < count; ++e) kept[(first + e) * kTileRows] = halves[e];
+    }
     kernels_.halve(values_.data() + row * key_stride_ + head * width, width,
                    place.memory->values(number, head) + kept_at * width);
   }
@@ -189,17 +230,20 @@ void Transformer::answer(Attention& job) {
 }
 
 void Transformer::feed_forward(const Layer& layer, std::size_t num_rows) {
-  norm(layer.feed_forward_norm, num_rows);
   const Product products[] = {
       {&layer.gate, &normed_.inputs, num_rows, gates_.data(), inner_stride_, false},
       {&layer.up, &normed_.inputs, num_rows, ups_.data(), inner_stride_, false}};
-  multiply(kernels_, crew_, products, 2);
-  for (std::size_t row = 0; row < num_rows; ++row) {
-    kernels_.gate(gates_.data() + row * inner_stride_, ups_.data() + row * inner_stride_,
-                  inner_stride_, inner_.row(row));
-  }
+  multiply_normed(layer.feed_forward_norm, products, 2);
   const Product down{&layer.down, &inner_.inputs, num_rows, stream_.data(), stride_, true};
-  multiply(kernels_, crew_, &down, 1);
+  const bool is_rounded = need_codes(&down, 1);
+  each_row(num_rows, [&](std::size_t first, std::size_t last) {
+    for (std::size_t row = first; row < last; ++row) {
+      kernels_.gate(gates_.data() + row * inner_stride_, ups_.data() + row * inner_stride_,
+                    inner_stride_, inner_.row(row));
+    }
+    if (is_rounded) kernels_.round(inner_.from(first), last - first);
+  });
+  multiply(kernels_, crew_, &down, 1, true);
 }
 
 }  // namespace engine

@@ -107,8 +107,11 @@ class Transformer {
   void attend(const Layer& layer, std::size_t number, const Place* places, std::size_t num_rows);
   void feed_forward(const Layer& layer, std::size_t num_rows);
   std::size_t attention_room() const;
-  void norm(const float* weight, std::size_t num_rows);
-  void norm_heads(float* heads, const float* weight, std::size_t num_heads);
+  template <class Work>
+  void each_row(std::size_t num_rows, const Work& work);
+  void multiply_normed(const float* weight, const Product* products, std::size_t count);
+  void norm_heads(float* heads, std::size_t apart, const float* weight, std::size_t first,
+                  std::size_t last);
   void remember(std::size_t number, const Place& place, std::size_t row);
   void attend_heads(std::size_t number, const Place* places, std::size_t num_rows,
                     std::size_t first, std::size_t last, float* scores);
@@ -121,7 +124,6 @@ class Transformer {
   std::size_t most_rows_;
   std::size_t stride_ = 0, query_stride_ = 0, key_stride_ = 0, inner_stride_ = 0;
   Room<float> stream_, queries_, keys_, values_, gates_, ups_, scores_;
-  Room<std::uint16_t> halves_;
   Buffers normed_, mixed_, inner_;
 };
 
