@@ -16,8 +16,9 @@ void ThreadChoice::begin(std::size_t count) {
   is_timed_ = false;
   if (!crew_.is_open() || crew_.size() == 1) return;
   if (count > 1) {
-    if (!is_asked_) are_free_ = ask();
-    is_asked_ = true;
+    // Whoever had the processors a moment ago may be gone.
+    constexpr std::size_t kReadsUntilAsked = 256;
+    if (!are_free_ && num_shared_++ % kReadsUntilAsked == 0) are_free_ = ask();
     return crew_.use(are_free_ ? crew_.size() : chosen_);
   }
   is_timed_ = count == 1 && !is_done_;

@@ -24,8 +24,8 @@ class ThreadChoice {
   bool ask();
 
   Crew& crew_;
-  std::size_t tried_ = 1, chosen_ = 1, num_tries_ = 0;
-  bool is_timed_ = false, is_done_ = false, is_asked_ = false, are_free_ = false;
+  std::size_t tried_ = 1, chosen_ = 1, num_tries_ = 0, num_shared_ = 0;
+  bool is_timed_ = false, is_done_ = false, are_free_ = false;
   double began_ = 0.0, best_ = kForever, fastest_ = kForever;
 
   static constexpr double kForever = 1e30;
