@@ -10,9 +10,10 @@ does as little as it can, on the same cores.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
+import selectors
+import socket
 import subprocess
 import sys
 import time
@@ -25,7 +26,7 @@ from sparrowlm.runtime.batching import BatchDecoder, Task
 from sparrowlm.runtime.continuation import DecodingSettings
 from sparrowlm.runtime.sampling import SamplingSettings
 
-_ROUNDS = 5
+_ROUNDS = 9
 
 
 def wishes(count: int, num_tokens: int) -> list[dict]:
@@ -60,14 +61,41 @@ def written_offline(model: Model, asked: Sequence[dict]) -> tuple[float, list[st
     return time.monotonic() - began, list(texts.values())
 
 
-async def _read(place: tuple[str, int], wish: dict, *, is_stream: bool) -> bytes:
+def _request(wish: dict, *, is_stream: bool) -> bytes:
     body = json.dumps({**wish, "stream": is_stream}).encode()
-    reader, writer = await asyncio.open_connection(*place)
     head = f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
-    writer.write(head.encode() + b"Connection: close\r\n\r\n" + body)
-    content = await reader.read()
-    writer.close()
-    return content
+    return head.encode() + b"Connection: close\r\n\r\n" + body
+
+
+def _answers(place: tuple[str, int], requests: Sequence[bytes], *, at_once: int) -> list[bytes]:
+    """Return what came back, so many requests at once; nothing is looked at meanwhile."""
+    answers: list[bytes] = [b""] * len(requests)
+    pieces: dict[int, list[bytes]] = {}
+    numbers = iter(range(len(requests)))
+    with selectors.DefaultSelector() as selector:
+
+        def ask() -> None:
+            for number in numbers:
+                connection = socket.create_connection(place)
+                connection.sendall(requests[number])
+                connection.setblocking(False)
+                pieces[number] = []
+                selector.register(connection, selectors.EVENT_READ, number)
+                return
+
+        for _ in range(at_once):
+            ask()
+        while pieces:
+            for key, _events in selector.select():
+                piece = key.fileobj.recv(1 << 16)
+                if piece:
+                    pieces[key.data].append(piece)
+                    continue
+                answers[key.data] = b"".join(pieces.pop(key.data))
+                selector.unregister(key.fileobj)
+                key.fileobj.close()
+                ask()
+    return answers
 
 
 def text_of(content: bytes) -> str:
@@ -79,18 +107,13 @@ def text_of(content: bytes) -> str:
     return text
 
 
-async def written_over_http(
+def written_over_http(
     place: tuple[str, int], asked: Sequence[dict], *, at_once: int
 ) -> tuple[float, list[str]]:
     """Return seconds and texts, so many streams at once."""
-    free = asyncio.Semaphore(at_once)
-
-    async def one(wish: dict) -> bytes:
-        async with free:
-            return await _read(place, wish, is_stream=True)
-
+    requests = [_request(wish, is_stream=True) for wish in asked]
     began = time.monotonic()
-    contents = await asyncio.gather(*(one(wish) for wish in asked))
+    contents = _answers(place, requests, at_once=at_once)
     seconds = time.monotonic() - began
     return seconds, [text_of(content) for content in contents]
 
@@ -112,7 +135,8 @@ class Server:
         address = json.loads(self.process.stdout.readline())["address"]
         host, port = address.removeprefix("http://").rsplit(":", 1)
         self.place = (host, int(port))
-        asyncio.run(_read(self.place, {"prompt": "a", "max_tokens": 1}, is_stream=False))
+        first = _request({"prompt": "a", "max_tokens": 1}, is_stream=False)
+        _answers(self.place, [first], at_once=1)
         self.seconds = time.monotonic() - began
 
     def resident_mib(self) -> float:
@@ -142,12 +166,10 @@ def main() -> None:
     shares, gains, served = [], [], []
     for _round in range(_ROUNDS):
         offline, texts = written_offline(model, asked)
-        online, answers = asyncio.run(
-            written_over_http(server.place, asked, at_once=options.streams)
-        )
+        online, answers = written_over_http(server.place, asked, at_once=options.streams)
         assert answers == texts, "the server wrote other texts than the engine"
-        serial, _same = asyncio.run(written_over_http(server.place, asked[:8], at_once=1))
-        parallel, _same = asyncio.run(written_over_http(server.place, asked[:8], at_once=8))
+        serial, _same = written_over_http(server.place, asked[:8], at_once=1)
+        parallel, _same = written_over_http(server.place, asked[:8], at_once=8)
         shares.append(1 - offline / online)
         gains.append(serial / parallel)
         served.append(options.streams * options.tokens / online)
