@@ -16,15 +16,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.servers import Server
 from sparrowlm.serving.description import description
 from sparrowlm.serving.routes import ROUTES
 
@@ -134,24 +131,6 @@ def made_bodies(strategy: SearchStrategy[Case], count: int) -> list[bytes]:
 
     make()
     return found
-
-
-class Server:
-    """`sparrow serve` in a process of its own."""
-
-    def __init__(self, models: list[str]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sparrowlm", "serve", *models, "--port", "0", "--json",
-             "--limit", "output_tokens=64", "--limit", "total_output_tokens=512"],
-            stdout=subprocess.PIPE, text=True, env=dict(os.environ),
-        )  # fmt: skip
-        facts = json.loads(self.process.stdout.readline())
-        host, port = facts["address"].removeprefix("http://").rsplit(":", 1)
-        self.place, self.models = (host, int(port)), facts["models"]
-
-    def memory_mb(self) -> float:
-        lines = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmRSS"))
 
 
 async def ask(server: Server, path: str, content: bytes) -> int:
@@ -267,7 +246,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    server = Server(options.models)
+    limits = ("--limit", "output_tokens=64", "--limit", "total_output_tokens=512")
+    server = Server(*options.models, *limits)
     chosen = random.Random(options.seed)
     paths = [*ROUTES, "/v1/models", "/nothing", "/metrics"]
     requests = described_requests(int(options.requests * _DESCRIBED_SHARE))

@@ -11,7 +11,6 @@ requests each.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import random
 import time
@@ -21,7 +20,7 @@ from typing import Any
 import jsonschema
 
 from benchmarks import engine_models
-from benchmarks.serving import Server
+from benchmarks.servers import Server, answers, content_of, request
 
 _AT_ONCE = 16
 _TURN = 100
@@ -75,26 +74,11 @@ def _leaf(chosen: random.Random, kind: str, depth: int) -> dict[str, Any]:
     return {"type": kind}
 
 
-async def _ask(place: tuple[str, int], body: dict[str, Any]) -> dict[str, Any]:
-    content = json.dumps(body).encode()
-    reader, writer = await asyncio.open_connection(*place)
-    head = f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n"
-    writer.write(head.encode() + b"Connection: close\r\n\r\n" + content)
-    answer = (await reader.read()).partition(b"\r\n\r\n")[2]
-    writer.close()
-    return json.loads(answer)
-
-
-async def _turn(place: tuple[str, int], bodies: list[dict[str, Any]]) -> tuple[float, list[dict]]:
-    free = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(body: dict[str, Any]) -> dict[str, Any]:
-        async with free:
-            return await _ask(place, body)
-
+def _turn(place: tuple[str, int], bodies: list[dict[str, Any]]) -> tuple[float, list[dict]]:
+    requests = [request(body) for body in bodies]
     began = time.monotonic()
-    answers = await asyncio.gather(*(one(body) for body in bodies))
-    return time.monotonic() - began, answers
+    found = answers(place, requests, at_once=_AT_ONCE)
+    return time.monotonic() - began, list(map(content_of, found))
 
 
 def _is_valid(answer: dict[str, Any], schema: dict[str, Any]) -> bool:
@@ -112,11 +96,16 @@ def main() -> None:
     parser.add_argument("--schemas", type=int, default=1000)
     options = parser.parse_args()
     engine_models.make(options.folder / "10M", "10M")
-    server = Server(options.folder / "10M" / "int8.gguf")
+    with Server(f"m={options.folder / '10M' / 'int8.gguf'}") as server:
+        compare(server, options.schemas)
+
+
+def compare(server: Server, num_schemas: int) -> None:
+    """Ask with forms and freely, by turns."""
     chosen = random.Random(1)
     num_valid, formed, free, num_tokens = 0, 0.0, 0.0, 0
-    for first in range(0, options.schemas, _TURN):
-        schemas = [random_schema(chosen) for _n in range(min(_TURN, options.schemas - first))]
+    for first in range(0, num_schemas, _TURN):
+        schemas = [random_schema(chosen) for _n in range(min(_TURN, num_schemas - first))]
         shared = {"temperature": 2, "prompt": "bibo", "max_tokens": _MAX_TOKENS}
         bodies = [
             {
@@ -126,25 +115,24 @@ def main() -> None:
             }
             for n, schema in enumerate(schemas)
         ]
-        seconds, answers = asyncio.run(_turn(server.place, bodies))
-        num_valid += sum(map(_is_valid, answers, schemas))
+        seconds, formed_answers = _turn(server.place, bodies)
+        num_valid += sum(map(_is_valid, formed_answers, schemas))
         formed += seconds
-        counts = [answer["usage"]["completion_tokens"] for answer in answers]
+        counts = [answer["usage"]["completion_tokens"] for answer in formed_answers]
         num_tokens += sum(counts)
         plain = [
             {**shared, "seed": first + n, "max_tokens": count, "logit_bias": {"0": -100}}
             for n, count in enumerate(counts)
         ]
-        free += asyncio.run(_turn(server.place, plain))[0]
+        free += _turn(server.place, plain)[0]
         print(
             f"{first + len(schemas)} schemas: {num_valid} valid; {formed / free - 1:+.1%}",
             flush=True,
         )
     print(
-        f"{num_valid} of {options.schemas} valid, {num_tokens:,} tokens;"
+        f"{num_valid} of {num_schemas} valid, {num_tokens:,} tokens;"
         f" with forms {formed:.1f} s, free {free:.1f} s: {formed / free - 1:+.1%}"
     )
-    server.process.terminate()
 
 
 if __name__ == "__main__":

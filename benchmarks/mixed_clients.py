@@ -18,8 +18,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.hostile_requests import Server
-from benchmarks.serving import text_of
+from benchmarks.servers import Server, text_of
 from sparrowlm.api.model import Model
 
 _NORMAL, _SLOW, _VANISHING = 32, 16, 16
@@ -135,9 +134,8 @@ def main() -> None:
     model = Model(options.model)
     asked = wishes(random.Random(1))
     texts = [own_text(model, wish) for wish in asked]
-    server = Server([f"m={options.model}"])
-    asyncio.run(crowd(server, asked, texts, options.minutes))
-    server.process.terminate()
+    with Server(f"m={options.model}") as server:
+        asyncio.run(crowd(server, asked, texts, options.minutes))
 
 
 if __name__ == "__main__":

@@ -16,10 +16,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from sparrowlm.api.model import Model
 from sparrowlm.cooperation.asking import Answer, LargeModel, Question
-from sparrowlm.cooperation.confidence import Confident, answering, large_request
+from sparrowlm.cooperation.confidence import (
+    Confident,
+    answering,
+    confident,
+    large_request,
+)
 from sparrowlm.cooperation.decision_log import DecisionLog, DecisionRecord, text_hash
 from sparrowlm.cooperation.decisions import (
     Decision,
@@ -146,19 +152,29 @@ class Cascade:
         """
         return self.end(self.begin([question])[0])
 
-    def begin(self, questions: Sequence[Question | str]) -> list[Decided]:
+    def begin(
+        self,
+        questions: Sequence[Question | str],
+        found: Sequence[Any] | None = None,
+        found_ms: float = 0.0,
+    ) -> list[Decided]:
         """Let the small model answer, and decide: all that needs the small model.
 
         Args:
             questions: as in answer.
+            found: what the model has said of each already, see confident; None asks it now.
+            found_ms: that it took for all of them.
 
         Raises:
             SettingError: as answer.
         """
         asked = [_question(one) for one in questions]
         began = time.perf_counter()
-        smalls = list(self._answering(asked))
-        small_ms = _ms_since(began) / max(len(asked), 1)
+        if found is None:
+            smalls = list(self._answering(asked))
+        else:
+            smalls = [confident(self._model, one) for one in found]
+        small_ms = (found_ms + _ms_since(began)) / max(len(asked), 1)
         return [self._decide(*pair, small_ms) for pair in zip(asked, smalls, strict=True)]
 
     def end(self, decided: Decided) -> CascadeAnswer:

@@ -67,15 +67,27 @@ def confident_answers(model: Model, questions: Iterable[Question]) -> Iterator[C
 
 def answering(model: Model) -> Callable[[Iterable[Question]], Iterator[Confident]]:
     """Return what answers questions with a model; see confident_answers."""
-    if model.kind == "classify":
-        return lambda asked: _labels(model, asked)
-    if model.kind in TAG_KINDS:
-        return lambda asked: _spans(model, asked)
+    if model.kind == "classify" or model.kind in TAG_KINDS:
+        return lambda asked: _predicted(model, asked)
     if model.kind == "match":
         return lambda asked: (_paired(model, question) for question in asked)
     if model.kind in _NO_ANSWERS:
         raise ModelError("cooperation.calibrate-no-answers", kind=model.kind)
     return lambda asked: _texts(model, asked)
+
+
+def confident(model: Model, found: Any) -> Confident:  # noqa: ANN401 - of three kinds
+    """Return what a model has said, with its signals.
+
+    Args:
+        model: that classifies, tags or judges pairs.
+        found: what its predict gave for a text, or its match for a pair.
+    """
+    if model.kind == "match":
+        return _judged(found)
+    if model.kind in TAG_KINDS:
+        return _spans(found, is_segmenter=model.kind == "segment")
+    return _several_labels(found) if model.is_multi_label else _one_label(found)
 
 
 def large_request(model: Model, question: Question, answer: Confident) -> LargeRequest:
@@ -119,9 +131,8 @@ def _alone(questions: Iterable[Question]) -> Iterator[str]:
         yield question.text
 
 
-def _labels(model: Model, questions: Iterable[Question]) -> Iterator[Confident]:
-    make = _several_labels if model.is_multi_label else _one_label
-    return (make(found) for found in model.predict_stream(_alone(questions)))
+def _predicted(model: Model, questions: Iterable[Question]) -> Iterator[Confident]:
+    return (confident(model, found) for found in model.predict_stream(_alone(questions)))
 
 
 def _one_label(found: Any) -> Confident:  # noqa: ANN401 - a Prediction
@@ -140,31 +151,29 @@ def _several_labels(found: Any) -> Confident:  # noqa: ANN401 - a Prediction
     return Confident(sorted(given), confidence, signals, "+".join(sorted(given)))
 
 
-def _spans(model: Model, questions: Iterable[Question]) -> Iterator[Confident]:
-    is_segmenter = model.kind == "segment"
-    for found in model.predict_stream(_alone(questions)):
-        sure = [max(span.probability, _SMALLEST) for span in found.spans]
-        shares = {} if found.intent is None else found.intent.probabilities
-        label = "" if found.intent is None else found.intent.label
-        product = math.exp(sum(map(math.log, sure)))
-        confidence = product * (found.intent.probability if found.intent else 1.0)
-        signals = {
-            "log_odds": log_odds(confidence),
-            "least": log_odds(min(sure, default=1.0)),
-            "product": log_odds(product),
-        }
-        if shares:
-            signals["intent"] = log_odds(found.intent.probability)
-        # A word is a word: how segmenters name their stretches says nothing.
-        spans = [[s.start, s.end, "" if is_segmenter else s.label] for s in found.spans]
-        answer = {"intent": label or None, "spans": spans}
-        yield Confident(answer, confidence, signals, label, shares)
+def _spans(found: Any, *, is_segmenter: bool) -> Confident:  # noqa: ANN401 - a tagged text
+    sure = [max(span.probability, _SMALLEST) for span in found.spans]
+    shares = {} if found.intent is None else found.intent.probabilities
+    label = "" if found.intent is None else found.intent.label
+    product = math.exp(sum(map(math.log, sure)))
+    confidence = product * (found.intent.probability if found.intent else 1.0)
+    signals = {
+        "log_odds": log_odds(confidence),
+        "least": log_odds(min(sure, default=1.0)),
+        "product": log_odds(product),
+    }
+    if shares:
+        signals["intent"] = log_odds(found.intent.probability)
+    # A word is a word: how segmenters name their stretches says nothing.
+    spans = [[s.start, s.end, "" if is_segmenter else s.label] for s in found.spans]
+    answer = {"intent": label or None, "spans": spans}
+    return Confident(answer, confidence, signals, label, shares)
 
 
 def _paired(model: Model, question: Question) -> Confident:
     if question.second is None:
         return _found(model.search(question.text, 3))
-    return _judged(model.match(question.text, question.second))
+    return confident(model, model.match(question.text, question.second))
 
 
 def _judged(found: Any) -> Confident:  # noqa: ANN401 - a Match

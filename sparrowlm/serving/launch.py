@@ -119,5 +119,7 @@ def run_server(
     except SystemExit:
         if application.failure is None:
             raise
+    finally:
+        gc.unfreeze()
     if application.failure is not None:
         raise application.failure

@@ -25,18 +25,17 @@ _NOT_WITH_POLICY = (
 )  # fmt: skip
 
 
-async def cooperative_answers(
-    service: Service, served: ServedModel, cascade: Cascade, questions: Sequence[Question]
-) -> list[tuple[Decided, CascadeAnswer]]:
-    """Answer questions by whom the policy says.
+async def ended_answers(
+    service: Service, served: ServedModel, cascade: Cascade, decided: Sequence[Decided]
+) -> list[CascadeAnswer]:
+    """Do what was decided: large models are waited for in threads of their own.
 
     Args:
         service: counts.
         served: the small model.
         cascade: of it.
-        questions: any number.
+        decided: by the cascade, in the model's thread.
     """
-    decided = await served.worker.call(lambda: cascade.begin(questions))
     loop = asyncio.get_running_loop()
 
     async def ended(one: Decided) -> CascadeAnswer:
@@ -49,7 +48,7 @@ async def cooperative_answers(
         counted = served.name, answer.decision.action, answer.answered_by
         service.metrics.decisions.labels(*counted).inc()
         service.metrics.large_cost.labels(served.name).inc(answer.cost)
-    return list(zip(decided, answers, strict=True))
+    return answers
 
 
 @cache
@@ -125,8 +124,8 @@ class AnswerInOneText:
             if cascade is None:
                 raise Refusal(400, "serving.no-policy", param="cooperate", name=served.name)
             await check_prompt(self._service.limits, served, prompt, "messages")
-            asked = [Question(prompt)]
-            [(decided, answer)] = await cooperative_answers(self._service, served, cascade, asked)
+            [decided] = await served.worker.call(lambda: cascade.begin([Question(prompt)]))
+            [answer] = await ended_answers(self._service, served, cascade, [decided])
             codec = served.model.codec
             text = answer.answer if answer.answer is not None else answer.ask_back or ""
             usage = usage_of(len(codec.encode(prompt)), len(codec.encode(text)))

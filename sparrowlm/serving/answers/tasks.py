@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from sparrowlm.api.model import TAG_KINDS
 from sparrowlm.cooperation.asking import Question
-from sparrowlm.cooperation.cascade import Cascade
+from sparrowlm.cooperation.cascade import Cascade, Decided
 from sparrowlm.runtime.next_words import NextWord
 from sparrowlm.serving.access import Caller
-from sparrowlm.serving.answers.cooperation import cooperative_answers, decision_json
+from sparrowlm.serving.answers.cooperation import decision_json, ended_answers
 from sparrowlm.serving.answers.service import Json, Service
 from sparrowlm.serving.complaints import Refusal
 from sparrowlm.serving.shelf import WRITERS, ServedModel
@@ -32,6 +33,8 @@ from sparrowlm.serving.wire.tasks import (
 from sparrowlm.serving.writing import check_prompt, encoded
 from sparrowlm.text.tokenizers.codec import SEPARATOR, SEPARATOR_ID
 
+# Answers as JSON values, and what was decided about each.
+Found = tuple[list[Json], list[Decided]]
 _Result = TypeVar("_Result")
 _REASONS = 8
 _LONGEST_EXPLAINED = 2000
@@ -102,11 +105,15 @@ async def answer_classify(service: Service, caller: Caller, request: ClassifyReq
         )
     async with service.shelf.use(request.model, ("classify",)) as served:
         _check_kind(served, ("classify",))
+        cascade = served.cascade if request.cooperate else None
 
-        def classify() -> list[Json]:
+        def classify() -> Found:
             floor = served.model.floor_labels if request.floor else None
+            began = time.perf_counter()
+            predicted = served.model.predict(texts)
+            took = time.perf_counter() - began
             found = []
-            for text, one in zip(texts, served.model.predict(texts), strict=True):
+            for text, one in zip(texts, predicted, strict=True):
                 likeliest = list(one.probabilities.items())[: request.k]
                 fields: Json = {
                     "label": one.label,
@@ -123,11 +130,10 @@ async def answer_classify(service: Service, caller: Caller, request: ClassifyReq
                     label, share = floor([text])[0]
                     fields["floor"] = {"label": label, "probability": share}
                 found.append(fields)
-            return found
+            return found, _decided(cascade, list(map(Question, texts)), predicted, took)
 
-        data = await _done(service, caller, served, classify, texts)
-        if served.cascade is not None and request.cooperate:
-            await _put_decisions(service, served, served.cascade, list(map(Question, texts)), data)
+        data, decided = await _done(service, caller, served, classify, texts)
+        await _put_decisions(service, served, cascade, decided, data)
     return _listed(served, data)
 
 
@@ -136,11 +142,15 @@ async def answer_tag(service: Service, caller: Caller, request: TagRequest) -> J
     texts = _several(request.input)
     async with service.shelf.use(request.model, TAG_KINDS) as served:
         _check_kind(served, TAG_KINDS)
+        cascade = served.cascade if request.cooperate else None
 
-        def tag() -> list[Json]:
+        def tag() -> Found:
             floor = served.model.floor_spans if request.floor else None
+            began = time.perf_counter()
+            predicted = served.model.predict(texts)
+            took = time.perf_counter() - began
             found = []
-            for text, one in zip(texts, served.model.predict(texts), strict=True):
+            for text, one in zip(texts, predicted, strict=True):
                 fields: Json = {"text": text, "spans": [span._asdict() for span in one.spans]}
                 if one.intent is not None:
                     fields["intent"] = one.intent.label
@@ -149,11 +159,10 @@ async def answer_tag(service: Service, caller: Caller, request: TagRequest) -> J
                     [spans] = floor([text])
                     fields["floor"] = {"spans": [span._asdict() for span in spans]}
                 found.append(fields)
-            return found
+            return found, _decided(cascade, list(map(Question, texts)), predicted, took)
 
-        data = await _done(service, caller, served, tag, texts)
-        if served.cascade is not None and request.cooperate:
-            await _put_decisions(service, served, served.cascade, list(map(Question, texts)), data)
+        data, decided = await _done(service, caller, served, tag, texts)
+        await _put_decisions(service, served, cascade, decided, data)
     return _listed(served, data)
 
 
@@ -185,20 +194,22 @@ async def answer_match(service: Service, caller: Caller, request: MatchRequest) 
             return _listed(served, data)
         pairs = request.texts()
 
-        def match() -> list[Json]:
-            found = served.model.match_stream(pairs)
-            return [
-                {"label": one.label, "is_same": one.is_same, "probability": one.probability}
-                for one in found
-            ]
+        cascade = served.cascade if request.cooperate else None
 
-        data = await _done(
-            service, caller, served, match, [text for pair in pairs for text in pair]
-        )
-        if served.cascade is not None and request.cooperate:
-            await _put_decisions(
-                service, served, served.cascade, [Question(*p) for p in pairs], data
-            )
+        def match() -> Found:
+            began = time.perf_counter()
+            judged = list(served.model.match_stream(pairs))
+            took = time.perf_counter() - began
+            found: list[Json] = [
+                {"label": one.label, "is_same": one.is_same, "probability": one.probability}
+                for one in judged
+            ]
+            asked = [Question(*pair) for pair in pairs]
+            return found, _decided(cascade, asked, judged, took)
+
+        texts = [text for pair in pairs for text in pair]
+        data, decided = await _done(service, caller, served, match, texts)
+        await _put_decisions(service, served, cascade, decided, data)
     return _listed(served, data)
 
 
@@ -301,17 +312,29 @@ async def _done(
     return result
 
 
+def _decided(
+    cascade: Cascade | None,
+    questions: Sequence[Question],
+    found: Sequence[Any],
+    seconds: float,
+) -> list[Decided]:
+    """Decide about what the small model has said, in its own thread."""
+    return [] if cascade is None else cascade.begin(questions, found, 1000 * seconds)
+
+
 async def _put_decisions(
     service: Service,
     served: ServedModel,
-    cascade: Cascade,
-    questions: Sequence[Question],
+    cascade: Cascade | None,
+    decided: Sequence[Decided],
     data: list[Json],
 ) -> None:
     """Add what was decided to the small model's answers, and put the large one's in their place."""
-    together = await cooperative_answers(service, served, cascade, questions)
-    for fields, (decided, answer) in zip(data, together, strict=True):
-        fields["decision"] = decision_json(cascade, decided, answer)
+    if cascade is None:
+        return
+    answers = await ended_answers(service, served, cascade, decided)
+    for fields, one, answer in zip(data, decided, answers, strict=True):
+        fields["decision"] = decision_json(cascade, one, answer)
         if answer.answered_by == "small":
             continue
         if "spans" in fields:
