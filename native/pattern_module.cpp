@@ -4,11 +4,12 @@
 #include <nanobind/stl/vector.h>
 
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <vector>
 
 #include "arrays.h"
-#include "engine/token_tree.h"
+#include "token_marks.h"
 
 namespace nb = nanobind;
 
@@ -20,30 +21,32 @@ using engine::PatternTree;
 class Tokens {
  public:
   explicit Tokens(const std::vector<nb::bytes>& pieces) {
+    if (pieces.empty()) throw std::invalid_argument("no tokens");
     std::size_t total = 0;
     for (const nb::bytes& piece : pieces) total += piece.size();
-    if (!letters_.make(total + 1) || !texts_.make(pieces.size())) throw std::bad_alloc();
+    letters_.resize(total + 1);
     char* to = letters_.data();
-    for (std::size_t i = 0; i < pieces.size(); ++i) {
-      std::memcpy(to, pieces[i].c_str(), pieces[i].size());
-      texts_[i] = {to, pieces[i].size()};
-      to += pieces[i].size();
+    for (const nb::bytes& piece : pieces) {
+      std::memcpy(to, piece.c_str(), piece.size());
+      texts_.push_back({to, piece.size()});
+      to += piece.size();
     }
-    if (pieces.empty() || !tree_.make(texts_.data(), pieces.size())) throw std::bad_alloc();
+    marks_ = std::make_unique<TokenMarks>(texts_);
   }
 
-  engine::TokenTree& tree() { return tree_; }
+  TokenMarks& marks() { return *marks_; }
 
  private:
-  engine::Room<char> letters_;
-  engine::Room<engine::Text> texts_;
-  engine::TokenTree tree_;
+  std::vector<char> letters_;
+  std::vector<engine::Text> texts_;
+  std::unique_ptr<TokenMarks> marks_;
 };
 
 // Reads a tree that was written down part by part, each behind its own parts:
 //   0 n first last ...   a character out of n ranges
 //   1 n / 2 n            the n parts before, one after the other / one of them
 //   3 least most         the part before so many times; -1: any number
+//   4 n byte ...         a text of n bytes
 class Parts {
  public:
   explicit Parts(InputVector<std::int32_t> program) : program_(program) {
@@ -62,7 +65,8 @@ class Parts {
       case 1: return put_several([this](std::size_t mark) { return tree.sequence(mark); });
       case 2: return put_several([this](std::size_t mark) { return tree.choice(mark); });
       case 3: return put_repeat();
-      default: throw std::invalid_argument("parts are of kind 0 to 3");
+      case 4: return put_text();
+      default: throw std::invalid_argument("parts are of kind 0 to 4");
     }
   }
 
@@ -100,6 +104,16 @@ class Parts {
     found_.push_back(close(mark));
   }
 
+  void put_text() {
+    std::vector<char> letters(count(program_.size()));
+    for (char& letter : letters) {
+      const std::int32_t byte = next();
+      if (byte < 0 || byte > 0xFF) throw std::invalid_argument("a byte");
+      letter = static_cast<char>(byte);
+    }
+    found_.push_back(tree.literal({letters.data(), letters.size()}));
+  }
+
   void put_repeat() {
     if (found_.empty()) throw std::invalid_argument("nothing to repeat");
     const auto least = static_cast<std::uint32_t>(count(0x7FFFFFFF));
@@ -132,6 +146,13 @@ class Pattern {
     return automaton_.read(state, {bytes.c_str(), bytes.size()});
   }
 
+  // The same, with how far the end is from there and whether a text may go on.
+  nb::tuple follow(std::int32_t state, nb::bytes bytes) {
+    const std::int32_t next = read(state, bytes);
+    if (next < 0) return nb::make_tuple(next, engine::Automaton::kNever, false);
+    return nb::make_tuple(next, automaton_.left(next), automaton_.can_go_on(next));
+  }
+
   bool is_end(std::int32_t state) const { return check(state), automaton_.is_end(state); }
   bool can_go_on(std::int32_t state) const { return check(state), automaton_.can_go_on(state); }
   std::uint32_t left(std::int32_t state) const { return check(state), automaton_.left(state); }
@@ -140,9 +161,9 @@ class Pattern {
   // A truth value an id, or nothing where there is no room.
   nb::object mask(Tokens& tokens, std::int32_t state, std::uint32_t most_left) {
     check(state);
-    std::vector<std::uint8_t> marks(tokens.tree().size());
+    std::vector<std::uint8_t> marks(tokens.marks().size());
     // Python's lock is kept: threads may share what is read here.
-    if (!tokens.tree().mark(automaton_, state, most_left, marks.data())) return nb::none();
+    if (!tokens.marks().mark(automaton_, steps_, state, most_left, marks.data())) return nb::none();
     return nb::cast(as_array(std::move(marks)));
   }
 
@@ -154,6 +175,7 @@ class Pattern {
   }
 
   engine::Automaton automaton_;
+  SimpleSteps steps_;
 };
 
 }  // namespace
@@ -164,6 +186,7 @@ void define_patterns(nb::module_& module) {
       .def(nb::init<InputVector<std::int32_t>>())
       .def("start", &Pattern::start)
       .def("read", &Pattern::read)
+      .def("follow", &Pattern::follow)
       .def("is_end", &Pattern::is_end)
       .def("can_go_on", &Pattern::can_go_on)
       .def("left", &Pattern::left)

@@ -109,7 +109,7 @@ void turn(float* x, const float* cosines, const float* sines, std::size_t head_w
   }
 }
 
-void halve(const float* values, std::size_t count, std::uint16_t* halves) {
+SMALL_IN_BROWSERS void halve(const float* values, std::size_t count, std::uint16_t* halves) {
   for (std::size_t i = 0; i < count; i += kLanes) store_halves(halves + i, load(values + i));
 }
 

@@ -47,7 +47,7 @@ std::int32_t likeliest(const Kernels& kernels, float* logits, std::size_t vocab_
 bool Sampler::make(std::size_t vocab_size) {
   vocab_size_ = vocab_size;
   padded_ = num_tiles(vocab_size, kTileRows) * kTileRows;
-  return shares_.make(padded_) && heap_.make(vocab_size);
+  return shares_.make(padded_) && near_.make(vocab_size);
 }
 
 std::int32_t Sampler::draw(float* logits, const Sampling& sampling, const std::uint8_t* allowed,
@@ -108,25 +108,6 @@ std::int32_t Sampler::draw_from_all(double chance) const {
   return static_cast<std::int32_t>(id);
 }
 
-// The larger share first, the lower id of equals.
-bool Sampler::is_before(const Kept& a, const Kept& b) {
-  return a.share != b.share ? a.share > b.share : a.id < b.id;
-}
-
-void Sampler::sink(std::size_t place, std::size_t count) {
-  for (;;) {
-    std::size_t best = place;
-    for (std::size_t child = 2 * place + 1; child <= 2 * place + 2 && child < count; ++child) {
-      if (is_before(heap_[child], heap_[best])) best = child;
-    }
-    if (best == place) return;
-    const Kept moved = heap_[place];
-    heap_[place] = heap_[best];
-    heap_[best] = moved;
-    place = best;
-  }
-}
-
 // Those of the ids whose share has bits from lowest to highest - 1: as bits, shares are ordered too.
 std::size_t Sampler::gather(std::uint32_t lowest, std::uint32_t highest) {
   std::size_t count = 0;
@@ -134,7 +115,7 @@ std::size_t Sampler::gather(std::uint32_t lowest, std::uint32_t highest) {
     std::uint32_t bits;
     __builtin_memcpy(&bits, &shares_[v], sizeof bits);
     if (bits - lowest < highest - lowest) {
-      heap_[count++] = {shares_[v], static_cast<std::int32_t>(v)};
+      near_[count++] = {shares_[v], static_cast<std::int32_t>(v)};
     }
   }
   return count;
@@ -162,21 +143,26 @@ void Sampler::keep_likeliest(std::size_t most, double sum) {
       reached = above;
     }
   }
-  std::size_t count = gather(lowest, highest);
-  for (std::size_t place = count / 2; place > 0; --place) sink(place - 1, count);
-  Kept end{0.0f, 0};
-  while (count > 0) {
-    end = heap_[0];
-    heap_[0] = heap_[--count];
-    sink(0, count);
-    reached += static_cast<double>(end.share);
+  const std::size_t count = gather(lowest, highest);
+  const bool are_equal = highest - lowest == 1;
+  float end = 0.0f;
+  std::size_t i = 0;
+  while (i < count) {
+    // The larger share first, the lower id of equals.
+    std::size_t best = i;
+    for (std::size_t j = i + 1; j < count && !are_equal; ++j) {
+      if (near_[j].share > near_[best].share) best = j;
+    }
+    const Near found = near_[best];
+    for (; best > i; --best) near_[best] = near_[best - 1];
+    near_[i++] = found;
+    end = found.share;
+    reached += static_cast<double>(end);
     if (++kept >= most || reached >= sum) break;
   }
-  kernels_.cut(shares_.data(), padded_, end.share);
-  // Of equals the lower ids are kept.
-  for (; count > 0 && heap_[0].share == end.share; sink(0, count)) {
-    shares_[static_cast<std::size_t>(heap_[0].id)] = 0.0f;
-    heap_[0] = heap_[--count];
+  kernels_.cut(shares_.data(), padded_, end);
+  for (; i < count; ++i) {
+    if (near_[i].share == end) shares_[static_cast<std::size_t>(near_[i].id)] = 0.0f;
   }
 }
 

@@ -45,7 +45,7 @@ class Sampler {
   // Shares are added up in blocks of so many.
   static constexpr std::size_t kBlock = 256;
 
-  struct Kept {
+  struct Near {
     float share;
     std::int32_t id;
   };
@@ -57,13 +57,11 @@ class Sampler {
   std::size_t gather(std::uint32_t lowest, std::uint32_t highest);
   double sum_of(std::size_t first, std::size_t last) const;
   double total() const;
-  static bool is_before(const Kept& a, const Kept& b);
-  void sink(std::size_t place, std::size_t count);
 
   const Kernels& kernels_;
   std::size_t vocab_size_ = 0, padded_ = 0;
   Room<float> shares_;
-  Room<Kept> heap_;
+  Room<Near> near_;  // the ids around the last one to be kept, the lower id first
 };
 
 }  // namespace engine

@@ -19,7 +19,7 @@ bool is_before(Text a, Text b) {
 
 bool TokenTree::make(const Text* pieces, std::size_t count) {
   pieces_ = pieces;
-  if (!order_.make(count) || !shared_.make(count)) return false;
+  if (!order_.make(count) || !shared_.make(count + 1) || !fewer_.make(count)) return false;
   for (std::size_t i = 0; i < count; ++i) order_[i] = static_cast<std::int32_t>(i);
   std::size_t longest = 0;
   sort();
@@ -28,6 +28,12 @@ bool TokenTree::make(const Text* pieces, std::size_t count) {
     if (piece.size > longest) longest = piece.size;
     if (i == 0) continue;
     shared_[i] = static_cast<std::uint32_t>(num_shared(piece, pieces[order_[i - 1]]));
+  }
+  // From behind: whoever is passed over shares at least as much with the one before it.
+  for (std::size_t i = count; i > 0;) {
+    std::size_t next = i--;
+    while (next < count && shared_[next] >= shared_[i]) next = fewer_[next];
+    fewer_[i] = static_cast<std::uint32_t>(next);
   }
   return path_.make(longest + 1);
 }
@@ -53,14 +59,11 @@ void TokenTree::sort() {
 bool TokenTree::mark(Automaton& automaton, std::int32_t state, std::uint32_t most_left,
                      std::uint8_t* mask) {
   const std::uint64_t most = automaton.work() + kMostWork;
-  std::size_t depth = 0;  // bytes of the token before that were read
+  __builtin_memset(mask, 0, size());
   path_[0] = state;
-  for (std::size_t i = 0; i < order_.size(); ++i) {
+  for (std::size_t i = 0; i < size();) {
     const Text piece = pieces_[order_[i]];
-    auto& is_allowed = mask[order_[i]];
-    is_allowed = 0;
-    if (shared_[i] > depth) continue;  // dead where the one before is
-    depth = shared_[i];
+    std::size_t depth = shared_[i];  // bytes that were read, of this one or of the one before
     while (depth < piece.size) {
       const std::int32_t next =
           automaton.step(path_[depth], static_cast<unsigned char>(piece.data[depth]));
@@ -68,7 +71,9 @@ bool TokenTree::mark(Automaton& automaton, std::int32_t state, std::uint32_t mos
       if (next == Automaton::kDead) break;
       path_[++depth] = next;
     }
-    is_allowed = piece.size > 0 && depth == piece.size && automaton.left(path_[depth]) <= most_left;
+    mask[order_[i]] = piece.size > 0 && depth == piece.size && automaton.left(path_[depth]) <= most_left;
+    // Whoever shares more than was read is dead where this one is.
+    for (++i; i < size() && shared_[i] > depth;) i = fewer_[i];
   }
   mask[0] = automaton.is_end(state);
   return true;

@@ -26,6 +26,7 @@ class TokenTree {
   const Text* pieces_ = nullptr;
   Room<std::int32_t> order_;    // ids by their bytes, which are a tree so
   Room<std::uint32_t> shared_;  // how many bytes each shares with the one before
+  Room<std::uint32_t> fewer_;   // the next one that shares fewer
   Room<std::int32_t> path_;     // states behind the bytes of the token that is read
 };
 

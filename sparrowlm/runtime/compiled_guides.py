@@ -8,7 +8,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Bool
 from sparrowlm.runtime.characters import WholeCharacters
-from sparrowlm.runtime.guides import UNLIMITED, Guide, Mask, TextGuide, most_left
+from sparrowlm.runtime.guides import UNLIMITED, Guide, Mask, TextGuide
 from sparrowlm.text.patterns import Automaton
 from sparrowlm.text.patterns.automaton import DEAD, NEVER
 from sparrowlm.text.tokenizers import SEPARATOR_ID
@@ -51,6 +51,7 @@ class CompiledGuide:
         self._tree = tree
         self.characters = characters
         self.generation = 0
+        self.longest_left = 0
         self.states: Any = None
         self._masks: dict[int, Mask] = {}
         self.renew()
@@ -58,6 +59,7 @@ class CompiledGuide:
     def renew(self) -> None:
         """Forget all states."""
         self.states = self._automaton.compiled()
+        self.longest_left = self.states.longest_left
         self.generation += 1
         self._masks.clear()
 
@@ -96,9 +98,9 @@ class CompiledFollower:
 
     def __init__(self, guide: CompiledGuide) -> None:
         self._guide = guide
-        self._text = b""
+        self._text = bytearray()
         self._generation = 0
-        self._state = DEAD
+        self._state, self._left, self._can_go_on = DEAD, NEVER, False
         self._catch_up()
 
     def first(
@@ -133,7 +135,7 @@ class CompiledFollower:
         """Go on by the bytes of an allowed token."""
         self._catch_up()
         self._text += piece
-        self._state = self._guide.states.read(self._state, piece) if self._state >= 0 else DEAD
+        self._read(piece)
         if self._state == _FULL:
             self._guide.renew()
             self._catch_up()
@@ -141,7 +143,7 @@ class CompiledFollower:
     def is_over(self) -> bool:
         """Say whether the text can only end."""
         self._catch_up()
-        return self._state < 0 or not self._guide.states.can_go_on(self._state)
+        return not self._can_go_on
 
     def _first_mask(
         self, begun: bytes, allowed_V: Bool[np.ndarray, " vocab"], num_tokens: int
@@ -159,7 +161,10 @@ class CompiledFollower:
         return mask
 
     def _nearest(self, num_tokens: int) -> int:
-        return most_left(self._guide.states, self._state, num_tokens)
+        """See guides.most_left."""
+        if num_tokens > self._guide.longest_left or self._left > num_tokens:
+            return NEVER
+        return num_tokens - 1
 
     def _catch_up(self) -> None:
         """Read the text anew where all states were forgotten."""
@@ -167,5 +172,9 @@ class CompiledFollower:
             return
         self._generation = self._guide.generation
         self._state = self._guide.states.start()
-        if self._state >= 0 and self._text:
-            self._state = self._guide.states.read(self._state, self._text)
+        self._read(bytes(self._text))
+
+    def _read(self, content: bytes) -> None:
+        if self._state >= 0:
+            known = self._guide.states.follow(self._state, content)
+            self._state, self._left, self._can_go_on = known

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from sparrowlm.foundation.memory import give_memory_back
 from sparrowlm.runtime.batching import BatchDecoder, Event, Task, Writing
+from sparrowlm.runtime.grammar_guides import Grammar
 from sparrowlm.serving.complaints import Refusal
 
 # Characters or ids that are encoded faster than a thread is asked to.
@@ -40,6 +41,7 @@ class Stream:
         writing: the task.
         loop: of the caller.
         wake: tells the worker that something changed.
+        is_live: whether pieces are wanted before the end.
 
     Attributes:
         writing: the task.
@@ -48,9 +50,15 @@ class Stream:
     """
 
     def __init__(
-        self, writing: Writing, loop: asyncio.AbstractEventLoop, wake: Callable[[], None]
+        self,
+        writing: Writing,
+        loop: asyncio.AbstractEventLoop,
+        wake: Callable[[], None],
+        *,
+        is_live: bool,
     ) -> None:
         self.writing = writing
+        self._is_live = is_live
         self._loop = loop
         self._wake = wake
         self._events: deque[Event | BaseException] = deque()
@@ -78,6 +86,11 @@ class Stream:
         """Let the worker drop the task before its next step."""
         self.writing.is_wanted = False
         self._wake()
+
+    def is_due(self, now: float, apart: float) -> bool:
+        """Say whether it is time to hand over what was written: the first piece is at once."""
+        is_first = self.handed_over_at == 0.0
+        return is_first or (self._is_live and now - self.handed_over_at >= apart)
 
     def take(self, events: list[Event | BaseException]) -> None:
         """Receive events; in the event loop only."""
@@ -144,18 +157,24 @@ class ModelWorker:
         decoder = self.decoder
         if decoder is None:
             raise RuntimeError("a model that writes no text was asked for some")
-        if len(task.prompt) <= _SHORT_PROMPT and task.settings.pattern is None:
+        # An automaton has been made already; a grammar is made now.
+        is_grammar = isinstance(task.settings.pattern, Grammar)
+        if len(task.prompt) <= _SHORT_PROMPT and not is_grammar:
             return decoder.prepare(task)
         return await asyncio.get_running_loop().run_in_executor(ENCODING, decoder.prepare, task)
 
-    def start(self, writing: Writing) -> Stream:
+    def start(self, writing: Writing, *, is_live: bool = True) -> Stream:
         """Let a prepared task begin as soon as there is room.
+
+        Args:
+            writing: prepared.
+            is_live: see Stream.
 
         Raises:
             Refusal: 429, too much waits already; 503, the server is about to end.
         """
         self.check_room()
-        stream = Stream(writing, asyncio.get_running_loop(), self._wake)
+        stream = Stream(writing, asyncio.get_running_loop(), self._wake, is_live=is_live)
         with self._changed:
             self._refuse_when_closing()
             self._new.append(stream)
@@ -254,7 +273,7 @@ class ModelWorker:
         for writing, event in happened:
             stream = self._streams[writing]
             stream.pending.append(event)
-            if event.ending is not None or now - stream.handed_over_at >= apart:
+            if event.ending is not None or stream.is_due(now, apart):
                 due[stream] = stream.pending
         for stream in due:
             stream.pending, stream.handed_over_at = [], now

@@ -87,13 +87,16 @@ async def _merged(streams: Sequence[Stream]) -> AsyncGenerator[list[tuple[int, E
                 await listener
 
 
-async def begin_texts(served: ServedModel, tasks: Sequence[Task], limits: Limits) -> Texts:
+async def begin_texts(
+    served: ServedModel, tasks: Sequence[Task], limits: Limits, *, is_live: bool
+) -> Texts:
     """Let a model begin to write.
 
     Args:
         served: a model that writes.
         tasks: one for each prompt.
         limits: of prompts and answers.
+        is_live: whether pieces are wanted before the end.
 
     Raises:
         Refusal: too many tokens are asked for or given; too much waits already; the model writes
@@ -118,7 +121,7 @@ async def begin_texts(served: ServedModel, tasks: Sequence[Task], limits: Limits
                     400, "serving.too-many", param="prompt",
                     received=received, most=limits.prompt_tokens,
                 )  # fmt: skip
-            texts.streams.append(served.worker.start(writing))
+            texts.streams.append(served.worker.start(writing, is_live=is_live))
     except BaseException:
         texts.cancel()
         raise

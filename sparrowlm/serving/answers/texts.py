@@ -141,7 +141,7 @@ class AnswerInTexts:
     async def whole(self) -> Json:
         """Return the answer when all its texts have ended."""
         async with self.service.shelf.use(self.request.model, WRITERS) as served:
-            texts = await begin_texts(served, self.tasks, self.service.limits)
+            texts = await begin_texts(served, self.tasks, self.service.limits, is_live=False)
             choices = self._choices(served, texts)
             async with aclosing(self._events(served, texts, choices)) as steps:
                 async for _changed in steps:
@@ -156,7 +156,7 @@ class AnswerInTexts:
         options = self.request.stream_options
         with_usage = options is not None and bool(options.include_usage)
         async with self.service.shelf.use(self.request.model, WRITERS) as served:
-            texts = await begin_texts(served, self.tasks, self.service.limits)
+            texts = await begin_texts(served, self.tasks, self.service.limits, is_live=True)
             head = answer_head(self.wording.chunk, self.wording.prefix, served.name)
             if with_usage:
                 head["usage"] = None

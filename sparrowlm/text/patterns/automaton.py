@@ -20,6 +20,7 @@ from sparrowlm.foundation.native_part import native_part
 from sparrowlm.text.patterns.tree import (
     Characters,
     Choice,
+    Literal,
     Pattern,
     Range,
     Repeat,
@@ -51,8 +52,7 @@ class Automaton:
         self._pattern = pattern
         if native_part() is None:
             _ = self._nodes  # whatever is too large is refused here
-        else:
-            self.compiled()
+        self._unused = [self._compiled()]
 
     def compiled(self) -> Any | None:  # noqa: ANN401 - of the compiled part
         """Return a new automaton of the compiled part, which has a memory of states of its own.
@@ -60,9 +60,13 @@ class Automaton:
         Returns:
             None where nothing is compiled.
 
-        Raises:
-            SettingError: the pattern repeats too much.
         """
+        try:
+            return self._unused.pop()  # several threads may ask
+        except IndexError:
+            return self._compiled()
+
+    def _compiled(self) -> Any | None:  # noqa: ANN401
         native = native_part()
         if native is None:
             return None
@@ -213,6 +217,8 @@ class _Nodes:
         if isinstance(pattern, Characters):
             for ranges in (r for one in pattern.ranges for r in utf8_ranges(*one)):
                 self._bytes(ranges, begin, end)
+        elif isinstance(pattern, Literal):
+            self._literal(pattern.content, begin, end)
         elif isinstance(pattern, Sequence):
             for part in pattern.parts:
                 behind = self._node()
@@ -224,6 +230,13 @@ class _Nodes:
                 self._connect(part, begin, end)
         else:
             self._repeat(pattern, begin, end)
+
+    def _literal(self, content: bytes, begin: int, end: int) -> None:
+        for byte in content:
+            behind = self._node()
+            self._edges[begin].append((byte, byte, behind))
+            begin = behind
+        self._free[begin].append(end)
 
     def _repeat(self, pattern: Repeat, begin: int, end: int) -> None:
         for _ in range(pattern.least):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from sparrowlm.foundation.errors import SettingError
@@ -32,6 +33,12 @@ _KNOWN = frozenset(
     {"type", "properties", "required", "items", "minItems", "maxItems", "enum", "const", "anyOf",
      "oneOf", "minLength", "maxLength", "pattern", "additionalProperties"}
 )  # fmt: skip
+
+
+@cache
+def _common(source: str) -> Pattern:
+    """Return a pattern that many schemas have; parsed once."""
+    return parse_pattern(source)
 
 
 def json_pattern(schema: Mapping[str, Any] | bool) -> Pattern:
@@ -127,13 +134,13 @@ def _string(schema: Mapping[str, Any], _depth: int) -> Pattern:
         raise _refusal("minLength", least)
     if most is not None and not (isinstance(most, int) and most >= least):
         raise _refusal("maxLength", most)
-    signs = Repeat(parse_pattern(_CHARACTER), least, most)
+    signs = Repeat(_common(_CHARACTER), least, most)
     return Sequence((literal('"'), signs, literal('"')))
 
 
 def _anything(depth: int) -> Pattern:
     parts = [
-        _string({}, 0), parse_pattern(_NUMBER), literal("true"), literal("false"), literal("null"),
+        _string({}, 0), _common(_NUMBER), literal("true"), literal("false"), literal("null"),
     ]  # fmt: skip
     if depth > 0:
         parts += [_listed(_anything(depth - 1), 0, None), _free_object(depth - 1)]
@@ -150,8 +157,8 @@ _MAKERS: dict[str, Callable[[Mapping[str, Any], int], Pattern]] = {
     "object": _object,
     "array": _array,
     "string": _string,
-    "number": lambda _schema, _depth: parse_pattern(_NUMBER),
-    "integer": lambda _schema, _depth: parse_pattern(_INTEGER),
+    "number": lambda _schema, _depth: _common(_NUMBER),
+    "integer": lambda _schema, _depth: _common(_INTEGER),
     "boolean": lambda _schema, _depth: Choice((literal("true"), literal("false"))),
     "null": lambda _schema, _depth: literal("null"),
 }

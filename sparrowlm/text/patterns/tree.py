@@ -26,6 +26,13 @@ class Characters:
 
 
 @dataclass(frozen=True)
+class Literal:
+    """One text, as UTF-8."""
+
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Sequence:
     """One pattern after the other; none at all is the empty text."""
 
@@ -54,7 +61,7 @@ class Repeat:
     most: int | None
 
 
-Pattern = Characters | Sequence | Choice | Repeat
+Pattern = Characters | Literal | Sequence | Choice | Repeat
 EMPTY = Sequence(())
 
 
@@ -62,7 +69,8 @@ def written_down(pattern: Pattern) -> list[int]:
     """Return a pattern as numbers, every part behind its own parts, for the compiled part.
 
     0 n first last ... is a character out of n ranges; 1 n and 2 n are the n parts before, one after
-    the other or one of them; 3 least most is the part before so many times, -1 for any number.
+    the other or one of them; 3 least most is the part before so many times, -1 for any number; 4 n
+    byte ... is a text.
 
     >>> written_down(Repeat(Characters(((97, 98),)), 1, None))
     [0, 1, 97, 98, 3, 1, -1]
@@ -75,6 +83,8 @@ def written_down(pattern: Pattern) -> list[int]:
             found += one
         elif isinstance(one, Characters):
             found += (0, len(one.ranges), *(code for pair in one.ranges for code in pair))
+        elif isinstance(one, Literal):
+            found += (4, len(one.content), *one.content)
         elif isinstance(one, Repeat):
             waiting += ((3, one.least, -1 if one.most is None else one.most), one.part)
         else:
@@ -86,7 +96,7 @@ def written_down(pattern: Pattern) -> list[int]:
 
 def literal(text: str) -> Pattern:
     """Return the pattern of one text."""
-    return Sequence(tuple(Characters(((ord(sign), ord(sign)),)) for sign in text))
+    return Literal(text.encode("utf-8", "surrogatepass"))
 
 
 def choice(texts: Iterable[str]) -> Pattern:
