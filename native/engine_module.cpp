@@ -173,13 +173,13 @@ class NativeDecoder {
     if (sessions.size() != ids.size() || ids.size() > decoder_->most_rows()) {
       throw std::invalid_argument("one id for each session, at most most_rows");
     }
-    std::vector<float> logits(ids.size() * decoder_->logits_stride());
+    std::vector<float> logits = rooms_->take(ids.size() * decoder_->logits_stride());
     {
       nb::gil_scoped_release unlocked;
       const std::lock_guard<std::mutex> held(lock_);
       decoder_->read_one_each(sessions.data(), ids.data(), ids.size(), logits.data());
     }
-    return rows_of(std::move(logits));
+    return lent_rows(rooms_, std::move(logits), ids.size(), vocab_size(), decoder_->logits_stride());
   }
 
   // One id for each row of scores, drawn side by side.
@@ -295,6 +295,7 @@ class NativeDecoder {
   Bytes bytes_;
   std::mutex lock_;  // of the decoder's buffers and threads
   std::vector<std::unique_ptr<NativeSampler>> samplers_;
+  std::shared_ptr<RowRooms> rooms_ = std::make_shared<RowRooms>();
   const engine::Kernels& kernels_;
   engine::Crew crew_;
   engine::Model model_;

@@ -165,9 +165,7 @@ class Exchange:
             except SparrowError as error:
                 told = complaint(error, language_of(self.headers))
                 await self._push(_event(told, is_named=False), more=True)
-            if not is_named:
-                await self._push(b"data: [DONE]\n\n", more=True)
-            await self._push(b"", more=False)
+            await self._push(b"" if is_named else b"data: [DONE]\n\n", more=False)
 
     async def until_gone(self) -> None:
         """Return when the client has closed its connection; only after body()."""

@@ -23,8 +23,8 @@ from sparrowlm.serving.complaints import Refusal
 _SHORT_PROMPT = 2000
 
 # Nobody reads fifty pieces a second, and every piece costs several times what drawing a token does:
-# the more texts are being written, the larger their pieces are, down to fifteen a second of 32.
-_HAND_OVER_SECONDS, _HAND_OVER_SECONDS_A_TEXT = 0.02, 0.002
+# the more texts are being written, the larger their pieces are, down to ten a second.
+_HAND_OVER_SECONDS, _HAND_OVER_SECONDS_A_TEXT, _MOST_HAND_OVER_SECONDS = 0.02, 0.003, 0.1
 
 # One at a time: encoding takes about a hundred bytes for every token.
 ENCODING = ThreadPoolExecutor(1, thread_name_prefix="sparrow-encoding")
@@ -268,7 +268,8 @@ class ModelWorker:
         thread waiting for it.
         """
         now = time.monotonic()
-        apart = max(_HAND_OVER_SECONDS, _HAND_OVER_SECONDS_A_TEXT * len(self._streams))
+        wanted = _HAND_OVER_SECONDS_A_TEXT * len(self._streams)
+        apart = min(max(_HAND_OVER_SECONDS, wanted), _MOST_HAND_OVER_SECONDS)
         due: dict[Stream, list[Event | BaseException]] = {}
         for writing, event in happened:
             stream = self._streams[writing]
