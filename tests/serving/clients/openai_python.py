@@ -37,7 +37,8 @@ def main(address, stories, vectors):
     texts = [choice.message.content for choice in several.choices]
     assert texts == [choice.message.content for choice in again.choices] and len(set(texts)) > 1
 
-    logs = chat(model=stories, messages=messages, max_tokens=4, logprobs=True, top_logprobs=3)
+    sure = {"max_tokens": 4, "temperature": 0}
+    logs = chat(model=stories, messages=messages, logprobs=True, top_logprobs=3, **sure)
     content = logs.choices[0].logprobs.content
     assert len(content) == 4 and all(len(token.top_logprobs) == 3 for token in content)
     joined = b"".join(bytes(token.bytes) for token in content)
@@ -63,10 +64,10 @@ def main(address, stories, vectors):
     assert all(choice.text.startswith(start) for choice, start in pairs)
     first = legacy.choices[0].logprobs
     assert len(first.tokens) == len(first.token_logprobs) == len(first.text_offset)
-    answer = client.responses.create(model=stories, input="The cat", max_output_tokens=5)
+    short = {"model": stories, "input": "The cat", "max_output_tokens": 5, "temperature": 0}
+    answer = client.responses.create(**short)
     assert answer.output_text and 1 <= answer.usage.output_tokens <= 5
-    kinds = [e.type for e in client.responses.create(
-        model=stories, input="The cat", max_output_tokens=5, stream=True)]  # fmt: skip
+    kinds = [event.type for event in client.responses.create(**short, stream=True)]
     assert kinds[0] == "response.created" and kinds[-1] in (
         "response.completed", "response.incomplete",
     ), kinds  # fmt: skip
