@@ -70,6 +70,7 @@ def test_what_is_sure_stays_and_the_rest_is_passed_on(pair, models, policies):
             assert found["label"] == one.label and decision["cost"] == 0
         else:
             assert found["label"] in LABELS and decision["cost"] == 0.5
+        assert (found["probability"] is not None) == is_sure
     assert 15 <= by["small"] <= 25 and by["small"] + by["large"] == len(TEXTS)
     alone = pair.ask("/v1/classify", input=TEXTS, cooperate=False)
     assert [one["label"] for one in alone["data"]] == [one.label for one in own]

@@ -329,7 +329,10 @@ async def _put_decisions(
     decided: Sequence[Decided],
     data: list[Json],
 ) -> None:
-    """Add what was decided to the small model's answers, and put the large one's in their place."""
+    """Add what was decided to the small model's answers, and put the large one's in their place.
+
+    How sure the large one is nobody knows: its answers have no probability.
+    """
     if cascade is None:
         return
     answers = await ended_answers(service, served, cascade, decided)
@@ -344,11 +347,13 @@ async def _put_decisions(
             fields |= {
                 "label": answer.answer,
                 "is_same": None if answer.answer is None else is_same,
+                "probability": None,
             }
         else:
             several = answer.answer if isinstance(answer.answer, list) else [answer.answer]
             labels = [] if answer.answer is None else several
-            fields |= {"label": (labels or [None])[0], "labels": labels}
+            first = labels[0] if labels else None
+            fields |= {"label": first, "labels": labels, "probability": None}
 
 
 def _several(given: str | list[str]) -> list[str]:

@@ -53,7 +53,9 @@ function label({ labels, probability }) {
   const name = labels.length
     ? element("bdi.big", {}, labels.join(", "))
     : element("span.big.quiet", { word: "no-label" });
-  return element("p", {}, name, " ", element("span.share", {}, percent(probability)));
+  // A large model's answer has no probability.
+  const share = probability === null ? null : element("span.share", {}, percent(probability));
+  return element("p", {}, name, " ", share);
 }
 
 function floor({ floor: beside, labels }) {
