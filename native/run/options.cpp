@@ -29,6 +29,7 @@ const char kHelp[] =
     "      --ids                 print the prompt's token ids and end\n"
     "      --self-test           does this machine compute what the file's maker did?\n"
     "      --speed               tokens per second, on standard error\n"
+    "      --                    what follows is text, also where it begins with -\n"
     "  -h, --help                this page\n"
     "\n"
     "With a classifier, tagger or encoder, one line of JSON for every text, as sparrow predict,\n"
@@ -63,6 +64,7 @@ const char kHelpChinese[] =
     "      --ids                 只打印开头的词元编号\n"
     "      --self-test           本机算出的与制作此文件的机器一样吗？\n"
     "      --speed               在标准错误输出每秒词元数\n"
+    "      --                    其后都是文本，以 - 开头也是\n"
     "  -h, --help                本页\n"
     "\n"
     "模型若是分类、标注模型或编码器，则每段文本输出一行 JSON，与 sparrow predict、sparrow embed、\n"
@@ -159,11 +161,23 @@ bool read_choices(int count, char** words, int& place, Options& options) {
 
 bool read_options(int count, char** words, Options& options, const char*& wrong) {
   options.wish.sampling.temperature = 0.8f;
-  bool is_prompt_read = false;
+  bool is_prompt_read = false, is_text = false;
   for (int i = 1; i < count; ++i) {
     const char* word = words[i];
     wrong = word;
-    if (is(word, "--help", "-h")) {
+    const bool is_option = word[0] == '-' && word[1] != '\0' && !is_text;
+    if (is_option && is(word, "--")) {
+      is_text = true;
+    } else if (!is_option) {
+      if (options.model == nullptr) {
+        options.model = word;
+      } else if (!is_prompt_read) {
+        is_prompt_read = true;
+        options.prompt = is(word, "-") && !is_text ? nullptr : word;
+      } else {
+        return false;
+      }
+    } else if (is(word, "--help", "-h")) {
       options.shows_help = true;
     } else if (is(word, "--speed")) {
       options.shows_speed = true;
@@ -181,16 +195,9 @@ bool read_options(int count, char** words, Options& options, const char*& wrong)
       options.embeds = true;
     } else if (is(word, "--ids")) {
       options.shows_ids = true;
-    } else if (word[0] == '-' && word[1] != '\0') {
+    } else {
       if (i + 1 >= count || !read_value(word, words[i + 1], options)) return false;
       ++i;
-    } else if (options.model == nullptr) {
-      options.model = word;
-    } else if (!is_prompt_read) {
-      is_prompt_read = true;
-      options.prompt = is(word, "-") ? nullptr : word;
-    } else {
-      return false;
     }
   }
   return true;

@@ -25,8 +25,8 @@ from sparrowlm.text.patterns.automaton import DEAD, NEVER
 compiled = pytest.mark.skipif(native_part() is None, reason="no compiled part")
 PATTERNS = (
     "[ab]{2,5}", "(cat|cats|dog)+", "你(好|们)?|我是", "a*", "[^a-y]{1,3}", "(a|b)(c|)(d{0,4}|e+)",
-    "\\d{1,3}(\\.\\d{1,3}){3}", "x{0}", ".{3}", "[A-Za-z0-9 \u3000-\u9fff]{2,4}", "[\u4e00-\u9fff]+",
-    "[A-Za-z0-9 ]{1,5}", "[^0]{2}", "[^你]{1,4}", "(.你?){2}",
+    "\\d{1,3}(\\.\\d{1,3}){3}", "x{0}", ".{3}", "[A-Za-z0-9 \u3000-\u9fff]{2,4}",
+    "[\u4e00-\u9fff]+", "[A-Za-z0-9 ]{1,5}", "[^0]{2}", "[^你]{1,4}", "(.你?){2}",
 )  # fmt: skip
 SCHEMAS = (
     {"type": "object"}, {"enum": ["a", 1, None, "猫"]}, {},

@@ -61,6 +61,14 @@ def test_it_is_small_and_helps():
     assert "最多生成" in run("--help", SPARROW_LANG="zh")
 
 
+@pytest.mark.parametrize("prompt", ["-n", "--help", "-", "--"])
+def test_what_follows_two_dashes_is_text(model, prompt):
+    expected = as_the_house(model, prompt, 10, seed=3, temperature=0.8)
+    words = ("-n", "10", "-s", "3", "-t", "0.8")
+    assert run(str(model), *words, "--", prompt) == expected + "\n"
+    assert run(*words, "--", str(model), prompt) == expected + "\n"
+
+
 @pytest.mark.parametrize("prompt", ["The cat", "人工", "", "the do"])
 def test_it_continues_as_the_house_does(model, prompt):
     for seed in range(4):
