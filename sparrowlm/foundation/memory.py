@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import ctypes
-import sys
 from functools import cache
 from typing import Any
+
+# Numbers of glibc's malloc.h.
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 16 * 1024 * 1024
+
+
+@cache
+def glibc() -> Any | None:  # noqa: ANN401 - functions of C
+    """Return the C library of this process where it is glibc, else None."""
+    try:
+        library = ctypes.CDLL(None)
+    except (OSError, TypeError):
+        return None
+    return library if hasattr(library, "gnu_get_libc_version") else None
 
 
 def give_memory_back() -> None:
@@ -13,16 +26,19 @@ def give_memory_back() -> None:
 
     A long text takes a hundred megabytes for a moment, and glibc keeps them for the next one.
     """
-    trim = _trim()
-    if trim is not None:
-        trim(0)
+    library = glibc()
+    if library is not None:
+        library.malloc_trim(0)
 
 
-@cache
-def _trim() -> Any | None:  # noqa: ANN401 - a function of C
-    if not sys.platform.startswith("linux"):
-        return None
-    try:
-        return ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError):  # musl has none
-        return None
+def give_large_pieces_back() -> bool:
+    """Let large pieces go back as soon as they are freed, for the rest of the process's life.
+
+    By itself glibc learns from the first one that is freed to keep those that follow, among the
+    small ones: a server's memory grows by what all its texts ever took together.
+
+    Returns:
+        Whether it does: glibc only.
+    """
+    library = glibc()
+    return library is not None and bool(library.mallopt(TRIM_THRESHOLD, _KEPT_BYTES))

@@ -12,6 +12,7 @@ from types import FrameType
 import uvicorn
 
 from sparrowlm.foundation.errors import ResourceError
+from sparrowlm.foundation.memory import give_large_pieces_back
 from sparrowlm.serving.access import Gate
 from sparrowlm.serving.answers.service import Service
 from sparrowlm.serving.application import Application
@@ -94,6 +95,7 @@ def run_server(
         SettingError, DamagedFileError: the keys cannot be read.
         ModelError: a model cannot be loaded.
     """
+    give_large_pieces_back()
     application = Application(service, Gate(settings))
     limits = settings.limits
     config = uvicorn.Config(

@@ -7,11 +7,10 @@ a tenth of a step's time.
 
 from __future__ import annotations
 
-import ctypes
 from functools import cache
 
-# Numbers of glibc's malloc.h.
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+from sparrowlm.foundation.memory import MMAP_THRESHOLD, TRIM_THRESHOLD, glibc
+
 _MOST_KEPT_BYTES = (1 << 31) - 1
 _LARGEST_THRESHOLD_BYTES = 1 << 25  # glibc refuses more
 
@@ -23,12 +22,8 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether it does: glibc only.
     """
-    try:
-        library = ctypes.CDLL(None)
-        if not hasattr(library, "gnu_get_libc_version"):
-            return False
-        mallopt = library.mallopt
-    except (OSError, TypeError):
+    library = glibc()
+    if library is None:
         return False
-    is_kept = bool(mallopt(_TRIM_THRESHOLD, _MOST_KEPT_BYTES))
-    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST_THRESHOLD_BYTES)) and is_kept
+    is_kept = bool(library.mallopt(TRIM_THRESHOLD, _MOST_KEPT_BYTES))
+    return bool(library.mallopt(MMAP_THRESHOLD, _LARGEST_THRESHOLD_BYTES)) and is_kept
