@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 #include <stdexcept>
+#include <unordered_map>
 #include <vector>
 
 #include "arrays.h"
@@ -153,6 +154,29 @@ class Pattern {
     return nb::make_tuple(next, automaton_.left(next), automaton_.can_go_on(next));
   }
 
+  // Reads a token; with room for num_tokens more, also which of the allowed ones may be the next, or
+  // nothing where there is no room for the states.
+  nb::tuple go_on(Tokens& tokens, std::int32_t state, nb::bytes bytes, std::uint32_t num_tokens,
+                  InputVector<bool> allowed) {
+    if (allowed.size() != tokens.marks().size()) throw std::invalid_argument("all tokens");
+    const std::int32_t next = read(state, bytes);
+    if (next < 0) return nb::make_tuple(next, engine::Automaton::kNever, false, nb::none());
+    const std::uint32_t left = automaton_.left(next);
+    const bool has_time = num_tokens > automaton_.longest_left() || left > num_tokens;
+    const std::vector<std::uint8_t>* mask =
+        has_time ? known_mask(tokens, next) : made_mask(tokens, next, num_tokens - 1, marks_);
+    nb::object both = nb::none();
+    if (mask != nullptr) {
+      std::vector<std::uint8_t> marks(mask->size());
+      const auto* one = mask->data();
+      const auto* other = reinterpret_cast<const std::uint8_t*>(allowed.data());
+      auto* __restrict to = marks.data();
+      for (std::size_t i = 0, size = marks.size(); i < size; ++i) to[i] = one[i] & other[i];
+      both = nb::cast(as_array(std::move(marks)));
+    }
+    return nb::make_tuple(next, left, automaton_.can_go_on(next), both);
+  }
+
   bool is_end(std::int32_t state) const { return check(state), automaton_.is_end(state); }
   bool can_go_on(std::int32_t state) const { return check(state), automaton_.can_go_on(state); }
   std::uint32_t left(std::int32_t state) const { return check(state), automaton_.left(state); }
@@ -161,13 +185,37 @@ class Pattern {
   // A truth value an id, or nothing where there is no room.
   nb::object mask(Tokens& tokens, std::int32_t state, std::uint32_t most_left) {
     check(state);
-    std::vector<std::uint8_t> marks(tokens.marks().size());
-    // Python's lock is kept: threads may share what is read here.
-    if (!tokens.marks().mark(automaton_, steps_, state, most_left, marks.data())) return nb::none();
+    std::vector<std::uint8_t> marks;
+    if (made_mask(tokens, state, most_left, marks) == nullptr) return nb::none();
     return nb::cast(as_array(std::move(marks)));
   }
 
  private:
+  static constexpr std::size_t kMostMaskBytes = std::size_t{4} << 20;
+
+  // Python's lock is kept: threads may share what is read here.
+  const std::vector<std::uint8_t>* made_mask(Tokens& tokens, std::int32_t state,
+                                             std::uint32_t most_left,
+                                             std::vector<std::uint8_t>& marks) {
+    marks.resize(tokens.marks().size());
+    const bool is_made =
+        tokens.marks().mark(automaton_, steps_, state, most_left, marks.data());
+    return is_made ? &marks : nullptr;
+  }
+
+  // Of a text that has time to end; those found out are kept.
+  const std::vector<std::uint8_t>* known_mask(Tokens& tokens, std::int32_t state) {
+    if (&tokens != masks_of_) masks_.clear();
+    masks_of_ = &tokens;
+    const auto found = masks_.find(state);
+    if (found != masks_.end()) return &found->second;
+    if ((masks_.size() + 1) * tokens.marks().size() > kMostMaskBytes) masks_.clear();
+    std::vector<std::uint8_t>& mask = masks_[state];
+    if (made_mask(tokens, state, engine::Automaton::kNever, mask) != nullptr) return &mask;
+    masks_.erase(state);
+    return nullptr;
+  }
+
   void check(std::int32_t state) const {
     if (state < 0 || static_cast<std::size_t>(state) >= automaton_.num_states()) {
       throw std::invalid_argument("there is no such state");
@@ -176,6 +224,9 @@ class Pattern {
 
   engine::Automaton automaton_;
   SimpleSteps steps_;
+  std::vector<std::uint8_t> marks_;
+  std::unordered_map<std::int32_t, std::vector<std::uint8_t>> masks_;
+  const Tokens* masks_of_ = nullptr;
 };
 
 }  // namespace
@@ -187,6 +238,7 @@ void define_patterns(nb::module_& module) {
       .def("start", &Pattern::start)
       .def("read", &Pattern::read)
       .def("follow", &Pattern::follow)
+      .def("go_on", &Pattern::go_on)
       .def("is_end", &Pattern::is_end)
       .def("can_go_on", &Pattern::can_go_on)
       .def("left", &Pattern::left)

@@ -81,6 +81,15 @@ class CompiledGuide:
             self._masks[state] = made
         return made
 
+    def go_on(
+        self, state: int, piece: bytes, num_tokens: int, allowed_V: Bool[np.ndarray, " vocab"]
+    ) -> tuple[int, int, bool, Any]:
+        """Return the state after a token, how far its end is, whether it goes on, marks."""
+        found: tuple[int, int, bool, Any] = self.states.go_on(
+            self._tree, state, piece, num_tokens, allowed_V
+        )
+        return found
+
     def _made(self, state: int, most_left: int) -> Mask | None:
         marks = self.states.mask(self._tree, state, most_left)
         if marks is None:
@@ -139,6 +148,23 @@ class CompiledFollower:
         if self._state == _FULL:
             self._guide.renew()
             self._catch_up()
+
+    def go_on(
+        self, piece: bytes, num_tokens: int, allowed_V: Bool[np.ndarray, " vocab"]
+    ) -> Bool[np.ndarray, " vocab"]:
+        """Take a token and return which of some tokens may follow it; see Follower."""
+        self._catch_up()
+        if self._state >= 0:
+            self._text += piece
+            known = self._guide.go_on(self._state, piece, num_tokens, allowed_V)
+            self._state, self._left, self._can_go_on, marks = known
+            if marks is not None:
+                mask: Mask = marks.view(np.bool_)
+                return mask
+            if self._state == _FULL:
+                self._guide.renew()
+        both: Mask = allowed_V & self.allowed(num_tokens)
+        return both
 
     def is_over(self) -> bool:
         """Say whether the text can only end."""

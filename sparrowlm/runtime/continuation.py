@@ -158,9 +158,10 @@ class Continuation:
         """Take a token's bytes into the pattern; say whether the text can only end now."""
         if self._follower is None:
             return False
-        self._follower.take(piece)
         num_left = self._settings.max_tokens - self.num_drawn
         if num_left > 0:
             # A grammar may count tokens and break off inside a character.
-            self._allowed_V = self._allowed_V & self._follower.allowed(num_left)
+            self._allowed_V = self._follower.go_on(piece, num_left, self._allowed_V)
+        else:
+            self._follower.take(piece)
         return self._follower.is_over()

@@ -17,7 +17,7 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Bool
 from sparrowlm.foundation.errors import DependencyError, SettingError
-from sparrowlm.runtime.guides import UNLIMITED, Mask
+from sparrowlm.runtime.guides import UNLIMITED, Mask, StepwiseFollower
 from sparrowlm.text.tokenizers import SEPARATOR_ID, TokenCodec
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class GrammarGuide:
         return GrammarFollower(self._matcher.deep_copy(), self._vocabulary)
 
 
-class GrammarFollower:
+class GrammarFollower(StepwiseFollower):
     """Follows one text; see guides.Follower.
 
     Args:

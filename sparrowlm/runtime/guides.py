@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -47,8 +48,39 @@ class Follower(Protocol):
     def take(self, piece: bytes) -> None:
         """Go on by the bytes of an allowed token."""
 
+    def go_on(
+        self, piece: bytes, num_tokens: int, allowed_V: Bool[np.ndarray, " vocab"]
+    ) -> Bool[np.ndarray, " vocab"]:
+        """Take a token and return which of some tokens may follow it.
+
+        Args:
+            piece: bytes of an allowed token.
+            num_tokens: that may still come, >= 1; see allowed.
+            allowed_V: tokens that may follow otherwise.
+        """
+
     def is_over(self) -> bool:
         """Say whether the text can only end."""
+
+
+class StepwiseFollower(ABC):
+    """A follower that takes a token and then looks at what may follow."""
+
+    @abstractmethod
+    def take(self, piece: bytes) -> None:
+        """See Follower."""
+
+    @abstractmethod
+    def allowed(self, num_tokens: int = UNLIMITED) -> Bool[np.ndarray, " vocab"]:
+        """See Follower."""
+
+    def go_on(
+        self, piece: bytes, num_tokens: int, allowed_V: Bool[np.ndarray, " vocab"]
+    ) -> Bool[np.ndarray, " vocab"]:
+        """Take a token and return which of some tokens may follow it; see Follower."""
+        self.take(piece)
+        both: Mask = allowed_V & self.allowed(num_tokens)
+        return both
 
 
 @runtime_checkable
@@ -155,7 +187,7 @@ class Guide:
         return mask
 
 
-class AutomatonFollower:
+class AutomatonFollower(StepwiseFollower):
     """Follows one text; all it has of its own is the number of a state.
 
     Args:
