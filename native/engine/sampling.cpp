@@ -63,6 +63,8 @@ std::int32_t Sampler::draw(float* logits, const Sampling& sampling, const std::u
   if (sampling.temperature == 0.0f) return likeliest(kernels_, logits, vocab_size_);
   const float top = kernels_.largest(logits, padded_);
   kernels_.shares(logits, padded_, top, 1.0f / sampling.temperature, shares_.data());
+  // Where a damaged file makes all scores lower still, what lies behind the last id has a share.
+  for (std::size_t v = vocab_size_; v < padded_; ++v) shares_[v] = 0.0f;
   const bool is_cut = (sampling.top_k > 0 && sampling.top_k < vocab_size_) ||
                       sampling.top_p < 1.0f || sampling.min_p > 0.0f;
   return is_cut ? draw_from_likeliest(sampling, chance) : draw_from_all(chance);

@@ -318,6 +318,16 @@ def test_whatever_shares_there_are_the_right_ids_are_kept(vocab_size, monkeypatc
             assert shares[found] > 0 or near
 
 
+@pytest.mark.parametrize("score", [-np.inf, -3e38, np.nan, np.inf])
+def test_an_id_is_drawn_whatever_the_scores_are(score):
+    native = native_part().Sampler(17)  # there is room for 32
+    logits = np.full(17, score, dtype=np.float32)
+    for wishes in SAMPLING:
+        for chance in (0.0, 0.5, 1 - 2**-53):
+            wish = Draw(SamplingSettings(**wishes), chance, [3, 16])
+            assert 0 <= native.draw(logits, compiled_wish(wish, 17)) < 17
+
+
 def test_rows_are_drawn_side_by_side_as_alone(tmp_path):
     engine = open_model(gguf_model(tmp_path / "m.gguf", "float32")).engine
     rng = np.random.default_rng(3)
