@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from benchmarks.servers import Server
+from benchmarks.servers import Server, posted
 from sparrowlm.serving.description import description
 from sparrowlm.serving.routes import ROUTES
 
@@ -140,8 +140,7 @@ async def ask(server: Server, path: str, content: bytes) -> int:
     except OSError:
         return -1
     try:
-        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n"
-        writer.write(head.encode() + b"Connection: close\r\n\r\n" + content)
+        writer.write(posted(content, path))
         answer = await asyncio.wait_for(reader.read(), 120)
         return int(answer[9:12]) if answer[:5] == b"HTTP/" else 0
     except (OSError, ValueError):
@@ -246,24 +245,23 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    limits = ("--limit", "output_tokens=64", "--limit", "total_output_tokens=512")
-    server = Server(*options.models, *limits)
     chosen = random.Random(options.seed)
     paths = [*ROUTES, "/v1/models", "/nothing", "/metrics"]
     requests = described_requests(int(options.requests * _DESCRIBED_SHARE))
     while len(requests) < options.requests:
         requests.append((chosen.choice(paths), body_of(chosen)))
     chosen.shuffle(requests)
-    before = server.memory_mb()
-    statuses, watch = asyncio.run(attack(server, requests))
-    is_alive = server.process.poll() is None
+    limits = ("--limit", "output_tokens=64", "--limit", "total_output_tokens=512")
+    with Server(*options.models, *limits) as server:
+        before = server.memory_mb()
+        statuses, watch = asyncio.run(attack(server, requests))
+        is_alive = server.process.poll() is None
     print(
         f"{sum(statuses.values()):,} requests: {dict(sorted(statuses.items()))};"
         f" server {'runs' if is_alive else 'HAS ENDED'};"
         f" memory {before:.0f} -> most {watch.most_mb:.0f} MB;"
         f" {len(watch.seconds)} normal requests, slowest {max(watch.seconds):.2f} s"
     )
-    server.process.terminate()
 
 
 if __name__ == "__main__":

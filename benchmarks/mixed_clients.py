@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.servers import Server, text_of
+from benchmarks.servers import Server, content_of, request, text_of
 from sparrowlm.api.model import Model
 
 _NORMAL, _SLOW, _VANISHING = 32, 16, 16
@@ -75,18 +74,13 @@ class Crowd:
 
     @staticmethod
     def _whole(content: bytes) -> str:
-        body = content.partition(b"\r\n\r\n")[2]
-        return json.loads(body)["choices"][0]["text"]
+        return content_of(content)["choices"][0]["text"]
 
     async def _ask(self, wish: dict, kind: str, chosen: random.Random) -> bytes | None:
-        body = json.dumps(wish).encode()
         reader, writer = await asyncio.open_connection(*self._server.place)
         try:
-            head = (
-                f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}"
-            )
             began = time.monotonic()
-            writer.write(head.encode() + b"\r\nConnection: close\r\n\r\n" + body)
+            writer.write(request(wish))
             if kind == "vanishing":
                 await reader.read(chosen.randrange(1, 2000))
                 return None

@@ -49,9 +49,7 @@ class Server:
         facts = json.loads(line)
         host, port = facts["address"].removeprefix("http://").rsplit(":", 1)
         self.place, self.models = (host, int(port)), facts["models"]
-        answers(
-            self.place, [b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"]
-        )
+        answers(self.place, [_IS_READY])
         self.seconds = time.monotonic() - began
 
     def memory_mb(self) -> float:
@@ -74,7 +72,11 @@ class Server:
 
 def request(body: Mapping[str, Any], path: str = "/v1/completions") -> bytes:
     """Return a request as it goes over the wire, its connection closed by the answer's end."""
-    content = json.dumps(body).encode()
+    return posted(json.dumps(body).encode(), path)
+
+
+def posted(content: bytes, path: str) -> bytes:
+    """Return a request with any body; see request."""
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n"
     return head.encode() + b"Connection: close\r\n\r\n" + content
 

@@ -22,13 +22,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparrowlm.runtime.characters import WholeCharacters
-from sparrowlm.runtime.continuation import Continuation, DecodingSettings, Ending
+from sparrowlm.runtime.continuation import (
+    Continuation,
+    DecodingSettings,
+    Ending,
+    advance_each,
+)
 from sparrowlm.runtime.decoding import guide_of, with_seed
 from sparrowlm.runtime.engines import Engine
 from sparrowlm.runtime.grammar_guides import Grammar
 from sparrowlm.runtime.guides import TextGuide
 from sparrowlm.runtime.prompts import Prompt, make_prompt
-from sparrowlm.runtime.sampling import Draw, SamplingSettings, refuse_setting
+from sparrowlm.runtime.sampling import refuse_setting
 from sparrowlm.runtime.token_logs import DrawnToken, drawn_token, given_tokens
 from sparrowlm.text.patterns import Automaton
 from sparrowlm.text.tokenizers import TokenCodec
@@ -37,9 +42,6 @@ MOST_TEXTS = 64
 # Prompts are read in pieces, so that texts in the making wait no longer than for one of them.
 _PROMPT_PIECE = 64
 _KEPT_GUIDES = 8
-
-# Of a text that ends without another id.
-_NO_WISH = Draw(SamplingSettings(temperature=0), 0.0)
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -249,18 +251,9 @@ class BatchDecoder:
 
     def _advance(self, rows: Sequence[_Row], logits_BV: Matrix) -> list[tuple[Writing, Event]]:
         """Draw the next id of several texts."""
-        are_stuck = [row.text.is_stuck() for row in rows]
-        wishes = [
-            _NO_WISH if is_stuck else row.text.wish()
-            for row, is_stuck in zip(rows, are_stuck, strict=True)
-        ]
-        drawn = self._engine.draw_each(logits_BV, wishes)
-        events = []
-        for place, row in enumerate(rows):
-            text = row.text
-            released = text.finish() if are_stuck[place] else text.take(drawn[place])
-            events.append((row.writing, self._event(row, released, logits_BV[place])))
-        return events
+        released = advance_each(self._engine, [row.text for row in rows], logits_BV)
+        told = zip(rows, released, logits_BV, strict=True)
+        return [(row.writing, self._event(row, text, logits_V)) for row, text, logits_V in told]
 
     def _event(
         self, row: _Row, released: str, logits_V: np.ndarray[Any, np.dtype[np.float32]]

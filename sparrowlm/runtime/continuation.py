@@ -6,14 +6,16 @@ Shape letters: V vocabulary.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from sparrowlm.foundation.array_types import Float32
 from sparrowlm.foundation.randomness import random_generator
 from sparrowlm.runtime.characters import WholeCharacters
+from sparrowlm.runtime.engines import Engine
 from sparrowlm.runtime.grammar_guides import Grammar
 from sparrowlm.runtime.guides import TextGuide
 from sparrowlm.runtime.prompts import Prompt, first_tokens
@@ -31,6 +33,8 @@ from sparrowlm.text.streaming import StreamingDecoder
 from sparrowlm.text.tokenizers import SEPARATOR_ID
 
 Ending = Literal["stop", "length"]
+# Of a text that ends without another id.
+_NO_WISH = Draw(SamplingSettings(temperature=0), 0.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,3 +169,27 @@ class Continuation:
         else:
             self._follower.take(piece)
         return self._follower.is_over()
+
+
+def advance_each(
+    engine: Engine[Any],
+    texts: Sequence[Continuation],
+    logits_BV: Float32[np.ndarray, "batch vocab"],
+) -> list[str]:
+    """Draw the next id of several texts at once and return what is certain now of each.
+
+    Args:
+        engine: draws.
+        texts: that have not ended.
+        logits_BV: a row for each.
+    """
+    are_stuck = [text.is_stuck() for text in texts]
+    wishes = [
+        _NO_WISH if is_stuck else text.wish()
+        for text, is_stuck in zip(texts, are_stuck, strict=True)
+    ]
+    drawn = engine.draw_each(logits_BV, wishes)
+    return [
+        text.finish() if is_stuck else text.take(token_id)
+        for text, is_stuck, token_id in zip(texts, are_stuck, drawn, strict=True)
+    ]

@@ -11,7 +11,7 @@ import numpy as np
 from sparrowlm.foundation.array_types import Float32
 from sparrowlm.runtime.characters import WholeCharacters
 from sparrowlm.runtime.compiled_guides import pattern_guide
-from sparrowlm.runtime.continuation import Continuation, DecodingSettings
+from sparrowlm.runtime.continuation import Continuation, DecodingSettings, advance_each
 from sparrowlm.runtime.engines import Engine
 from sparrowlm.runtime.grammar_guides import Grammar, GrammarGuide
 from sparrowlm.runtime.guides import TextGuide
@@ -139,8 +139,9 @@ class Decoder:
         rows = [row for row, text in enumerate(texts) if not text.has_ended()]
         logits_BV = np.broadcast_to(logits_V, (len(rows), len(logits_V)))
         while rows:
-            for place, row in enumerate(rows):
-                pieces[row].append(texts[row].advance(logits_BV[place]))
+            released = advance_each(self._engine, [texts[row] for row in rows], logits_BV)
+            for row, piece in zip(rows, released, strict=True):
+                pieces[row].append(piece)
             rows = [row for row in rows if not texts[row].has_ended()]
             if rows:
                 fed_B = np.array([texts[row].last_id for row in rows], dtype=np.int64)

@@ -23,7 +23,6 @@ REPETITION_WINDOW_TOKENS = 64
 
 _EVERY_ID = np.zeros(0, dtype=np.bool_)
 _NO_IDS = np.zeros(0, dtype=np.int32)
-_NO_SHIFTS = np.zeros(0, dtype=np.float32)
 
 Probabilities = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -180,9 +179,7 @@ def compiled_wish(wish: Draw, vocab_size: int) -> tuple[Any, ...]:
     settings = wish.settings
     is_penalised = settings.repetition_penalty != 1.0 and len(wish.recent_ids) > 0
     recent = wish.recent_ids[-REPETITION_WINDOW_TOKENS:] if is_penalised else ()
-    shifted, shifts = _NO_IDS, _NO_SHIFTS
-    if settings.logit_bias or wish.drawn_counts:
-        shifted, shifts = _shifts(settings, wish.drawn_counts or {}, vocab_size)
+    shifted, shifts = _shifts(settings, wish.drawn_counts or {}, vocab_size)
     return (
         settings.temperature,
         settings.top_k or 0,

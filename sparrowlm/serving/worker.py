@@ -163,7 +163,7 @@ class ModelWorker:
             return decoder.prepare(task)
         return await asyncio.get_running_loop().run_in_executor(ENCODING, decoder.prepare, task)
 
-    def start(self, writing: Writing, *, is_live: bool = True) -> Stream:
+    def start(self, writing: Writing, *, is_live: bool) -> Stream:
         """Let a prepared task begin as soon as there is room.
 
         Args:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -33,11 +33,24 @@ from sparrowlm.serving.wire.tasks import (
 from sparrowlm.serving.writing import check_prompt, encoded
 from sparrowlm.text.tokenizers.codec import SEPARATOR, SEPARATOR_ID
 
-# Answers as JSON values, and what was decided about each.
-Found = tuple[list[Json], list[Decided]]
 _Result = TypeVar("_Result")
 _REASONS = 8
 _LONGEST_EXPLAINED = 2000
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a model is to judge.
+
+    Attributes:
+        items: texts or pairs.
+        questions: the same for a cascade.
+        cooperate: whether a policy may pass them on.
+    """
+
+    items: Sequence[Any]
+    questions: Sequence[Question]
+    cooperate: bool
 
 
 async def answer_embeddings(service: Service, caller: Caller, request: EmbeddingsRequest) -> Json:
@@ -105,36 +118,30 @@ async def answer_classify(service: Service, caller: Caller, request: ClassifyReq
         )
     async with service.shelf.use(request.model, ("classify",)) as served:
         _check_kind(served, ("classify",))
-        cascade = served.cascade if request.cooperate else None
+        model = served.model
 
-        def classify() -> Found:
-            floor = served.model.floor_labels if request.floor else None
-            began = time.perf_counter()
-            predicted = served.model.predict(texts)
-            took = time.perf_counter() - began
-            found = []
-            for text, one in zip(texts, predicted, strict=True):
-                likeliest = list(one.probabilities.items())[: request.k]
-                fields: Json = {
-                    "label": one.label,
-                    "probability": one.probability,
-                    "labels": list(one.labels),
-                    "probabilities": [
-                        {"label": label, "probability": share} for label, share in likeliest
-                    ],
-                }
-                if request.explain:
-                    reasons = served.model.explain(text)[:_REASONS]
-                    fields["reasons"] = [reason._asdict() for reason in reasons]
-                if floor is not None:
-                    label, share = floor([text])[0]
-                    fields["floor"] = {"label": label, "probability": share}
-                found.append(fields)
-            return found, _decided(cascade, list(map(Question, texts)), predicted, took)
+        def fields_of(text: str, one: Any) -> Json:  # noqa: ANN401 - a Prediction
+            likeliest = list(one.probabilities.items())[: request.k]
+            fields: Json = {
+                "label": one.label,
+                "probability": one.probability,
+                "labels": list(one.labels),
+                "probabilities": [
+                    {"label": label, "probability": share} for label, share in likeliest
+                ],
+            }
+            if request.explain:
+                fields["reasons"] = [reason._asdict() for reason in model.explain(text)[:_REASONS]]
+            floor = model.floor_labels if request.floor else None
+            if floor is not None:
+                label, share = floor([text])[0]
+                fields["floor"] = {"label": label, "probability": share}
+            return fields
 
-        data, decided = await _done(service, caller, served, classify, texts)
-        await _put_decisions(service, served, cascade, decided, data)
-    return _listed(served, data)
+        asked = _Asked(texts, list(map(Question, texts)), cooperate=request.cooperate)
+        return await _judged(
+            service, caller, served, asked, lambda: model.predict(texts), fields_of
+        )
 
 
 async def answer_tag(service: Service, caller: Caller, request: TagRequest) -> Json:
@@ -142,28 +149,23 @@ async def answer_tag(service: Service, caller: Caller, request: TagRequest) -> J
     texts = _several(request.input)
     async with service.shelf.use(request.model, TAG_KINDS) as served:
         _check_kind(served, TAG_KINDS)
-        cascade = served.cascade if request.cooperate else None
+        model = served.model
 
-        def tag() -> Found:
-            floor = served.model.floor_spans if request.floor else None
-            began = time.perf_counter()
-            predicted = served.model.predict(texts)
-            took = time.perf_counter() - began
-            found = []
-            for text, one in zip(texts, predicted, strict=True):
-                fields: Json = {"text": text, "spans": [span._asdict() for span in one.spans]}
-                if one.intent is not None:
-                    fields["intent"] = one.intent.label
-                    fields["intent_probability"] = one.intent.probability
-                if floor is not None:
-                    [spans] = floor([text])
-                    fields["floor"] = {"spans": [span._asdict() for span in spans]}
-                found.append(fields)
-            return found, _decided(cascade, list(map(Question, texts)), predicted, took)
+        def fields_of(text: str, one: Any) -> Json:  # noqa: ANN401 - a tagged text
+            fields: Json = {"text": text, "spans": [span._asdict() for span in one.spans]}
+            if one.intent is not None:
+                fields["intent"] = one.intent.label
+                fields["intent_probability"] = one.intent.probability
+            floor = model.floor_spans if request.floor else None
+            if floor is not None:
+                [spans] = floor([text])
+                fields["floor"] = {"spans": [span._asdict() for span in spans]}
+            return fields
 
-        data, decided = await _done(service, caller, served, tag, texts)
-        await _put_decisions(service, served, cascade, decided, data)
-    return _listed(served, data)
+        asked = _Asked(texts, list(map(Question, texts)), cooperate=request.cooperate)
+        return await _judged(
+            service, caller, served, asked, lambda: model.predict(texts), fields_of
+        )
 
 
 def _put_spans(fields: Json, given: Json | None) -> None:
@@ -193,24 +195,16 @@ async def answer_match(service: Service, caller: Caller, request: MatchRequest) 
             data = await _done(service, caller, served, search, [question])
             return _listed(served, data)
         pairs = request.texts()
+        model = served.model
 
-        cascade = served.cascade if request.cooperate else None
+        def fields_of(_pair: object, one: Any) -> Json:  # noqa: ANN401 - a Match
+            return {"label": one.label, "is_same": one.is_same, "probability": one.probability}
 
-        def match() -> Found:
-            began = time.perf_counter()
-            judged = list(served.model.match_stream(pairs))
-            took = time.perf_counter() - began
-            found: list[Json] = [
-                {"label": one.label, "is_same": one.is_same, "probability": one.probability}
-                for one in judged
-            ]
-            asked = [Question(*pair) for pair in pairs]
-            return found, _decided(cascade, asked, judged, took)
-
-        texts = [text for pair in pairs for text in pair]
-        data, decided = await _done(service, caller, served, match, texts)
-        await _put_decisions(service, served, cascade, decided, data)
-    return _listed(served, data)
+        questions = [Question(*pair) for pair in pairs]
+        asked = _Asked(pairs, questions, cooperate=request.cooperate)
+        return await _judged(
+            service, caller, served, asked, lambda: list(model.match_stream(pairs)), fields_of
+        )
 
 
 async def answer_next(service: Service, caller: Caller, request: NextRequest) -> Json:
@@ -312,20 +306,46 @@ async def _done(
     return result
 
 
-def _decided(
-    cascade: Cascade | None,
-    questions: Sequence[Question],
-    found: Sequence[Any],
-    seconds: float,
-) -> list[Decided]:
-    """Decide about what the small model has said, in its own thread."""
-    return [] if cascade is None else cascade.begin(questions, found, 1000 * seconds)
+async def _judged(
+    service: Service,
+    caller: Caller,
+    served: ServedModel,
+    asked: _Asked,
+    judge: Callable[[], Sequence[Any]],
+    fields_of: Callable[[Any, Any], Json],
+) -> Json:
+    """Answer in the model's thread, and by whom the policy says where it is asked together.
+
+    Args:
+        service: models and limits.
+        caller: who asks.
+        served: the small model.
+        asked: by the caller.
+        judge: what the model says, one for each question.
+        fields_of: that and what was asked as JSON values.
+    """
+    cascade = served.cascade if asked.cooperate else None
+
+    def work() -> tuple[list[Json], list[Decided]]:
+        began = time.perf_counter()
+        found = judge()
+        took = time.perf_counter() - began
+        data = [fields_of(*pair) for pair in zip(asked.items, found, strict=True)]
+        if cascade is None:
+            return data, []
+        return data, cascade.begin(asked.questions, found, 1000 * took)
+
+    texts = [text for one in asked.questions for text in (one.text, one.second or "")]
+    data, decided = await _done(service, caller, served, work, texts)
+    if cascade is not None:
+        await _put_decisions(service, served, cascade, decided, data)
+    return _listed(served, data)
 
 
 async def _put_decisions(
     service: Service,
     served: ServedModel,
-    cascade: Cascade | None,
+    cascade: Cascade,
     decided: Sequence[Decided],
     data: list[Json],
 ) -> None:
@@ -333,8 +353,6 @@ async def _put_decisions(
 
     How sure the large one is nobody knows: its answers have no probability.
     """
-    if cascade is None:
-        return
     answers = await ended_answers(service, served, cascade, decided)
     for fields, one, answer in zip(data, decided, answers, strict=True):
         fields["decision"] = decision_json(cascade, one, answer)

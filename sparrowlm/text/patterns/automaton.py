@@ -59,7 +59,6 @@ class Automaton:
 
         Returns:
             None where nothing is compiled.
-
         """
         try:
             return self._unused.pop()  # several threads may ask

@@ -35,10 +35,8 @@ _KNOWN = frozenset(
 )  # fmt: skip
 
 
-@cache
-def _common(source: str) -> Pattern:
-    """Return a pattern that many schemas have; parsed once."""
-    return parse_pattern(source)
+# Of what many schemas have.
+_common = cache(parse_pattern)
 
 
 def json_pattern(schema: Mapping[str, Any] | bool) -> Pattern:
