@@ -44,9 +44,9 @@ const engine::Kernels& kernels_called(const std::string& name) {
 using Wish = std::tuple<float, std::size_t, float, float, float, double, InputVector<bool>,
                         InputVector<std::int32_t>, InputVector<std::int32_t>, InputVector<float>>;
 
-void check_ids(const InputVector<std::int32_t>& ids, std::size_t vocab_size) {
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (ids.data()[i] < 0 || static_cast<std::size_t>(ids.data()[i]) >= vocab_size) {
+void check_ids(const std::int32_t* ids, std::size_t count, std::size_t vocab_size) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= vocab_size) {
       throw std::invalid_argument("an id is outside of the vocabulary");
     }
   }
@@ -66,9 +66,10 @@ class NativeSampler {
     if (num_scores != vocab_size_ || (allowed.size() != 0 && allowed.size() != vocab_size_)) {
       throw std::invalid_argument("scores and permissions of every id");
     }
-    check_ids(std::get<7>(wish), vocab_size_);
-    check_ids(std::get<8>(wish), vocab_size_);
-    if (std::get<8>(wish).size() != std::get<9>(wish).size()) {
+    const auto &recent = std::get<7>(wish), &shifted = std::get<8>(wish);
+    check_ids(recent.data(), recent.size(), vocab_size_);
+    check_ids(shifted.data(), shifted.size(), vocab_size_);
+    if (shifted.size() != std::get<9>(wish).size()) {
       throw std::invalid_argument("one shift for each id");
     }
   }
@@ -280,11 +281,7 @@ class NativeDecoder {
 
   void check(const std::int32_t* ids, std::size_t count) const {
     if (count == 0) throw std::invalid_argument("at least one id");
-    for (std::size_t i = 0; i < count; ++i) {
-      if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= vocab_size()) {
-        throw std::invalid_argument("an id is outside of the vocabulary");
-      }
-    }
+    check_ids(ids, count, vocab_size());
   }
 
   // Scores without the filling behind the last id.

@@ -147,34 +147,21 @@ class Pattern {
     return automaton_.read(state, {bytes.c_str(), bytes.size()});
   }
 
-  // The same, with how far the end is from there and whether a text may go on.
-  nb::tuple follow(std::int32_t state, nb::bytes bytes) {
-    const std::int32_t next = read(state, bytes);
-    if (next < 0) return nb::make_tuple(next, engine::Automaton::kNever, false);
-    return nb::make_tuple(next, automaton_.left(next), automaton_.can_go_on(next));
-  }
-
   // Reads a token; with room for num_tokens more, also which of the allowed ones may be the next, or
   // nothing where there is no room for the states.
   nb::tuple go_on(Tokens& tokens, std::int32_t state, nb::bytes bytes, std::uint32_t num_tokens,
                   InputVector<bool> allowed) {
     if (allowed.size() != tokens.marks().size()) throw std::invalid_argument("all tokens");
     const std::int32_t next = read(state, bytes);
-    if (next < 0) return nb::make_tuple(next, engine::Automaton::kNever, false, nb::none());
-    const std::uint32_t left = automaton_.left(next);
-    const bool has_time = num_tokens > automaton_.longest_left() || left > num_tokens;
     const std::vector<std::uint8_t>* mask =
-        has_time ? known_mask(tokens, next) : made_mask(tokens, next, num_tokens - 1, marks_);
-    nb::object both = nb::none();
-    if (mask != nullptr) {
-      std::vector<std::uint8_t> marks(mask->size());
-      const auto* one = mask->data();
-      const auto* other = reinterpret_cast<const std::uint8_t*>(allowed.data());
-      auto* __restrict to = marks.data();
-      for (std::size_t i = 0, size = marks.size(); i < size; ++i) to[i] = one[i] & other[i];
-      both = nb::cast(as_array(std::move(marks)));
-    }
-    return nb::make_tuple(next, left, automaton_.can_go_on(next), both);
+        next < 0 ? nullptr : mask_after(tokens, next, num_tokens);
+    if (mask == nullptr) return nb::make_tuple(next, nb::none());
+    std::vector<std::uint8_t> both(mask->size());
+    const auto* one = mask->data();
+    const auto* other = reinterpret_cast<const std::uint8_t*>(allowed.data());
+    auto* __restrict to = both.data();
+    for (std::size_t i = 0, size = both.size(); i < size; ++i) to[i] = one[i] & other[i];
+    return nb::make_tuple(next, as_array(std::move(both)));
   }
 
   bool is_end(std::int32_t state) const { return check(state), automaton_.is_end(state); }
@@ -182,16 +169,27 @@ class Pattern {
   std::uint32_t left(std::int32_t state) const { return check(state), automaton_.left(state); }
   std::uint32_t longest_left() const { return automaton_.longest_left(); }
 
-  // A truth value an id, or nothing where there is no room.
-  nb::object mask(Tokens& tokens, std::int32_t state, std::uint32_t most_left) {
+  // A truth value an id: whether it may follow, where so many tokens may come, itself counted.
+  // Nothing where there is no room.
+  nb::object mask(Tokens& tokens, std::int32_t state, std::uint32_t num_tokens) {
     check(state);
-    std::vector<std::uint8_t> marks;
-    if (made_mask(tokens, state, most_left, marks) == nullptr) return nb::none();
-    return nb::cast(as_array(std::move(marks)));
+    const std::vector<std::uint8_t>* found = mask_after(tokens, state, num_tokens);
+    if (found == nullptr) return nb::none();
+    return nb::cast(as_array(std::vector<std::uint8_t>(*found)));
   }
 
  private:
   static constexpr std::size_t kMostMaskBytes = std::size_t{4} << 20;
+
+  // Where the form could not end within as many tokens of one byte, those that lead to its end in
+  // time; see most_left in sparrowlm/runtime/guides.py. Null: no room.
+  const std::vector<std::uint8_t>* mask_after(Tokens& tokens, std::int32_t state,
+                                              std::uint32_t num_tokens) {
+    const bool has_time =
+        num_tokens > automaton_.longest_left() || automaton_.left(state) > num_tokens;
+    return has_time ? known_mask(tokens, state)
+                    : made_mask(tokens, state, num_tokens - 1, marks_);
+  }
 
   // Python's lock is kept: threads may share what is read here.
   const std::vector<std::uint8_t>* made_mask(Tokens& tokens, std::int32_t state,
@@ -237,7 +235,6 @@ void define_patterns(nb::module_& module) {
       .def(nb::init<InputVector<std::int32_t>>())
       .def("start", &Pattern::start)
       .def("read", &Pattern::read)
-      .def("follow", &Pattern::follow)
       .def("go_on", &Pattern::go_on)
       .def("is_end", &Pattern::is_end)
       .def("can_go_on", &Pattern::can_go_on)

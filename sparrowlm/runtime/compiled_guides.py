@@ -8,13 +8,12 @@ import numpy as np
 
 from sparrowlm.foundation.array_types import Bool
 from sparrowlm.runtime.characters import WholeCharacters
-from sparrowlm.runtime.guides import UNLIMITED, Guide, Mask, TextGuide
+from sparrowlm.runtime.guides import UNLIMITED, Guide, Mask, TextGuide, most_left
 from sparrowlm.text.patterns import Automaton
-from sparrowlm.text.patterns.automaton import DEAD, NEVER
+from sparrowlm.text.patterns.automaton import DEAD
 from sparrowlm.text.tokenizers import SEPARATOR_ID
 
 _FULL = -2
-_MASK_BYTES = 4 * 1024 * 1024
 
 
 def pattern_guide(automaton: Automaton, characters: WholeCharacters) -> TextGuide:
@@ -51,51 +50,34 @@ class CompiledGuide:
         self._tree = tree
         self.characters = characters
         self.generation = 0
-        self.longest_left = 0
         self.states: Any = None
-        self._masks: dict[int, Mask] = {}
         self.renew()
 
     def renew(self) -> None:
         """Forget all states."""
         self.states = self._automaton.compiled()
-        self.longest_left = self.states.longest_left
         self.generation += 1
-        self._masks.clear()
 
     def follow(self) -> CompiledFollower:
         """Begin a text."""
         return CompiledFollower(self)
 
-    def mask(self, state: int, most_left: int) -> Mask | None:
+    def mask(self, state: int, num_tokens: int) -> Mask | None:
         """Return which tokens may follow a state; None where there is no room for more states."""
-        if most_left != NEVER:
-            return self._made(state, most_left)
-        known = self._masks.get(state)
-        if known is not None:
-            return known
-        made = self._made(state, NEVER)
-        if made is not None:
-            if (len(self._masks) + 1) * len(made) > _MASK_BYTES:
-                self._masks.clear()
-            self._masks[state] = made
-        return made
+        marks = self.states.mask(self._tree, state, num_tokens)
+        return None if marks is None else _as_mask(marks)
 
     def go_on(
         self, state: int, piece: bytes, num_tokens: int, allowed_V: Bool[np.ndarray, " vocab"]
-    ) -> tuple[int, int, bool, Any]:
-        """Return the state after a token, how far its end is, whether it goes on, marks."""
-        found: tuple[int, int, bool, Any] = self.states.go_on(
-            self._tree, state, piece, num_tokens, allowed_V
-        )
-        return found
+    ) -> tuple[int, Mask | None]:
+        """Return the state after a token, and which of some tokens may follow it; see mask."""
+        state, marks = self.states.go_on(self._tree, state, piece, num_tokens, allowed_V)
+        return state, None if marks is None else _as_mask(marks)
 
-    def _made(self, state: int, most_left: int) -> Mask | None:
-        marks = self.states.mask(self._tree, state, most_left)
-        if marks is None:
-            return None
-        mask: Mask = marks.view(np.bool_)
-        return mask
+
+def _as_mask(marks: np.ndarray[Any, np.dtype[np.uint8]]) -> Mask:
+    mask: Mask = marks.view(np.bool_)
+    return mask
 
 
 class CompiledFollower:
@@ -109,7 +91,7 @@ class CompiledFollower:
         self._guide = guide
         self._text = bytearray()
         self._generation = 0
-        self._state, self._left, self._can_go_on = DEAD, NEVER, False
+        self._state = DEAD
         self._catch_up()
 
     def first(
@@ -129,13 +111,13 @@ class CompiledFollower:
         """Return which tokens may follow, none where the pattern is too much; see Follower."""
         self._catch_up()
         if self._state >= 0:
-            mask = self._guide.mask(self._state, self._nearest(num_tokens))
+            mask = self._guide.mask(self._state, num_tokens)
             if mask is not None:
                 return mask
             self._guide.renew()
             self._catch_up()
         if self._state >= 0:
-            mask = self._guide.mask(self._state, self._nearest(num_tokens))
+            mask = self._guide.mask(self._state, num_tokens)
             if mask is not None:
                 return mask
         return np.zeros(len(self._guide.characters.lengths_V), dtype=np.bool_)
@@ -144,7 +126,7 @@ class CompiledFollower:
         """Go on by the bytes of an allowed token."""
         self._catch_up()
         self._text += piece
-        self._read(piece)
+        self._state = self._guide.states.read(self._state, piece) if self._state >= 0 else DEAD
         if self._state == _FULL:
             self._guide.renew()
             self._catch_up()
@@ -156,10 +138,8 @@ class CompiledFollower:
         self._catch_up()
         if self._state >= 0:
             self._text += piece
-            known = self._guide.go_on(self._state, piece, num_tokens, allowed_V)
-            self._state, self._left, self._can_go_on, marks = known
-            if marks is not None:
-                mask: Mask = marks.view(np.bool_)
+            self._state, mask = self._guide.go_on(self._state, piece, num_tokens, allowed_V)
+            if mask is not None:
                 return mask
             if self._state == _FULL:
                 self._guide.renew()
@@ -169,13 +149,13 @@ class CompiledFollower:
     def is_over(self) -> bool:
         """Say whether the text can only end."""
         self._catch_up()
-        return not self._can_go_on
+        return self._state < 0 or not self._guide.states.can_go_on(self._state)
 
     def _first_mask(
         self, begun: bytes, allowed_V: Bool[np.ndarray, " vocab"], num_tokens: int
     ) -> Mask:
         states, characters = self._guide.states, self._guide.characters
-        nearest = self._nearest(num_tokens)
+        nearest = most_left(states, self._state, num_tokens)
         may_repeat = states.left(self._state) <= nearest
         mask = np.zeros(len(allowed_V), dtype=np.bool_)
         for token_id in np.flatnonzero(allowed_V).tolist():
@@ -186,21 +166,11 @@ class CompiledFollower:
             mask[token_id] = is_near if piece else may_repeat
         return mask
 
-    def _nearest(self, num_tokens: int) -> int:
-        """See guides.most_left."""
-        if num_tokens > self._guide.longest_left or self._left > num_tokens:
-            return NEVER
-        return num_tokens - 1
-
     def _catch_up(self) -> None:
         """Read the text anew where all states were forgotten."""
         if self._generation == self._guide.generation:
             return
         self._generation = self._guide.generation
         self._state = self._guide.states.start()
-        self._read(bytes(self._text))
-
-    def _read(self, content: bytes) -> None:
-        if self._state >= 0:
-            known = self._guide.states.follow(self._state, content)
-            self._state, self._left, self._can_go_on = known
+        if self._state >= 0 and self._text:
+            self._state = self._guide.states.read(self._state, bytes(self._text))
